@@ -1,0 +1,8 @@
+/** What a host application sees of agentvm: values, interfaces, exceptions and pure logic. */
+module dev.agentvm.api {
+    requires static transitive org.jspecify;
+    requires static org.immutables.value.annotations;
+    requires org.slf4j;
+
+    exports dev.agentvm;
+}
