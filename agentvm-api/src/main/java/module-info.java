@@ -2,7 +2,7 @@
 module dev.agentvm.api {
     requires static transitive org.jspecify;
     requires static org.immutables.value.annotations;
-    requires org.slf4j;
 
     exports dev.agentvm;
+    exports dev.agentvm.network;
 }

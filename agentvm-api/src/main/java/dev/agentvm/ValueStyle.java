@@ -8,6 +8,7 @@ import org.immutables.value.Value;
         builderVisibility = Value.Style.BuilderVisibility.PACKAGE,
         overshadowImplementation = true,
         depluralize = true,
+        depluralizeDictionary = {"address:addresses"},
         jdkOnly = true,
         // Without this, consumers' compilers ask for Immutables' own annotations.
         allowedClasspathAnnotations = {Override.class},

@@ -1,0 +1,42 @@
+package dev.agentvm;
+
+import java.util.List;
+import java.util.Optional;
+
+/** Launches and finds VMs on one host. Safe for use by many threads. */
+public interface Hypervisor extends AutoCloseable {
+    /** Launches a VM with {@link LaunchOptions#standard()}. */
+    default VM launch(VMTemplate template) {
+        return launch(template, LaunchOptions.standard());
+    }
+
+    /**
+     * Launches a VM and waits until its guest agent answers. Its policy is in force before its first instruction. If
+     * anything fails, all that was done is undone and the exception names the step.
+     *
+     * @throws HostNotReadyException if the host cannot keep what the template promises
+     * @throws ImageNotFoundException if there is no such image
+     * @throws VMAlreadyExistsException if the name is taken
+     * @throws OperationTimeoutException if the guest agent does not answer in time; the message has the last lines of
+     *     the guest's serial console
+     * @throws HypervisorUnavailableException if the hypervisor cannot be reached, or was lost meanwhile
+     */
+    VM launch(VMTemplate template, LaunchOptions options);
+
+    /** The running VM of that name that this library launched, by whichever program. */
+    Optional<VM> find(String name);
+
+    /** All running VMs that this library launched on this host, by whichever program. */
+    List<VM> list();
+
+    /**
+     * Removes what programs left that died: VMs, disks, filters and reservations that carry this library's mark or
+     * stand in the journal of a launch whose program is gone, and VMs past their time to live. Never touches what
+     * another living program uses, nor anything by its name alone.
+     */
+    ReapReport reap();
+
+    /** Destroys the attached VMs that are still open and lets go of the host. Closing twice does nothing. */
+    @Override
+    void close();
+}

@@ -1,0 +1,53 @@
+package dev.agentvm;
+
+import java.time.Duration;
+import java.util.Optional;
+import org.immutables.value.Value;
+
+/** How a VM is launched, as opposed to what it is. Immutable, safe for use by many threads. */
+@ValueStyle
+@Value.Immutable
+public abstract class LaunchOptions implements WithLaunchOptions {
+    LaunchOptions() {}
+
+    /** Attached, at most two minutes. */
+    public static LaunchOptions standard() {
+        return new Builder().build();
+    }
+
+    /**
+     * Whether the VM outlives the program: then {@link VM#close()} only lets go of it, and {@link Hypervisor#find} finds
+     * it again. It cannot be changed later. False if not said.
+     */
+    @Value.Default
+    public boolean detached() {
+        return false;
+    }
+
+    /** How long the launch may take until the guest agent answers, one second to one hour; two minutes if not said. */
+    @Value.Default
+    public Duration timeout() {
+        return Duration.ofMinutes(2);
+    }
+
+    /** Who is told of the steps as they end. */
+    public abstract Optional<LaunchListener> listener();
+
+    @Value.Check
+    void check() {
+        if (timeout().compareTo(Duration.ofSeconds(1)) < 0 || timeout().compareTo(Duration.ofHours(1)) > 0) {
+            throw new InvalidValueException("timeout", timeout(), "must be from one second to one hour");
+        }
+    }
+
+    /** A builder that starts with these options. */
+    public final Builder toBuilder() {
+        return new Builder().from(this);
+    }
+
+    /** Makes {@link LaunchOptions}. Not thread-safe. */
+    public static final class Builder extends ImmutableLaunchOptions.Builder {
+        /** Starts with the standard options. */
+        public Builder() {}
+    }
+}

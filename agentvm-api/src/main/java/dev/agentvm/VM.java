@@ -1,0 +1,71 @@
+package dev.agentvm;
+
+import dev.agentvm.network.NetworkAttachment;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * A virtual machine. Safe for use by many threads.
+ *
+ * <p>Calls on a VM that is gone throw {@link VMDestroyedException}, except those that say otherwise.
+ */
+public interface VM extends AutoCloseable {
+    /** Its name. Answers for a VM that is gone too. */
+    String name();
+
+    /** Its identity, unlike that of any other VM before or after. Answers for a VM that is gone too. */
+    UUID id();
+
+    /** The labels of its template. Answers for a VM that is gone too. */
+    Map<String, String> labels();
+
+    /** Where it is in its life. Answers for a VM that is gone too. */
+    VMState state();
+
+    /** Why it is gone, in words, or empty if it is not. */
+    Optional<String> endReason();
+
+    /**
+     * Waits until the VM is gone.
+     *
+     * @param timeout how long to wait at most
+     * @return whether it is gone
+     */
+    boolean awaitEnd(Duration timeout);
+
+    /** How it is attached to its network; empty without a network. Answers for a VM that is gone too. */
+    Optional<NetworkAttachment> attachment();
+
+    /**
+     * Runs a command in the guest and waits for its end.
+     *
+     * @throws CommandTimeoutException if it runs longer than its timeout; it was then killed
+     * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense
+     * @throws VMDestroyedException if the VM is or goes away
+     */
+    ExecResult exec(Command command);
+
+    /** What really holds the VM back on this host. */
+    Isolation isolation();
+
+    /** The promises that this host keeps in a weaker form, each with its reason; empty if there are none. */
+    List<String> warnings();
+
+    /** The last lines that the guest wrote to its serial console. Answers for a VM that is gone too. */
+    String serialLog();
+
+    /**
+     * Destroys the VM and removes everything that its launch made. Does nothing if it is gone already.
+     */
+    void destroy();
+
+    /**
+     * Ends the use of this VM: an attached one is destroyed as by {@link #destroy}, a detached or found one lives on.
+     * Closing twice does nothing.
+     */
+    @Override
+    void close();
+}

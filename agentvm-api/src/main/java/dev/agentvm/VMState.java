@@ -1,0 +1,13 @@
+package dev.agentvm;
+
+/** Where a VM is in its life. */
+public enum VMState {
+    /** It is being launched; its guest agent has not answered yet. */
+    STARTING,
+    /** Its guest runs. */
+    RUNNING,
+    /** Its guest stands still and keeps its memory. */
+    PAUSED,
+    /** It is gone for good. */
+    DESTROYED
+}

@@ -1,0 +1,57 @@
+package dev.agentvm.network;
+
+import dev.agentvm.InvalidValueException;
+import java.util.List;
+import java.util.Optional;
+
+/** How a VM is attached to the network. What may then pass is the policy's matter. */
+public sealed interface NetworkMode {
+    /** A network of this library's own behind NAT, filtered by the policy. The default. */
+    NetworkMode NAT_FILTERED = Standard.NAT_FILTERED;
+
+    /** No network card at all. */
+    NetworkMode ISOLATED = Standard.ISOLATED;
+
+    /**
+     * A bridge of the host that the caller names, filtered by the policy; the VM's address is learnt from its DHCP lease.
+     *
+     * @param name the bridge interface
+     * @param resolvers addresses of the name servers that the VM may ask
+     */
+    static NetworkMode bridge(String name, String... resolvers) {
+        return new Bridge(name, List.of(resolvers).stream().map(IPv4Address::of).toList(), Optional.empty());
+    }
+
+    /** The modes that carry no data. */
+    enum Standard implements NetworkMode {
+        /** See {@link NetworkMode#NAT_FILTERED}. */
+        NAT_FILTERED,
+        /** See {@link NetworkMode#ISOLATED}. */
+        ISOLATED
+    }
+
+    /**
+     * A bridge of the host.
+     *
+     * @param name the bridge interface, 1 to 15 characters
+     * @param resolvers the name servers that the VM may ask
+     * @param address the VM's fixed address; if empty, the address is learnt from its DHCP lease
+     */
+    record Bridge(String name, List<IPv4Address> resolvers, Optional<IPv4Address> address) implements NetworkMode {
+        /** Checks the name. */
+        public Bridge {
+            if (!name.matches("[A-Za-z0-9_.:-]{1,15}") || name.equals(".") || name.equals("..")) {
+                throw new InvalidValueException(
+                        "bridge",
+                        name,
+                        "must be the name of a network interface, 1 to 15 characters of A-Z a-z 0-9 _ . : -");
+            }
+            resolvers = List.copyOf(resolvers);
+        }
+
+        /** This bridge, with that fixed address for the VM. */
+        public Bridge withAddress(String fixed) {
+            return new Bridge(name, resolvers, Optional.of(IPv4Address.of(fixed)));
+        }
+    }
+}
