@@ -156,15 +156,17 @@ public enum Schemas {
     private static String rootOf(String xml) {
         String[] root = new String[1];
         try {
-            XMLReader reader = reader();
-            reader.setContentHandler(new DefaultHandler() {
+            DefaultHandler handler = new DefaultHandler() {
                 @Override
                 public void startElement(String uri, String localName, String qName, Attributes attributes) {
                     if (root[0] == null) {
                         root[0] = localName;
                     }
                 }
-            });
+            };
+            XMLReader reader = reader();
+            reader.setContentHandler(handler);
+            reader.setErrorHandler(handler);
             reader.parse(new InputSource(new StringReader(xml)));
         } catch (SAXException | IOException e) {
             throw new AssertionError("not well-formed: " + e.getMessage() + "\nin\n" + xml, e);
