@@ -1,0 +1,19 @@
+package dev.agentvm.libvirt.internal.connection;
+
+import java.nio.ByteBuffer;
+
+/** An open console or channel. Safe for use by many threads. */
+public interface ByteStream extends AutoCloseable {
+    /**
+     * Sends bytes to the guest, waiting while libvirt takes no more, at most for the timeout of the view that opened
+     * the stream.
+     */
+    void send(ByteBuffer bytes);
+
+    /** Whether the stream is still open. */
+    boolean open();
+
+    /** Ends the stream. Idempotent; never throws. */
+    @Override
+    void close();
+}

@@ -1,0 +1,165 @@
+package dev.agentvm.libvirt.internal.nativeaccess;
+
+import static dev.agentvm.libvirt.internal.nativeaccess.Memories.check;
+import static dev.agentvm.libvirt.internal.nativeaccess.Memories.take;
+import static dev.agentvm.libvirt.internal.nativeaccess.Memories.takeList;
+
+import com.sun.jna.Pointer;
+import com.sun.jna.ptr.IntByReference;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Domains: each call looks its domain up, uses it and frees it. */
+public final class NativeDomains {
+    private static final int METADATA_ELEMENT = 2;
+    private static final int AFFECT_LIVE = 1;
+    private static final int UNDEFINE_MANAGED_SAVE = 1;
+    private static final int UNDEFINE_SNAPSHOTS_METADATA = 1 << 1;
+
+    private final Pointer connection;
+
+    NativeDomains(Pointer connection) {
+        this.connection = connection;
+    }
+
+    /** Makes a value of a domain's state and reason. */
+    public interface StateReader<T> {
+        T of(int state, int reason);
+    }
+
+    /** Makes a value of a line of a list; {@code metadata} is null if there is none. */
+    public interface ListReader<T> {
+        T of(UUID uuid, String name, int state, int reason, @Nullable String metadata);
+    }
+
+    /** {@code virDomainCreateXML}. */
+    public <T> T create(String xml, int flags, BiFunction<UUID, String, T> reader) {
+        return using(Virt.INSTANCE.virDomainCreateXML(connection, xml, flags), d -> reader.apply(uuid(d), name(d)));
+    }
+
+    /** Finds a domain by its name. */
+    public <T> T byName(String name, BiFunction<UUID, String, T> reader) {
+        return using(Virt.INSTANCE.virDomainLookupByName(connection, name), d -> reader.apply(uuid(d), name(d)));
+    }
+
+    /** Finds a domain by its UUID. */
+    public <T> T byUuid(UUID uuid, BiFunction<UUID, String, T> reader) {
+        return with(uuid, d -> reader.apply(uuid(d), name(d)));
+    }
+
+    /** {@code virDomainResume}. */
+    public void resume(UUID uuid) {
+        with(uuid, d -> check(Virt.INSTANCE.virDomainResume(d)));
+    }
+
+    /** {@code virDomainSuspend}. */
+    public void suspend(UUID uuid) {
+        with(uuid, d -> check(Virt.INSTANCE.virDomainSuspend(d)));
+    }
+
+    /** {@code virDomainDestroy}. */
+    public void destroy(UUID uuid) {
+        with(uuid, d -> check(Virt.INSTANCE.virDomainDestroy(d)));
+    }
+
+    /** {@code virDomainUndefineFlags}, with the managed-save image and the snapshots' metadata. */
+    public void undefine(UUID uuid) {
+        with(
+                uuid,
+                d -> check(
+                        Virt.INSTANCE.virDomainUndefineFlags(d, UNDEFINE_MANAGED_SAVE | UNDEFINE_SNAPSHOTS_METADATA)));
+    }
+
+    /** {@code virDomainGetState}. */
+    public <T> T state(UUID uuid, StateReader<T> reader) {
+        return with(uuid, d -> state(d, reader));
+    }
+
+    /** {@code virDomainGetXMLDesc}. */
+    public String xml(UUID uuid) {
+        return with(uuid, d -> take(Virt.INSTANCE.virDomainGetXMLDesc(d, 0)));
+    }
+
+    /** {@code virConnectListAllDomains}; a domain that ends meanwhile is left out. */
+    public <T> List<T> list(String metadataUri, ListReader<T> reader) {
+        return takeList(
+                        array -> Virt.INSTANCE.virConnectListAllDomains(connection, array, 0),
+                        d -> line(d, metadataUri, reader),
+                        Virt.INSTANCE::virDomainFree)
+                .stream()
+                .flatMap(Optional::stream)
+                .toList();
+    }
+
+    /** {@code virDomainSetMetadata} of the running domain; null removes. */
+    public void setMetadata(UUID uuid, String prefix, String uri, @Nullable String xml) {
+        with(uuid, d -> check(Virt.INSTANCE.virDomainSetMetadata(d, METADATA_ELEMENT, xml, prefix, uri, AFFECT_LIVE)));
+    }
+
+    /** {@code virDomainQemuAgentCommand}. */
+    public String agentCommand(UUID uuid, String json, int timeoutSeconds) {
+        return with(uuid, d -> take(VirtQemu.INSTANCE.virDomainQemuAgentCommand(d, json, timeoutSeconds, 0)));
+    }
+
+    /** {@code virDomainAgentSetResponseTimeout}. */
+    public void setAgentResponseTimeout(UUID uuid, int seconds) {
+        with(uuid, d -> check(Virt.INSTANCE.virDomainAgentSetResponseTimeout(d, seconds, 0)));
+    }
+
+    private <T> Optional<T> line(Pointer domain, String metadataUri, ListReader<T> reader) {
+        try {
+            String metadata = metadata(domain, metadataUri);
+            return Optional.of(
+                    state(domain, (state, reason) -> reader.of(uuid(domain), name(domain), state, reason, metadata)));
+        } catch (LibvirtError e) {
+            if (e.is(ErrorCode.NO_DOMAIN)) {
+                return Optional.empty();
+            }
+            throw e;
+        }
+    }
+
+    private static @Nullable String metadata(Pointer domain, String uri) {
+        Pointer xml = Virt.INSTANCE.virDomainGetMetadata(domain, METADATA_ELEMENT, uri, 0);
+        if (xml != null) {
+            return take(xml);
+        }
+        LibvirtError error = LibvirtError.last();
+        if (error.is(ErrorCode.NO_DOMAIN_METADATA)) {
+            return null;
+        }
+        throw error;
+    }
+
+    private static <T> T state(Pointer domain, StateReader<T> reader) {
+        IntByReference state = new IntByReference();
+        IntByReference reason = new IntByReference();
+        check(Virt.INSTANCE.virDomainGetState(domain, state, reason, 0));
+        return reader.of(state.getValue(), reason.getValue());
+    }
+
+    private <T> T with(UUID uuid, Function<Pointer, T> call) {
+        return using(Virt.INSTANCE.virDomainLookupByUUIDString(connection, uuid.toString()), call);
+    }
+
+    private static <T> T using(@Nullable Pointer domain, Function<Pointer, T> call) {
+        Pointer present = check(domain);
+        try {
+            return call.apply(present);
+        } finally {
+            Virt.INSTANCE.virDomainFree(present);
+        }
+    }
+
+    private static UUID uuid(Pointer domain) {
+        return Memories.uuid(domain, Virt.INSTANCE::virDomainGetUUIDString);
+    }
+
+    private static String name(Pointer domain) {
+        return Virt.INSTANCE.virDomainGetName(domain);
+    }
+}

@@ -1,0 +1,155 @@
+package dev.agentvm.libvirt.internal.nativeaccess;
+
+import static dev.agentvm.libvirt.internal.nativeaccess.Memories.check;
+
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
+import java.nio.ByteBuffer;
+import java.util.UUID;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntConsumer;
+
+/**
+ * A non-blocking stream. Safe for use by many threads of this library; nothing here waits, except {@link #close}, which
+ * waits for libvirt's confirmation.
+ */
+public final class NativeStream {
+    /** The stream has bytes, or has ended. */
+    public static final int READABLE = 1;
+    /** The stream takes bytes. */
+    public static final int WRITABLE = 1 << 1;
+    /** The stream failed. */
+    public static final int ERROR = 1 << 2;
+    /** The other end hung up. */
+    public static final int HANGUP = 1 << 3;
+    /** What {@link #receive} and {@link #send} return if they would have to wait. */
+    public static final int WOULD_BLOCK = -2;
+
+    private static final int NONBLOCK = 1;
+    private static final int CONSOLE_FORCE = 1;
+
+    private static final Handlers<IntConsumer> HANDLERS = new Handlers<>();
+    private static final Virt.StreamCallback ON_EVENT =
+            (stream, events, opaque) -> HANDLERS.call(opaque, handler -> handler.accept(events));
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Pointer stream;
+    private long key;
+    private boolean closed;
+
+    private NativeStream(Pointer stream) {
+        this.stream = stream;
+    }
+
+    static NativeStream openConsole(Pointer connection, UUID domain) {
+        return open(connection, domain, (d, s) -> Virt.INSTANCE.virDomainOpenConsole(d, null, s, CONSOLE_FORCE));
+    }
+
+    static NativeStream openChannel(Pointer connection, UUID domain, String name) {
+        return open(connection, domain, (d, s) -> Virt.INSTANCE.virDomainOpenChannel(d, name, s, 0));
+    }
+
+    private interface Opener {
+        int open(Pointer domain, Pointer stream);
+    }
+
+    private static NativeStream open(Pointer connection, UUID uuid, Opener opener) {
+        Pointer domain = check(Virt.INSTANCE.virDomainLookupByUUIDString(connection, uuid.toString()));
+        try {
+            Pointer stream = check(Virt.INSTANCE.virStreamNew(connection, NONBLOCK));
+            try {
+                check(opener.open(domain, stream));
+            } catch (LibvirtError e) {
+                Virt.INSTANCE.virStreamFree(stream);
+                throw e;
+            }
+            return new NativeStream(stream);
+        } finally {
+            Virt.INSTANCE.virDomainFree(domain);
+        }
+    }
+
+    /** Sets who hears of events, on the event loop, where it must not block; to be called once. */
+    public void onEvents(int events, IntConsumer handler) {
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            key = HANDLERS.add(handler);
+            check(Virt.INSTANCE.virStreamEventAddCallback(stream, events, ON_EVENT, Handlers.opaque(key), null));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Sets which events are heard of from now on. */
+    public void watch(int events) {
+        lock.lock();
+        try {
+            if (!closed) {
+                check(Virt.INSTANCE.virStreamEventUpdateCallback(stream, events));
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Receives into a direct buffer, from its beginning.
+     *
+     * @return how many bytes, 0 at the end, or {@link #WOULD_BLOCK}
+     */
+    public int receive(ByteBuffer direct) {
+        lock.lock();
+        try {
+            if (closed) {
+                return 0;
+            }
+            int count = Virt.INSTANCE.virStreamRecv(
+                    stream, Native.getDirectBufferPointer(direct), new NativeSize(direct.capacity()));
+            return count == WOULD_BLOCK ? count : check(count);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Sends the first {@code length} bytes of a direct buffer.
+     *
+     * @return how many were taken, or {@link #WOULD_BLOCK}
+     */
+    public int send(ByteBuffer direct, int length) {
+        lock.lock();
+        try {
+            if (closed) {
+                throw new LibvirtError(ErrorCode.OPERATION_INVALID, 0, "the stream is closed");
+            }
+            int count =
+                    Virt.INSTANCE.virStreamSend(stream, Native.getDirectBufferPointer(direct), new NativeSize(length));
+            return count == WOULD_BLOCK ? count : check(count);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends the stream and frees it. Idempotent; never throws. */
+    public void close() {
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            if (key != 0) {
+                HANDLERS.remove(key);
+                Virt.INSTANCE.virStreamEventRemoveCallback(stream);
+            }
+            // Fails on a stream that has ended, which is just as well.
+            Virt.INSTANCE.virStreamAbort(stream);
+            Virt.INSTANCE.virStreamFree(stream);
+        } finally {
+            lock.unlock();
+        }
+    }
+}
