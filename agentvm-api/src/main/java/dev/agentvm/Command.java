@@ -11,7 +11,8 @@ import org.immutables.value.Value;
 /**
  * A program to run in a VM. Immutable, safe for use by many threads.
  *
- * <p>The arguments reach the program as they are: no shell reads them, unless {@link #shell} asks for one.
+ * <p>The arguments reach the program as they are, in UTF-8: no shell reads them, unless {@link #shell} asks for one. Its
+ * environment and its standard input do not appear in {@link #toString}, since secrets travel there.
  */
 @ValueStyle
 @Value.Immutable
@@ -35,10 +36,14 @@ public abstract class Command implements WithCommand {
         return of("/bin/sh", "-c", script);
     }
 
-    /** The program and its arguments; without NUL characters. */
+    /** The program and its arguments; well-formed, without NUL characters. */
     public abstract List<String> argv();
 
-    /** Variables added to the environment that the guest gives; names of A-Z a-z 0-9 _, values without NUL characters. */
+    /**
+     * Variables added to the environment that the guest gives; names of A-Z a-z 0-9 _ that begin with no digit, values
+     * well-formed and without NUL characters.
+     */
+    @Value.Redacted
     public abstract Map<String, String> environment();
 
     /** The absolute path in the guest where it starts; the guest agent's own if empty. */
@@ -51,7 +56,7 @@ public abstract class Command implements WithCommand {
         return new byte[0];
     }
 
-    /** How long it may run, more than zero; ten minutes if not said. Then it is killed. */
+    /** How long it may run, more than zero and at most 3650 days; ten minutes if not said. Then it is killed. */
     @Value.Default
     public Duration timeout() {
         return Duration.ofMinutes(10);
@@ -67,23 +72,23 @@ public abstract class Command implements WithCommand {
         if (argv().isEmpty() || argv().get(0).isEmpty()) {
             throw new InvalidValueException("argv", argv(), "must name a program");
         }
-        argv().forEach(argument -> noNul("argv", argument));
+        argv().forEach(argument -> text("argv", argument, argument));
         environment().forEach((name, value) -> {
             if (!VARIABLE.matcher(name).matches()) {
                 throw new InvalidValueException(
                         "environment", name, "a name must be letters, digits and _, and not begin with a digit");
             }
-            noNul("environment", value);
+            text("environment", name, value);
         });
         workingDirectory().ifPresent(directory -> {
-            noNul("workingDirectory", directory);
+            text("workingDirectory", directory, directory);
             if (!directory.startsWith("/")) {
                 throw new InvalidValueException("workingDirectory", directory, "must be an absolute path in the guest");
             }
         });
-        int bytes = argv().stream().mapToInt(Command::utf8Length).sum()
+        long bytes = argv().stream().mapToLong(Command::utf8Length).sum()
                 + environment().entrySet().stream()
-                        .mapToInt(variable -> utf8Length(variable.getKey()) + utf8Length(variable.getValue()))
+                        .mapToLong(variable -> utf8Length(variable.getKey()) + utf8Length(variable.getValue()))
                         .sum();
         if (bytes > MAX_ARGUMENT_BYTES) {
             throw new InvalidValueException(
@@ -96,8 +101,9 @@ public abstract class Command implements WithCommand {
             throw new InvalidValueException(
                     "stdin", stdin().length + " bytes", "may be at most " + MAX_STDIN_BYTES + " bytes");
         }
-        if (timeout().isZero() || timeout().isNegative()) {
-            throw new InvalidValueException("timeout", timeout(), "must be more than zero");
+        if (!Checks.isPositive(timeout())) {
+            throw new InvalidValueException(
+                    "timeout", timeout(), "must be more than zero and at most " + Checks.LONGEST.toDays() + " days");
         }
     }
 
@@ -105,9 +111,11 @@ public abstract class Command implements WithCommand {
         return text.getBytes(StandardCharsets.UTF_8).length;
     }
 
-    private static void noNul(String field, String value) {
-        if (value.indexOf('\0') >= 0) {
-            throw new InvalidValueException(field, value, "must not hold NUL characters");
+    /** An exec call ends a string at NUL, and UTF-8 has no form for a lone surrogate. The value itself may be secret. */
+    private static void text(String field, String shown, String value) {
+        boolean passable = value.codePoints().noneMatch(c -> c == 0 || Character.getType(c) == Character.SURROGATE);
+        if (!passable) {
+            throw new InvalidValueException(field, shown, "must not hold NUL or malformed characters");
         }
     }
 

@@ -14,7 +14,7 @@ public abstract class ExecResult {
     /** What the program returned, 0 to 255; empty if a signal ended it. */
     public abstract OptionalInt exitCode();
 
-    /** The number of the signal that ended the program, in the guest's numbering; empty if it returned. */
+    /** The number of the signal that ended the program, 1 to 127 in the guest's numbering; empty if it returned. */
     public abstract OptionalInt signal();
 
     /** All that it wrote to its standard output. */
@@ -48,6 +48,11 @@ public abstract class ExecResult {
         if (exitCode().isPresent() == signal().isPresent()) {
             throw new InvalidValueException(
                     "exitCode and signal", exitCode() + ", " + signal(), "exactly one is present");
+        }
+        exitCode().ifPresent(code -> Checks.within("exitCode", code, 0, 255));
+        signal().ifPresent(number -> Checks.within("signal", number, 1, 127));
+        if (duration().isNegative()) {
+            throw new InvalidValueException("duration", duration(), "must not be negative");
         }
     }
 

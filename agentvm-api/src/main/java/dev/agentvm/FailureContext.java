@@ -1,5 +1,6 @@
 package dev.agentvm;
 
+import java.io.Serializable;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -8,7 +9,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * What was being done, to which VM, when something failed. Immutable, safe for use by many threads.
  */
-public final class FailureContext {
+public final class FailureContext implements Serializable {
+    private static final long serialVersionUID = 1L;
+
     private final String operation;
     private final @Nullable String vmName;
     private final boolean retryable;
@@ -35,7 +38,8 @@ public final class FailureContext {
 
     /** This context, for the VM of that name. */
     public FailureContext vm(String name) {
-        return new FailureContext(operation, name, retryable, libvirtCode, libvirtDomain);
+        return new FailureContext(
+                operation, Objects.requireNonNull(name, "name"), retryable, libvirtCode, libvirtDomain);
     }
 
     /** This context, saying whether the same call may succeed later without any change by the caller. */

@@ -10,8 +10,8 @@ final class ImagePaths {
         if (!path.isAbsolute() || !path.equals(path.normalize())) {
             throw new InvalidValueException(field, path, "must be an absolute path without '.' and '..'");
         }
-        if (path.toString().codePoints().anyMatch(Character::isISOControl)) {
-            throw new InvalidValueException(field, path, "must not hold control characters");
+        if (!Checks.isXmlLine(path.toString())) {
+            throw new InvalidValueException(field, path, "must not hold control or malformed characters");
         }
     }
 }

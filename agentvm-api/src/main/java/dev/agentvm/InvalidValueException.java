@@ -38,12 +38,23 @@ public class InvalidValueException extends AgentVMException {
         String text = String.valueOf(value);
         StringBuilder line = new StringBuilder();
         text.codePoints().limit(SHOWN).forEach(c -> {
-            if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT) {
+            if (misleads(c)) {
                 line.append(String.format("\\u%04x", c));
             } else {
                 line.appendCodePoint(c);
             }
         });
         return text.codePointCount(0, text.length()) > SHOWN ? line + "…" : line.toString();
+    }
+
+    private static boolean misleads(int c) {
+        return switch (Character.getType(c)) {
+            case Character.CONTROL,
+                    Character.FORMAT,
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR,
+                    Character.SURROGATE -> true;
+            default -> false;
+        };
     }
 }

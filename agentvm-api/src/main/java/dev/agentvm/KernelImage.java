@@ -16,7 +16,7 @@ public abstract non-sealed class KernelImage implements GuestImage, WithKernelIm
     /** The initial RAM disk, an absolute path on the hypervisor's host. */
     public abstract Optional<Path> initrd();
 
-    /** What the kernel is told, such as {@code root=/dev/vda console=ttyS0}. */
+    /** What the kernel is told, such as {@code root=/dev/vda console=ttyS0}; one line of at most 2000 characters. */
     public abstract String commandLine();
 
     /** The root disk, an absolute path on the hypervisor's host; without one the VM's disk is blank. */
@@ -33,7 +33,7 @@ public abstract non-sealed class KernelImage implements GuestImage, WithKernelIm
         ImagePaths.check("kernel", kernel());
         initrd().ifPresent(path -> ImagePaths.check("initrd", path));
         disk().ifPresent(path -> ImagePaths.check("disk", path));
-        if (commandLine().length() > 2000 || commandLine().codePoints().anyMatch(Character::isISOControl)) {
+        if (commandLine().length() > 2000 || !Checks.isXmlLine(commandLine())) {
             throw new InvalidValueException(
                     "commandLine", commandLine(), "must be one line of at most 2000 characters");
         }

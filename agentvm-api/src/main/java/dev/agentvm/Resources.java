@@ -47,15 +47,9 @@ public abstract class Resources implements WithResources {
 
     @Value.Check
     void check() {
-        within("vcpus", vcpus(), 1, 255);
-        within("memoryMiB", memoryMiB(), 64, 16 * 1024 * 1024);
-        within("diskGiB", diskGiB(), 1, 64 * 1024);
-    }
-
-    private static void within(String field, int value, int min, int max) {
-        if (value < min || value > max) {
-            throw new InvalidValueException(field, value, "must be from " + min + " to " + max);
-        }
+        Checks.within("vcpus", vcpus(), 1, 255);
+        Checks.within("memoryMiB", memoryMiB(), 64, 16 * 1024 * 1024);
+        Checks.within("diskGiB", diskGiB(), 1, 64 * 1024);
     }
 
     /** A builder that starts with these resources. */

@@ -64,16 +64,19 @@ public abstract class VMTemplate implements WithVMTemplate {
         return BandwidthLimit.standard();
     }
 
-    /** How long after its launch the VM is destroyed, a positive time; never if empty. */
+    /** How long after its launch the VM is destroyed, more than zero and at most 3650 days; never if empty. */
     public abstract Optional<Duration> timeToLive();
 
-    /** How long the VM may go without a command before it is destroyed, a positive time; for ever if empty. */
+    /**
+     * How long the VM may go without a command before it is destroyed, more than zero and at most 3650 days;
+     * for ever if empty.
+     */
     public abstract Optional<Duration> idleTimeout();
 
     /**
      * What the host application wants to remember of the VM, kept with it. At most 64; keys of 1 to 63 characters of
-     * A-Z a-z 0-9 _ . / - that begin and end with a letter or digit, values of at most 256 characters without control
-     * characters.
+     * A-Z a-z 0-9 _ . / - that begin and end with a letter or digit, values of at most 256 characters that are
+     * well-formed and no control characters.
      */
     public abstract Map<String, String> labels();
 
@@ -98,8 +101,9 @@ public abstract class VMTemplate implements WithVMTemplate {
     }
 
     private static void positive(String field, Optional<Duration> time) {
-        if (time.isPresent() && (time.get().isZero() || time.get().isNegative())) {
-            throw new InvalidTemplateException(field, time.get(), "must be more than zero");
+        if (time.isPresent() && !Checks.isPositive(time.get())) {
+            throw new InvalidTemplateException(
+                    field, time.get(), "must be more than zero and at most " + Checks.LONGEST.toDays() + " days");
         }
     }
 
@@ -110,17 +114,13 @@ public abstract class VMTemplate implements WithVMTemplate {
                     key,
                     "a key must be 1 to 63 characters of A-Z a-z 0-9 _ . / - that begin and end with a letter or digit");
         }
-        if (value.length() > MAX_LABEL_VALUE || !value.codePoints().allMatch(VMTemplate::isXmlText)) {
+        if (value.length() > MAX_LABEL_VALUE || !Checks.isXmlLine(value)) {
             throw new InvalidTemplateException(
                     "labels",
                     key + "=" + value,
-                    "a value must be at most " + MAX_LABEL_VALUE + " characters without control characters");
+                    "a value must be at most " + MAX_LABEL_VALUE
+                            + " characters, well-formed, without control characters");
         }
-    }
-
-    /** XML 1.0 cannot carry surrogates that stand alone, nor U+FFFE and U+FFFF. */
-    private static boolean isXmlText(int c) {
-        return !Character.isISOControl(c) && !(c >= 0xd800 && c <= 0xdfff) && c != 0xfffe && c != 0xffff;
     }
 
     /** A builder that starts with this template. */

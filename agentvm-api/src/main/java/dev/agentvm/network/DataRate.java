@@ -7,6 +7,7 @@ import dev.agentvm.InvalidValueException;
  * a megabit is 1,000,000 bits.
  */
 public final class DataRate implements Comparable<DataRate> {
+    private static final long MIN = 8_000;
     private static final long MAX = 1_000_000_000_000L;
 
     private final long bitsPerSecond;
@@ -17,29 +18,30 @@ public final class DataRate implements Comparable<DataRate> {
 
     /** That many bits per second, 8,000 to 10<sup>12</sup>. */
     public static DataRate bitsPerSecond(long bits) {
-        if (bits < 8_000 || bits > MAX) {
-            throw new InvalidValueException("rate", bits + " bit/s", "must be from 8 kbit/s to 1 Tbit/s");
-        }
-        return new DataRate(bits);
+        return of(bits, 1, "bit/s");
     }
 
     /** That many millions of bits per second, 1 to 10<sup>6</sup>. */
     public static DataRate megabitsPerSecond(long megabits) {
-        return bitsPerSecond(times(megabits, 1_000_000));
+        return of(megabits, 1_000_000, "Mbit/s");
     }
 
     /** That many bytes per second, 1,000 to 125·10<sup>9</sup>. */
     public static DataRate bytesPerSecond(long bytes) {
-        return bitsPerSecond(times(bytes, 8));
+        return of(bytes, 8, "byte/s");
     }
 
     /** That many millions of bytes per second, 1 to 125,000. */
     public static DataRate megabytesPerSecond(long megabytes) {
-        return bitsPerSecond(times(megabytes, 8_000_000));
+        return of(megabytes, 8_000_000, "Mbyte/s");
     }
 
-    private static long times(long count, long unit) {
-        return count > MAX / unit ? MAX + 1 : count * unit;
+    private static DataRate of(long count, long bitsPerUnit, String unit) {
+        // Compared before it is multiplied: the product of a number far outside may overflow into the range.
+        if (count < 0 || count > MAX / bitsPerUnit || count * bitsPerUnit < MIN) {
+            throw new InvalidValueException("rate", count + " " + unit, "must be from 8 kbit/s to 1 Tbit/s");
+        }
+        return new DataRate(count * bitsPerUnit);
     }
 
     /** This rate in bits per second. */

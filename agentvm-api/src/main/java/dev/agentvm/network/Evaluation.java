@@ -11,8 +11,11 @@ final class Evaluation {
     private static final int DHCP_CLIENT = 68;
     private static final int DNS = 53;
     private static final int ECHO_REQUEST = 8;
-    /** ICMP error messages (RFC 792); no host answers them with an error, so refusing one is dropping it. */
-    private static final Set<Integer> ICMP_ERRORS = Set.of(3, 4, 5, 11, 12);
+    /**
+     * The ICMP types beside the echo request that Linux answers with an error: its {@code icmp_send} takes every other
+     * one for an error itself, and refusing that is dropping it ({@code icmp_pointers} in net/ipv4/icmp.c).
+     */
+    private static final Set<Integer> ANSWERED_ICMP = Set.of(0, 13, 14, 15, 16, 17, 18);
 
     private static final IPv4Address BROADCAST = IPv4Address.of("255.255.255.255");
     private static final IPv4Address UNSPECIFIED = IPv4Address.of("0.0.0.0");
@@ -48,18 +51,16 @@ final class Evaluation {
         if (policy.nameResolution() && isDnsQuery(flow)) {
             return Verdict.by(Outcome.ALLOWED, "the VM asks the network's resolver");
         }
-        Optional<FilterRule> opening = explicitOpening(flow);
-        if (opening.isPresent()) {
-            return Verdict.by(opening.get());
-        }
-        Optional<FloorClause> closed = flow.destination().flatMap(this::closing);
-        if (closed.isPresent()) {
-            return Verdict.by(closed.get());
-        }
         Optional<FilterRule> rule = policy.sortedRules().stream()
                 .filter(candidate -> matches(candidate, flow) && reaches(candidate, flow))
                 .findFirst();
-        return rule.map(Verdict::by).orElseGet(() -> denied(flow));
+        if (rule.isPresent()) {
+            return Verdict.by(rule.get());
+        }
+        if (isRefusedIcmp(flow)) {
+            return Verdict.by(Outcome.REFUSED, "no rule allows it");
+        }
+        return flow.destination().flatMap(this::closing).map(Verdict::by).orElseGet(() -> denied(flow));
     }
 
     private Verdict arpFromVM(Flow flow) {
@@ -73,8 +74,7 @@ final class Evaluation {
 
     private boolean isDhcpRequest(Flow flow) {
         boolean toServer = flow.destination()
-                .filter(to ->
-                        to.equals(BROADCAST) || vm.gateway().filter(to::equals).isPresent())
+                .filter(to -> to.equals(BROADCAST) || isGateway(to))
                 .isPresent();
         boolean ownOrNone = flow.source()
                 .filter(source -> !source.equals(vm.address()) && !source.equals(UNSPECIFIED))
@@ -92,25 +92,25 @@ final class Evaluation {
                 && flow.destination().filter(vm.resolvers()::contains).isPresent();
     }
 
-    /** A rule that opens closed addresses by naming them; a host's address must be named alone. */
-    private Optional<FilterRule> explicitOpening(Flow flow) {
+    /** Whether the rule allows the flow's destination. What is closed must be named; a host's address, named alone. */
+    private boolean reaches(FilterRule rule, Flow flow) {
         if (flow.destination().isEmpty()) {
-            return Optional.empty();
+            return rule.destinations().isEmpty();
         }
         IPv4Address to = flow.destination().get();
-        boolean host = vm.hostAddresses().contains(to);
-        if (!host && (vm.subnet().contains(to) || FloorClause.ofDestination(to).isEmpty())) {
-            return Optional.empty();
+        if (isHost(to)) {
+            return rule.destinations().contains(Cidr.single(to));
         }
-        return policy.sortedRules().stream()
-                .filter(rule -> matches(rule, flow))
-                .filter(rule -> rule.destinations().stream()
-                        .anyMatch(named -> host ? named.equals(Cidr.single(to)) : named.contains(to)))
-                .findFirst();
+        if (vm.subnet().contains(to)) {
+            return false;
+        }
+        return rule.destinations().isEmpty()
+                ? FloorClause.ofDestination(to).isEmpty()
+                : rule.destinations().stream().anyMatch(named -> named.contains(to));
     }
 
     private Optional<FloorClause> closing(IPv4Address to) {
-        if (vm.hostAddresses().contains(to)) {
+        if (isHost(to)) {
             return Optional.of(FloorClause.HOST);
         }
         if (vm.subnet().contains(to)) {
@@ -119,11 +119,12 @@ final class Evaluation {
         return FloorClause.ofDestination(to);
     }
 
-    private static boolean reaches(FilterRule rule, Flow flow) {
-        return rule.destinations().isEmpty()
-                || flow.destination()
-                        .filter(to -> rule.destinations().stream().anyMatch(named -> named.contains(to)))
-                        .isPresent();
+    private boolean isHost(IPv4Address address) {
+        return vm.hostAddresses().contains(address) || isGateway(address);
+    }
+
+    private boolean isGateway(IPv4Address address) {
+        return vm.gateway().filter(address::equals).isPresent();
     }
 
     /** Whether the rule allows the flow's protocol and port. Layer 2 cannot tell ICMP types apart. */
@@ -139,53 +140,57 @@ final class Evaluation {
         return is(flow, Flow.ICMP) && echo && rule.covers(Protocol.ICMP_ECHO, 0);
     }
 
+    /** Where a rule lets pings pass layer 2 all ICMP passes it, and layer 3 refuses what is no echo request. */
+    private boolean isRefusedIcmp(Flow flow) {
+        return is(flow, Flow.ICMP)
+                && policy.denied() == DenyAction.REJECT
+                && ANSWERED_ICMP.contains(flow.icmpType().orElse(-1))
+                && policy.rules().stream().anyMatch(rule -> rule.covers(Protocol.ICMP_ECHO, 0) && reaches(rule, flow));
+    }
+
     private Verdict denied(Flow flow) {
-        if (policy.denied() == DenyAction.REJECT) {
-            if (is(flow, Flow.TCP)) {
-                return Verdict.by(Outcome.REFUSED, "no rule allows it");
-            }
-            boolean answered = is(flow, Flow.ICMP)
-                    && !ICMP_ERRORS.contains(flow.icmpType().orElse(0))
-                    && policy.rules().stream()
-                            .anyMatch(rule -> rule.protocol() == Protocol.ICMP_ECHO
-                                    && rule.destinations().isEmpty());
-            if (answered) {
-                return Verdict.by(Outcome.REFUSED, "no rule allows it");
-            }
+        if (is(flow, Flow.TCP) && policy.denied() == DenyAction.REJECT) {
+            return Verdict.by(Outcome.REFUSED, "no rule allows it");
         }
         boolean known = is(flow, Flow.TCP) || is(flow, Flow.UDP) || is(flow, Flow.ICMP);
         return known ? Verdict.by(Outcome.DROPPED, "no rule allows it") : Verdict.by(FloorClause.PROTOCOL);
     }
 
     private Verdict toVM(Flow flow) {
+        boolean fromGateway = flow.source().filter(this::isGateway).isPresent();
         if (flow.etherType() == Flow.ETHERTYPE_ARP) {
-            return flow.source()
-                            .filter(source ->
-                                    vm.gateway().filter(source::equals).isPresent())
-                            .isPresent()
+            return fromGateway
                     ? Verdict.by(Outcome.ALLOWED, "the gateway asks by ARP who has an address")
                     : Verdict.by(FloorClause.INBOUND);
         }
         if (flow.etherType() != Flow.ETHERTYPE_IPV4) {
             return Verdict.by(FloorClause.NOT_IPV4);
         }
-        if (flow.source()
-                .filter(source -> vm.gateway().filter(source::equals).isPresent())
-                .isPresent()) {
-            if (is(flow, Flow.UDP) && has(flow.sourcePort(), DHCP_SERVER) && has(flow.destinationPort(), DHCP_CLIENT)) {
-                return Verdict.by(Outcome.ALLOWED, "the gateway answers DHCP");
-            }
-            if (policy.nameResolution()
-                    && (is(flow, Flow.UDP) || is(flow, Flow.TCP))
-                    && has(flow.sourcePort(), DNS)
-                    && vm.resolvers().contains(flow.source().get())) {
-                return Verdict.by(Outcome.ALLOWED, "the network's resolver answers");
-            }
-            if (is(flow, Flow.ICMP)) {
-                return Verdict.by(Outcome.ALLOWED, "the gateway may ping the VM");
-            }
+        if (!fromGateway) {
+            return Verdict.by(FloorClause.INBOUND);
+        }
+        boolean toItself = flow.destination().map(vm.address()::equals).orElse(true);
+        boolean toAll = flow.destination().filter(BROADCAST::equals).isPresent();
+        if (is(flow, Flow.UDP)
+                && has(flow.sourcePort(), DHCP_SERVER)
+                && has(flow.destinationPort(), DHCP_CLIENT)
+                && (toItself || toAll)) {
+            return Verdict.by(Outcome.ALLOWED, "the gateway answers DHCP");
+        }
+        if (isDnsAnswer(flow) && toItself) {
+            return Verdict.by(Outcome.ALLOWED, "the network's resolver answers");
+        }
+        if (is(flow, Flow.ICMP) && toItself) {
+            return Verdict.by(Outcome.ALLOWED, "the gateway may ping the VM");
         }
         return Verdict.by(FloorClause.INBOUND);
+    }
+
+    private boolean isDnsAnswer(Flow flow) {
+        return policy.nameResolution()
+                && (is(flow, Flow.UDP) || is(flow, Flow.TCP))
+                && has(flow.sourcePort(), DNS)
+                && flow.source().filter(vm.resolvers()::contains).isPresent();
     }
 
     private static boolean is(Flow flow, int ipProtocol) {

@@ -21,6 +21,7 @@ final class Explanation {
             row("ALLOW", "dns (udp, tcp 53)", "the network's resolver", "names are resolved there and nowhere else");
         }
         policy.sortedRules().forEach(this::rule);
+        row("ALLOW", "icmp to the VM", "from the gateway", "the gateway may ping the VM");
         policy.connectionLimit()
                 .ifPresent(limit -> row("REFUSE", "tcp", "beyond " + limit + " connections", "the connection limit"));
         for (FloorClause clause : FloorClause.values()) {
@@ -31,6 +32,9 @@ final class Explanation {
         }
         if (policy.denied() == DenyAction.REJECT) {
             row("REFUSE", "all other tcp", "the public Internet", "no rule allows it");
+            if (policy.rules().stream().anyMatch(rule -> rule.protocol() == Protocol.ICMP_ECHO)) {
+                row("REFUSE", "all other icmp, less errors", "wherever ping is allowed", "no rule allows it");
+            }
         }
         row("DROP", "everything else", "anywhere", "no rule allows it");
         return table();
@@ -61,7 +65,7 @@ final class Explanation {
                 width[i] = Math.max(width[i], row[i].length());
             }
         }
-        String form = "%-" + width[0] + "s | %-" + width[1] + "s | %-" + width[2] + "s | %s%n";
+        String form = "%-" + width[0] + "s | %-" + width[1] + "s | %-" + width[2] + "s | %s\n";
         return rows.stream().map(row -> String.format(form, (Object[]) row)).collect(Collectors.joining());
     }
 }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -76,7 +77,7 @@ public final class FilterRule {
         return FloorClause.closedRanges().stream().anyMatch(range -> range.contains(destination));
     }
 
-    /** Rules are equal if they allow the same for the same reason. */
+    /** Rules are equal if they name the same protocol, ports and destinations, and the same reason. */
     @Override
     public boolean equals(Object other) {
         return other instanceof FilterRule rule
@@ -96,7 +97,7 @@ public final class FilterRule {
     public String toString() {
         String what = protocol == Protocol.ICMP_ECHO
                 ? "ping"
-                : protocol.name().toLowerCase(java.util.Locale.ROOT) + " "
+                : protocol.name().toLowerCase(Locale.ROOT) + " "
                         + ports.stream().map(PortRange::toString).collect(Collectors.joining(","));
         String where = destinations.isEmpty()
                 ? "the public Internet"
@@ -168,7 +169,7 @@ public final class FilterRule {
          * Ends the draft.
          *
          * @param reason why this is needed, 1 to 200 characters on one line
-         * @throws InvalidValueException if the reason is empty, too long or holds control characters, or if the rule
+         * @throws InvalidValueException if the reason is empty, too long or holds control or format characters, or if the rule
          *     opens nothing
          */
         public FilterRule because(String reason) {
@@ -180,12 +181,12 @@ public final class FilterRule {
             String text = reason.strip();
             if (text.isEmpty()
                     || text.length() > MAX_REASON
-                    || text.codePoints().anyMatch(Character::isISOControl)) {
+                    || text.codePoints().anyMatch(Draft::misleads)) {
                 throw new InvalidValueException(
                         "because",
                         reason,
                         "must say why the rule is needed, in 1 to " + MAX_REASON
-                                + " characters without control characters");
+                                + " characters on one line, without control or format characters");
             }
             return new FilterRule(chosen, merged(ports), List.copyOf(destinations), text);
         }
@@ -203,23 +204,37 @@ public final class FilterRule {
             return this;
         }
 
+        /** A reviewer signs what is printed: nothing may break the line or turn its direction. */
+        private static boolean misleads(int c) {
+            return switch (Character.getType(c)) {
+                case Character.CONTROL,
+                        Character.FORMAT,
+                        Character.LINE_SEPARATOR,
+                        Character.PARAGRAPH_SEPARATOR,
+                        Character.SURROGATE -> true;
+                default -> false;
+            };
+        }
+
         private static List<PortRange> single(int[] destinationPorts) {
             return Arrays.stream(destinationPorts).mapToObj(PortRange::of).toList();
         }
 
         private static void check(Cidr destination) {
-            for (FloorClause clause : List.of(FloorClause.LOCAL, FloorClause.MULTICAST_RESERVED)) {
-                if (clause.ranges().stream().anyMatch(range -> range.contains(destination))) {
-                    throw new InvalidValueException("to", destination, "opens nothing: " + clause.reason());
-                }
-            }
+            FloorClause.ofDestination(destination.base())
+                    .filter(FloorClause::unreachable)
+                    .filter(clause -> insideFloor(destination))
+                    .ifPresent(clause -> {
+                        throw new InvalidValueException("to", destination, "opens nothing: " + clause.reason());
+                    });
             for (Cidr range : FloorClause.closedRanges()) {
                 if (destination.overlaps(range) && !insideFloor(destination)) {
                     throw new InvalidValueException(
                             "to",
                             destination,
                             "holds public addresses and the closed range " + range
-                                    + "; name the public part and the closed part each in full");
+                                    + "; name the public part and the closed part each in full, or nothing for"
+                                    + " the public Internet");
                 }
             }
         }

@@ -18,7 +18,7 @@ public enum FloorClause {
     OWN_ADDRESS("the VM may use no address but its own"),
     /** Every address of the host, its gateway addresses on other networks included. */
     HOST("the VM may not reach its host"),
-    /** Other VMs, directly or by way of the gateway. */
+    /** All other addresses of the VM's own network. No rule opens them: frames pass between the VM and its gateway only. */
     OTHER_VM("VMs may not reach each other"),
     /** RFC 1918: 10/8, 172.16/12 and 192.168/16. */
     PRIVATE("private networks are closed (RFC 1918)", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
@@ -60,6 +60,11 @@ public enum FloorClause {
     /** The addresses that this clause closes, in rising order; empty for clauses that are not about fixed addresses. */
     public List<Cidr> ranges() {
         return ranges;
+    }
+
+    /** Whether no machine elsewhere can have an address of these ranges, so that no rule can open them. */
+    boolean unreachable() {
+        return this == LOCAL || this == MULTICAST_RESERVED;
     }
 
     /** The clause whose ranges hold {@code address}, or empty if it is a public address. */

@@ -26,6 +26,9 @@ public abstract class Flow implements WithFlow {
 
     private static final int ECHO_REQUEST = 8;
     private static final Pattern LITERAL = Pattern.compile("[0-9.]+");
+    /** What {@code inet_aton} takes for an address: a last label that is a number, 0x7f.1 and 127.1. for example. */
+    private static final Pattern ENDS_IN_NUMBER = Pattern.compile("(.*\\.)?([0-9]+|0[xX][0-9A-Fa-f]*)\\.?");
+
     private static final Pattern HOST_NAME =
             Pattern.compile("(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\\.?");
 
@@ -125,7 +128,8 @@ public abstract class Flow implements WithFlow {
                     "destinationName", destinationName().get(), "a flow has a destination address or a name, not both");
         }
         destinationName().ifPresent(name -> {
-            if (!HOST_NAME.matcher(name).matches()) {
+            if (!HOST_NAME.matcher(name).matches()
+                    || ENDS_IN_NUMBER.matcher(name).matches()) {
                 throw new InvalidValueException(
                         "destination", name, "must be an IPv4 address such as 140.82.112.3 or a host name");
             }

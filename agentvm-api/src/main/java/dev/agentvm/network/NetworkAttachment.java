@@ -1,5 +1,6 @@
 package dev.agentvm.network;
 
+import dev.agentvm.InvalidValueException;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -14,19 +15,22 @@ public abstract class NetworkAttachment implements WithNetworkAttachment {
     /** The VM's MAC address. */
     public abstract MacAddress mac();
 
-    /** The VM's address. */
+    /** The VM's address, one of the subnet. */
     public abstract IPv4Address address();
 
     /** The network that the VM's address belongs to. */
     public abstract Cidr subnet();
 
-    /** The host's address on that network, through which the VM reaches everything; none on a caller's bridge. */
+    /**
+     * The host's address on that network, through which the VM reaches everything, one of the subnet and not the VM's;
+     * none on a caller's bridge.
+     */
     public abstract Optional<IPv4Address> gateway();
 
     /** Where the VM may ask for names. */
     public abstract List<IPv4Address> resolvers();
 
-    /** All IPv4 addresses of the host, on whatever interface. */
+    /** All IPv4 addresses of the host, on whatever interface; the gateway counts as one whether it is listed or not. */
     public abstract Set<IPv4Address> hostAddresses();
 
     /** The first VM of the default network, on a host that has no other address than the gateway's. */
@@ -40,6 +44,19 @@ public abstract class NetworkAttachment implements WithNetworkAttachment {
                 .addResolver(gateway)
                 .addHostAddress(gateway)
                 .build();
+    }
+
+    @Value.Check
+    void check() {
+        if (!subnet().contains(address())) {
+            throw new InvalidValueException("address", address(), "must be in the subnet " + subnet());
+        }
+        gateway().ifPresent(gateway -> {
+            if (!subnet().contains(gateway) || gateway.equals(address())) {
+                throw new InvalidValueException(
+                        "gateway", gateway, "must be in the subnet " + subnet() + " and not the VM's own " + address());
+            }
+        });
     }
 
     /** A builder that starts with this attachment. */

@@ -2,6 +2,7 @@ package dev.agentvm.network;
 
 import dev.agentvm.InvalidValueException;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /** How a VM is attached to the network. What may then pass is the policy's matter. */
@@ -31,22 +32,33 @@ public sealed interface NetworkMode {
     }
 
     /**
-     * A bridge of the host.
+     * A bridge of the host. Immutable, safe for use by many threads.
      *
-     * @param name the bridge interface, 1 to 15 characters
+     * @param name the bridge interface, 1 to 15 characters of A-Z a-z 0-9 _ . -, the first not a -
      * @param resolvers the name servers that the VM may ask
      * @param address the VM's fixed address; if empty, the address is learnt from its DHCP lease
      */
     record Bridge(String name, List<IPv4Address> resolvers, Optional<IPv4Address> address) implements NetworkMode {
-        /** Checks the name. */
+        /** Checks the name, and that the addresses are such as a single machine can have. */
         public Bridge {
-            if (!name.matches("[A-Za-z0-9_.:-]{1,15}") || name.equals(".") || name.equals("..")) {
+            Objects.requireNonNull(name, "name");
+            Objects.requireNonNull(address, "address");
+            if (!name.matches("[A-Za-z0-9_.][A-Za-z0-9_.-]{0,14}") || name.equals(".") || name.equals("..")) {
                 throw new InvalidValueException(
                         "bridge",
                         name,
-                        "must be the name of a network interface, 1 to 15 characters of A-Z a-z 0-9 _ . : -");
+                        "must be the name of a network interface, 1 to 15 characters of A-Z a-z 0-9 _ . -, the first not a -");
             }
             resolvers = List.copyOf(resolvers);
+            resolvers.forEach(resolver -> check("resolvers", resolver));
+            address.ifPresent(fixed -> check("address", fixed));
+        }
+
+        private static void check(String field, IPv4Address station) {
+            FloorClause.ofDestination(station).filter(FloorClause::unreachable).ifPresent(clause -> {
+                throw new InvalidValueException(
+                        field, station, "must be the address of one machine: " + clause.reason());
+            });
         }
 
         /** This bridge, with that fixed address for the VM. */

@@ -2,6 +2,8 @@ package dev.agentvm.network;
 
 import dev.agentvm.InvalidValueException;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -24,6 +26,10 @@ public final class NetworkPolicy {
      */
     public static final int MAX_OPENINGS = 200;
 
+    private static final Comparator<FilterRule> ORDER = Comparator.comparing(FilterRule::protocol)
+            .thenComparing(rule -> rule.ports().stream().findFirst().orElse(PortRange.of(1)))
+            .thenComparing(FilterRule::toString);
+
     private static final NetworkPolicy AGENT_DEFAULT = new Builder()
             .addRule(FilterRule.allow().tcp(22).because("SSH, and git over it"))
             .addRule(FilterRule.allow().tcp(80).because("HTTP: package mirrors, redirects to HTTPS"))
@@ -34,13 +40,15 @@ public final class NetworkPolicy {
     private static final NetworkPolicy NONE =
             new Builder().nameResolution(false).build();
 
+    private final List<FilterRule> sortedRules;
     private final Set<FilterRule> rules;
     private final boolean nameResolution;
     private final DenyAction denied;
     private final @Nullable Integer connectionLimit;
 
     private NetworkPolicy(Builder builder) {
-        this.rules = java.util.Collections.unmodifiableSet(new LinkedHashSet<>(builder.rules));
+        this.sortedRules = builder.rules.stream().sorted(ORDER).toList();
+        this.rules = Collections.unmodifiableSet(new LinkedHashSet<>(sortedRules));
         this.nameResolution = builder.nameResolution;
         this.denied = builder.denied;
         this.connectionLimit = builder.connectionLimit;
@@ -56,7 +64,7 @@ public final class NetworkPolicy {
         return NONE;
     }
 
-    /** The rules; their order means nothing. */
+    /** The rules; their order means nothing and does not depend on the order in which they were added. */
     public Set<FilterRule> rules() {
         return rules;
     }
@@ -99,7 +107,7 @@ public final class NetworkPolicy {
         return new Builder(this);
     }
 
-    /** Policies are equal if they allow the same, for the same reasons, and deny in the same way. */
+    /** Policies are equal if they have equal rules and deny in the same way. */
     @Override
     public boolean equals(Object other) {
         return other instanceof NetworkPolicy policy
@@ -189,6 +197,12 @@ public final class NetworkPolicy {
             return this;
         }
 
+        /** As many TCP connections as the VM likes. */
+        public Builder noConnectionLimit() {
+            connectionLimit = null;
+            return this;
+        }
+
         /**
          * Makes the policy.
          *
@@ -217,10 +231,8 @@ public final class NetworkPolicy {
         }
     }
 
-    /** The rules in an order that depends on nothing but the rules, for output. */
+    /** The rules in an order that depends on nothing but the rules. */
     List<FilterRule> sortedRules() {
-        return rules.stream()
-                .sorted(java.util.Comparator.comparing(FilterRule::protocol).thenComparing(FilterRule::toString))
-                .toList();
+        return sortedRules;
     }
 }
