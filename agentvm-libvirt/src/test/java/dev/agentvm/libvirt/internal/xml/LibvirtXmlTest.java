@@ -246,7 +246,7 @@ class LibvirtXmlTest {
                 .isInstanceOf(AgentVMException.class)
                 .hasMessageContaining("characters long");
 
-        String deep = "<domain>" + "<a>".repeat(200) + "</a>".repeat(200) + "</domain>";
+        String deep = "<domain>" + "<a>".repeat(150) + "</a>".repeat(150) + "</domain>";
         assertThatThrownBy(() -> LibvirtXml.read(deep, DomainXml.class))
                 .isInstanceOf(AgentVMException.class)
                 .hasMessageContaining("depth");
