@@ -29,6 +29,7 @@ public final class LibvirtXml {
     /** The longest string that libvirt's own protocol carries (VIR_NET_MESSAGE_STRING_MAX). */
     static final int MAX_LENGTH = 4 * 1024 * 1024;
 
+    /** What newer JDKs limit it to by themselves; older ones do not. */
     private static final String MAX_DEPTH = "100";
 
     private static final List<Class<?>> DOCUMENTS = List.of(
