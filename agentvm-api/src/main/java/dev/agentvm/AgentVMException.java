@@ -14,6 +14,7 @@ public class AgentVMException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     private final FailureContext context;
+    private volatile @Nullable String during;
 
     /** A failure without another throwable behind it. */
     public AgentVMException(String message, FailureContext context) {
@@ -24,6 +25,24 @@ public class AgentVMException extends RuntimeException {
     public AgentVMException(String message, FailureContext context, @Nullable Throwable cause) {
         super(message, cause);
         this.context = Objects.requireNonNull(context, "context");
+    }
+
+    /**
+     * Says within which larger operation this happened; the first to say so is kept, and leads the message.
+     *
+     * @return this exception
+     */
+    public AgentVMException during(String operation) {
+        if (during == null) {
+            during = operation;
+        }
+        return this;
+    }
+
+    @Override
+    public String getMessage() {
+        String message = String.valueOf(super.getMessage());
+        return during == null ? message : during + ": " + message;
     }
 
     /** What was being done, a short phrase such as {@code "launch"}. */

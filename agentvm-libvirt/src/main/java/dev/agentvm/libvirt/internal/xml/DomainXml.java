@@ -508,6 +508,18 @@ public final class DomainXml {
         @XmlAttribute
         public @Nullable Integer index;
 
+        @XmlElement(name = "seclabel")
+        public List<Seclabel> seclabels = new ArrayList<>();
+
+        /** Leaves the file with its owner, where libvirt would give it to QEMU's user. */
+        public DiskSource keepOwner() {
+            Seclabel dac = new Seclabel();
+            dac.model = "dac";
+            dac.relabel = false;
+            seclabels.add(dac);
+            return this;
+        }
+
         /** The file at {@code path}. */
         public static DiskSource file(String path) {
             DiskSource source = new DiskSource();
@@ -530,12 +542,12 @@ public final class DomainXml {
         public @Nullable DiskSource source;
         public @Nullable BackingStore backingStore;
 
-        /** The image at {@code path}, itself an overlay of nothing. */
+        /** The image at {@code path}, itself an overlay of nothing, which stays with its owner. */
         public static BackingStore last(String path, String format) {
             BackingStore store = new BackingStore();
             store.type = "file";
             store.format = FormatXml.of(format);
-            store.source = DiskSource.file(path);
+            store.source = DiskSource.file(path).keepOwner();
             store.backingStore = none();
             return store;
         }

@@ -1,0 +1,210 @@
+package dev.agentvm.libvirt.internal.journal;
+
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The journals of all programs that share a state directory: {@code launches/} holds a file for each launch,
+ * {@code owners/} one that is locked by each program that launches. Safe for use by many threads.
+ */
+public final class Journals implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Journals.class);
+    private static final Duration TORN_AFTER = Duration.ofMinutes(1);
+    private static final String SUFFIX = ".journal";
+    private static final String LOCK = ".lock";
+
+    private final Path launches;
+    private final Path owners;
+    private final String hypervisor;
+    private final String ownerId = UUID.randomUUID().toString();
+    private final Owner owner;
+
+    private Journals(Path stateDirectory, String hypervisor) {
+        this.launches = directory(stateDirectory.resolve("launches"));
+        this.owners = directory(stateDirectory.resolve("owners"));
+        this.hypervisor = hypervisor;
+        this.owner = Owner.create(owners.resolve(ownerId + LOCK));
+    }
+
+    /**
+     * Opens the journals in {@code stateDirectory}, which is made if it is not there.
+     *
+     * @param hypervisor what tells this libvirt from others that share the directory
+     */
+    public static Journals open(Path stateDirectory, String hypervisor) {
+        return new Journals(stateDirectory, hypervisor);
+    }
+
+    private static Path directory(Path path) {
+        FileAttribute<?> ownersOnly =
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+        try {
+            if (!Files.isDirectory(path)) {
+                Files.createDirectories(path, ownersOnly);
+            }
+            return path;
+        } catch (IOException e) {
+            throw new JournalException("create", path, e);
+        }
+    }
+
+    /** Who we are in journals and in the marks of domains. */
+    public String ownerId() {
+        return ownerId;
+    }
+
+    /** Begins a launch. */
+    public LaunchJournal begin(UUID id, String vmName, boolean detached) {
+        return LaunchJournal.begin(file(id), ownerId, hypervisor, id, vmName, detached);
+    }
+
+    /** The journal of that VM's launch, by whichever program, if there is one. */
+    public Optional<LaunchJournal> find(UUID id) {
+        return Files.exists(file(id)) ? Optional.of(LaunchJournal.at(file(id))) : Optional.empty();
+    }
+
+    /** What the launch of that VM made, if its journal is there. */
+    public Optional<List<Entry>> entries(UUID id) {
+        return LaunchJournal.at(file(id)).read().map(LaunchJournal.Content::entries);
+    }
+
+    private Path file(UUID id) {
+        return launches.resolve(id + SUFFIX);
+    }
+
+    /**
+     * Hands the journals of launches on this hypervisor to {@code visitor} whose program is gone, or whose VM stands
+     * alone, each while no other program can be handed it.
+     */
+    public void visit(Visitor visitor) {
+        Map<String, List<Path>> byOwner = new HashMap<>();
+        for (Path file : files(launches, SUFFIX)) {
+            Optional<LaunchJournal.Content> content = LaunchJournal.at(file).read();
+            if (content.isEmpty()) {
+                removeTorn(file);
+            } else if (content.get().hypervisor().equals(hypervisor)) {
+                byOwner.computeIfAbsent(content.get().owner(), unused -> new ArrayList<>())
+                        .add(file);
+            }
+        }
+        for (Path lock : files(owners, LOCK)) {
+            String name = lock.getFileName().toString();
+            byOwner.computeIfAbsent(name.substring(0, name.length() - LOCK.length()), unused -> new ArrayList<>());
+        }
+        byOwner.remove(ownerId);
+        byOwner.forEach((id, files) -> visit(id, files, visitor));
+    }
+
+    /** A program died while it wrote the head: nothing was announced. One that is being written now is left alone. */
+    private static void removeTorn(Path file) {
+        try {
+            if (Files.getLastModifiedTime(file)
+                    .toInstant()
+                    .isBefore(Instant.now().minus(TORN_AFTER))) {
+                Files.deleteIfExists(file);
+            }
+        } catch (NoSuchFileException e) {
+            LOG.debug("{} is gone already", file);
+        } catch (IOException e) {
+            throw new JournalException("remove", file, e);
+        }
+    }
+
+    private void visit(String id, List<Path> files, Visitor visitor) {
+        @Nullable Owner gone = Owner.takeOver(owners.resolve(id + LOCK)).orElse(null);
+        if (gone == null) {
+            return;
+        }
+        boolean none = true;
+        try {
+            for (Path file : files) {
+                LaunchJournal journal = LaunchJournal.at(file);
+                Optional<LaunchJournal.Content> content = journal.read();
+                if (content.isPresent() && !visitor.visit(orphan(content.get()), journal)) {
+                    none = false;
+                }
+            }
+            none &= files(launches, SUFFIX).stream()
+                    .map(file -> LaunchJournal.at(file).read())
+                    .flatMap(Optional::stream)
+                    .noneMatch(content -> content.owner().equals(id));
+        } finally {
+            if (none) {
+                gone.remove();
+            } else {
+                gone.close();
+            }
+        }
+    }
+
+    private static Orphan orphan(LaunchJournal.Content content) {
+        List<Entry> lastFirst = new ArrayList<>(content.entries());
+        Collections.reverse(lastFirst);
+        return new Orphan(content.id(), content.vmName(), content.standsAlone(), lastFirst);
+    }
+
+    private static List<Path> files(Path directory, String suffix) {
+        List<Path> found = new ArrayList<>();
+        try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory, "*" + suffix)) {
+            stream.forEach(found::add);
+        } catch (NoSuchFileException e) {
+            return List.of();
+        } catch (IOException | DirectoryIteratorException e) {
+            throw new JournalException("list", directory, e instanceof IOException io ? io : new IOException(e));
+        }
+        return found;
+    }
+
+    /** Lets go of the owner's lock, and removes it if nothing of this owner is left. */
+    @Override
+    public void close() {
+        boolean none = files(launches, SUFFIX).stream()
+                .map(file -> LaunchJournal.at(file).read())
+                .flatMap(Optional::stream)
+                .noneMatch(content -> content.owner().equals(ownerId));
+        if (none) {
+            owner.remove();
+        } else {
+            owner.close();
+        }
+    }
+
+    /**
+     * A launch whose program is gone.
+     *
+     * @param id the VM's
+     * @param vmName the VM's
+     * @param standsAlone whether the VM was launched detached and complete, so that it is no orphan while it lives
+     * @param entries what it made, last first
+     */
+    public record Orphan(UUID id, String vmName, boolean standsAlone, List<Entry> entries) {}
+
+    /** Is handed orphans. */
+    @FunctionalInterface
+    public interface Visitor {
+        /**
+         * Cleans up.
+         *
+         * @return whether the journal is gone with all that it lists
+         */
+        boolean visit(Orphan orphan, LaunchJournal journal);
+    }
+}

@@ -1,0 +1,153 @@
+package dev.agentvm.libvirt.internal.journal;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * What one launch made or was about to make. Each line is on the disk before the step that it announces begins.
+ *
+ * <p>A line is a key and its values, separated by tabs. A program may die while it writes, so a last line without its
+ * end is left out when reading: the step that it announces has not begun.
+ */
+public final class LaunchJournal {
+    private static final String OWNER = "owner";
+    private static final String VM = "vm";
+    private static final String HYPERVISOR = "hypervisor";
+    private static final String DETACHED = "detached";
+    private static final String READY = "ready";
+
+    private final Path file;
+
+    private LaunchJournal(Path file) {
+        this.file = file;
+    }
+
+    static LaunchJournal begin(Path file, String owner, String hypervisor, UUID id, String vmName, boolean detached) {
+        LaunchJournal journal = new LaunchJournal(file);
+        StringBuilder head = new StringBuilder();
+        head.append(line(OWNER, owner)).append(line(HYPERVISOR, hypervisor)).append(line(VM, id.toString(), vmName));
+        if (detached) {
+            head.append(line(DETACHED));
+        }
+        journal.write(head.toString(), StandardOpenOption.CREATE_NEW);
+        journal.syncDirectory();
+        return journal;
+    }
+
+    static LaunchJournal at(Path file) {
+        return new LaunchJournal(file);
+    }
+
+    /** Announces a thing that is about to be made. */
+    public void announce(Resource resource, String... names) {
+        write(line(resource.name(), names), StandardOpenOption.APPEND);
+    }
+
+    /** Notes that the launch is complete: a detached VM is from now on nobody's orphan. */
+    public void ready() {
+        write(line(READY), StandardOpenOption.APPEND);
+    }
+
+    /** Removes the journal, since all that it lists is gone. */
+    public void remove() {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            throw new JournalException("remove", file, e);
+        }
+    }
+
+    /** What is written, or empty if the journal is gone, or was torn before it said whose it is. */
+    Optional<Content> read() {
+        String text;
+        try {
+            text = Files.readString(file, StandardCharsets.UTF_8);
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        } catch (IOException e) {
+            throw new JournalException("read", file, e);
+        }
+        List<List<String>> lines = text.substring(0, text.lastIndexOf('\n') + 1)
+                .lines()
+                .map(line -> List.of(line.split("\t", -1)))
+                .toList();
+        List<Entry> entries = new ArrayList<>();
+        Map<String, List<String>> head = new HashMap<>();
+        for (List<String> line : lines) {
+            List<String> values = line.subList(1, line.size());
+            Arrays.stream(Resource.values())
+                    .filter(resource -> resource.name().equals(line.get(0)))
+                    .findFirst()
+                    .ifPresentOrElse(
+                            resource -> entries.add(new Entry(resource, values)), () -> head.put(line.get(0), values));
+        }
+        List<String> owner = head.getOrDefault(OWNER, List.of());
+        List<String> vm = head.getOrDefault(VM, List.of());
+        List<String> hypervisor = head.getOrDefault(HYPERVISOR, List.of());
+        if (owner.size() != 1 || vm.size() != 2 || hypervisor.size() != 1) {
+            return Optional.empty();
+        }
+        return Optional.of(new Content(
+                owner.get(0),
+                hypervisor.get(0),
+                UUID.fromString(vm.get(0)),
+                vm.get(1),
+                head.containsKey(DETACHED) && head.containsKey(READY),
+                List.copyOf(entries)));
+    }
+
+    /** A new file is on the disk for certain only when its directory is. */
+    private void syncDirectory() {
+        try (FileChannel directory = FileChannel.open(file.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
+            directory.force(true);
+        } catch (IOException e) {
+            throw new JournalException("write", file, e);
+        }
+    }
+
+    private void write(String text, StandardOpenOption how) {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, how)) {
+            ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(true);
+        } catch (IOException e) {
+            throw new JournalException("write", file, e);
+        }
+    }
+
+    private static String line(String key, String... values) {
+        for (String value : values) {
+            if (value.indexOf('\t') >= 0 || value.indexOf('\n') >= 0) {
+                throw new IllegalArgumentException("a journal value holds a separator: " + key);
+            }
+        }
+        return values.length == 0 ? key + "\n" : key + "\t" + String.join("\t", values) + "\n";
+    }
+
+    /**
+     * What a journal says.
+     *
+     * @param owner who launched
+     * @param hypervisor the identity of the libvirt that it was launched on
+     * @param id the VM's
+     * @param vmName the VM's
+     * @param standsAlone whether the VM was launched detached, and the launch was completed
+     * @param entries what was made, in order
+     */
+    record Content(String owner, String hypervisor, UUID id, String vmName, boolean standsAlone, List<Entry> entries) {}
+}

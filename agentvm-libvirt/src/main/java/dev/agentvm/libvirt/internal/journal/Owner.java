@@ -1,0 +1,106 @@
+package dev.agentvm.libvirt.internal.journal;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The lock that says that an owner of launches lives: the kernel lets go of it when the program ends, however it ends.
+ */
+final class Owner implements AutoCloseable {
+    /**
+     * Closing any descriptor of a file drops all locks that its process holds on it (POSIX). So this JVM never opens a
+     * file that it holds, and where another class loader's copy of this class turns out to hold it, keeps it open.
+     */
+    private static final Map<Path, FileChannel> KEPT_OPEN = new ConcurrentHashMap<>();
+
+    private static final Set<Path> HELD_HERE = ConcurrentHashMap.newKeySet();
+
+    private final Path file;
+    private final FileChannel channel;
+
+    private Owner(Path file, FileChannel channel) {
+        this.file = file;
+        this.channel = channel;
+    }
+
+    /** Makes the lock file and takes its lock. */
+    static Owner create(Path file) {
+        try {
+            FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            if (channel.tryLock() == null) {
+                throw new IOException("locked by another program");
+            }
+            HELD_HERE.add(file);
+            return new Owner(file, channel);
+        } catch (IOException e) {
+            throw new JournalException("create", file, e);
+        }
+    }
+
+    /** Takes the lock of an owner that is gone; empty if the owner lives, or if another program cleans up after it. */
+    static Optional<Owner> takeOver(Path file) {
+        if (KEPT_OPEN.containsKey(file) || !HELD_HERE.add(file)) {
+            return Optional.empty();
+        }
+        Optional<Owner> owner = lock(file);
+        if (owner.isEmpty()) {
+            HELD_HERE.remove(file);
+        }
+        return owner;
+    }
+
+    private static Optional<Owner> lock(Path file) {
+        FileChannel channel;
+        try {
+            channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        } catch (IOException e) {
+            throw new JournalException("open", file, e);
+        }
+        try {
+            @Nullable FileLock lock = channel.tryLock();
+            if (lock != null && Files.exists(file)) {
+                return Optional.of(new Owner(file, channel));
+            }
+            channel.close();
+            return Optional.empty();
+        } catch (OverlappingFileLockException e) {
+            KEPT_OPEN.put(file, channel);
+            return Optional.empty();
+        } catch (IOException e) {
+            throw new JournalException("lock", file, e);
+        }
+    }
+
+    /** Removes the lock file, since nothing is owned any more, and lets go. */
+    void remove() {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            throw new JournalException("remove", file, e);
+        } finally {
+            close();
+        }
+    }
+
+    /** Lets go; the file stays and says that its owner is gone. */
+    @Override
+    public void close() {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new JournalException("close", file, e);
+        } finally {
+            HELD_HERE.remove(file);
+        }
+    }
+}

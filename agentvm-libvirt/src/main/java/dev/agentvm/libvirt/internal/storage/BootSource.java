@@ -1,0 +1,60 @@
+package dev.agentvm.libvirt.internal.storage;
+
+import dev.agentvm.DiskFormat;
+import dev.agentvm.DiskImage;
+import dev.agentvm.Firmware;
+import dev.agentvm.KernelImage;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** What a VM boots, with all names resolved to files. */
+public sealed interface BootSource {
+    /** The disk that the VM's own disk is an overlay of, if there is one. */
+    Optional<Backing> backing();
+
+    /**
+     * The firmware boots the VM's disk.
+     *
+     * @param firmware which one
+     * @param disk the disk it boots
+     */
+    record FromDisk(Firmware firmware, Backing disk) implements BootSource {
+        @Override
+        public Optional<Backing> backing() {
+            return Optional.of(disk);
+        }
+    }
+
+    /**
+     * QEMU loads a Linux kernel.
+     *
+     * @param kernel the kernel
+     * @param initrd the initial RAM disk
+     * @param commandLine what the kernel is told
+     * @param backing the root disk
+     */
+    record FromKernel(Path kernel, Optional<Path> initrd, String commandLine, Optional<Backing> backing)
+            implements BootSource {}
+
+    /**
+     * A disk image that is only read.
+     *
+     * @param file the image
+     * @param format how it is stored
+     */
+    record Backing(Path file, DiskFormat format) {}
+
+    /** What {@code image} says. */
+    static BootSource of(DiskImage image) {
+        return new FromDisk(image.firmware(), new Backing(image.disk(), image.format()));
+    }
+
+    /** What {@code image} says. */
+    static BootSource of(KernelImage image) {
+        return new FromKernel(
+                image.kernel(),
+                image.initrd(),
+                image.commandLine(),
+                image.disk().map(disk -> new Backing(disk, image.diskFormat())));
+    }
+}

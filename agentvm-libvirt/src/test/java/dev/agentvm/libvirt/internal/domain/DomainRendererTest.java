@@ -1,0 +1,146 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.agentvm.Accelerator;
+import dev.agentvm.DiskFormat;
+import dev.agentvm.Firmware;
+import dev.agentvm.Resources;
+import dev.agentvm.libvirt.internal.storage.BootSource;
+import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.libvirt.internal.xml.DomainXml;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.libvirt.internal.xml.Schemas;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.DataRate;
+import dev.agentvm.network.MacAddress;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class DomainRendererTest {
+    private static final UUID ID = UUID.fromString("7d4fbd8e-6c1b-4a5d-9d0e-1f2a3b4c5d6e");
+    private static final BootSource.Backing ROOT =
+            new BootSource.Backing(Path.of("/images/debian/disk.qcow2"), DiskFormat.QCOW2);
+    private static final BootSource KERNEL = new BootSource.FromKernel(
+            Path.of("/images/debian/vmlinuz"),
+            Optional.of(Path.of("/images/debian/initrd.img")),
+            "root=/dev/vda console=ttyS0",
+            Optional.of(ROOT));
+    private static final DomainPlan.Card CARD = new DomainPlan.Card(
+            MacAddress.of("52:54:c0:a8:65:0a"),
+            new DomainPlan.Link.Network("agentvm"),
+            "avm7d4fbd8e6c1",
+            "agentvm-" + ID,
+            BandwidthLimit.standard());
+
+    @Test
+    void render_kernelImageOnEmulation_isAValidDomain() {
+        String xml = LibvirtXml.write(render(KERNEL, Accelerator.TCG, Optional.of(CARD)));
+
+        Schemas.assertValid(xml);
+        assertThat(xml)
+                .contains("<domain type=\"qemu\">", "machine=\"q35\"", "<cpu mode=\"maximum\"")
+                .contains("<memory unit=\"MiB\" dumpCore=\"off\">2048</memory>")
+                .contains("<hard_limit unit=\"MiB\">3072</hard_limit>")
+                .contains("<global_quota>220000</global_quota>", "<shares>2048</shares>")
+                .contains("<pmu state=\"off\"/>", "<vmport state=\"off\"/>")
+                .contains("<on_poweroff>destroy</on_poweroff>", "<on_reboot>destroy</on_reboot>")
+                .contains("<memballoon model=\"none\"/>", "<controller type=\"usb\"", "org.qemu.guest_agent.0")
+                .contains("<backend model=\"random\">/dev/urandom</backend>", "<rate bytes=\"65536\" period=\"1000\"/>")
+                .contains("<port isolated=\"yes\"/>", "<target dev=\"avm7d4fbd8e6c1\"/>")
+                .doesNotContain(
+                        "<graphics", "<video", "<sound", "<input", "<tpm", "<watchdog", "<serial type=\"file\"");
+    }
+
+    @Test
+    void render_kvm_hidesNestedVirtualisation() {
+        String xml = LibvirtXml.write(render(KERNEL, Accelerator.KVM, Optional.of(CARD)));
+
+        Schemas.assertValid(xml);
+        assertThat(xml)
+                .contains("<domain type=\"kvm\">", "<cpu mode=\"host-model\"")
+                .contains("<feature policy=\"disable\" name=\"vmx\"/>", "<feature policy=\"disable\" name=\"svm\"/>");
+    }
+
+    @Test
+    void render_withoutCard_hasNoInterface() {
+        DomainXml domain = render(KERNEL, Accelerator.TCG, Optional.empty());
+
+        Schemas.assertValid(LibvirtXml.write(domain));
+        assertThat(domain.devices.interfaces).isEmpty();
+    }
+
+    @Test
+    void render_diskByUefi_bootsTheDisk() {
+        String xml = LibvirtXml.write(
+                render(new BootSource.FromDisk(Firmware.UEFI, ROOT), Accelerator.KVM, Optional.of(CARD)));
+
+        Schemas.assertValid(xml);
+        assertThat(xml).contains("<os firmware=\"efi\">", "<boot order=\"1\"/>").doesNotContain("<kernel>");
+    }
+
+    @Test
+    void render_diskByBios_printsTheFirmwareOnTheSerialConsole() {
+        String xml = LibvirtXml.write(
+                render(new BootSource.FromDisk(Firmware.BIOS, ROOT), Accelerator.KVM, Optional.empty()));
+
+        Schemas.assertValid(xml);
+        assertThat(xml).contains("<bios useserial=\"yes\"/>");
+    }
+
+    @Test
+    void render_backingFile_isNamedWithItsFormatAndStaysWithItsOwner() {
+        DomainXml domain = render(KERNEL, Accelerator.TCG, Optional.empty());
+
+        assertThat(LibvirtXml.write(domain))
+                .contains(
+                        """
+                              <backingStore type="file">
+                                <format type="qcow2"/>
+                                <source file="/images/debian/disk.qcow2">
+                                  <seclabel model="dac" relabel="no"/>
+                                </source>
+                                <backingStore/>
+                        """);
+    }
+
+    @Test
+    void render_bandwidth_countsInKilobytes() {
+        DomainPlan.Card limited = new DomainPlan.Card(
+                CARD.mac(),
+                CARD.link(),
+                CARD.tap(),
+                CARD.filter(),
+                BandwidthLimit.of(DataRate.megabitsPerSecond(8), DataRate.megabytesPerSecond(3)));
+        String xml = LibvirtXml.write(render(KERNEL, Accelerator.TCG, Optional.of(limited)));
+
+        Schemas.assertValid(xml);
+        assertThat(xml).contains("<inbound average=\"1000\"/>", "<outbound average=\"3000\"/>");
+    }
+
+    @Test
+    void render_labels_areKeptInTheMark() {
+        String xml = LibvirtXml.write(render(KERNEL, Accelerator.TCG, Optional.empty()));
+
+        assertThat(xml).contains("agentvm:owner", "the &lt;task&gt; &amp; more");
+    }
+
+    private static DomainXml render(BootSource boot, Accelerator accelerator, Optional<DomainPlan.Card> card) {
+        return DomainRenderer.render(new DomainPlan(
+                ID,
+                "vm",
+                accelerator,
+                Resources.standard(),
+                boot,
+                new VMDisk("agentvm", ID + ".qcow2", "/pool/" + ID + ".qcow2", boot.backing()),
+                card,
+                "owner-1",
+                Map.of("task", "the <task> & more"),
+                Instant.parse("2026-01-02T03:04:05Z"),
+                Optional.of(Instant.parse("2026-01-02T04:04:05Z"))));
+    }
+}

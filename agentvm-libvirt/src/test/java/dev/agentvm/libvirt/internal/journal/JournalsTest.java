@@ -1,0 +1,213 @@
+package dev.agentvm.libvirt.internal.journal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JournalsTest {
+    private static final String HERE = "qemu:///system on host";
+
+    @TempDir
+    private Path state;
+
+    private final UUID id = UUID.randomUUID();
+
+    @Test
+    void visit_ownerLives_isHandedNothing() {
+        try (Journals living = Journals.open(state, HERE);
+                Journals other = Journals.open(state, HERE)) {
+            LaunchJournal journal = living.begin(id, "vm", false);
+            journal.announce(Resource.FILTER, "agentvm-x");
+
+            assertThat(orphans(other)).isEmpty();
+            journal.remove();
+        }
+    }
+
+    @Test
+    void visit_ownerKilled_isHandedWhatItAnnouncedLastFirst() throws Exception {
+        killed("attached");
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other)).singleElement().satisfies(orphan -> {
+                assertThat(orphan.vmName()).isEqualTo("vm");
+                assertThat(orphan.standsAlone()).isFalse();
+                assertThat(orphan.entries())
+                        .containsExactly(
+                                new Entry(Resource.DOMAIN, List.of("uuid", "vm")),
+                                new Entry(Resource.VOLUME, List.of("pool", "volume")));
+            });
+        }
+    }
+
+    @Test
+    void visit_completeDetachedLaunch_standsAlone() throws Exception {
+        killed("detached");
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other))
+                    .singleElement()
+                    .satisfies(orphan -> assertThat(orphan.standsAlone()).isTrue());
+        }
+    }
+
+    @Test
+    void visit_visitorCleansUp_leavesNoFile() throws Exception {
+        killed("attached");
+
+        try (Journals other = Journals.open(state, HERE)) {
+            other.visit((orphan, journal) -> {
+                journal.remove();
+                return true;
+            });
+        }
+        assertThat(files()).isEmpty();
+    }
+
+    @Test
+    void visit_otherHypervisor_isHandedNothing() throws Exception {
+        killed("attached");
+
+        try (Journals other = Journals.open(state, "qemu:///system on another")) {
+            assertThat(orphans(other)).isEmpty();
+        }
+    }
+
+    @Test
+    void visit_lockFileGone_isHandedTheLaunch() throws Exception {
+        killed("attached");
+        try (Stream<Path> locks = Files.list(state.resolve("owners"))) {
+            for (Path lock : locks.toList()) {
+                Files.delete(lock);
+            }
+        }
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other)).hasSize(1);
+        }
+    }
+
+    @Test
+    void visit_lastLineTorn_isLeftOut() throws Exception {
+        killed("attached");
+        try (Stream<Path> journals = Files.list(state.resolve("launches"))) {
+            Files.writeString(journals.findFirst().orElseThrow(), "FILTER\tagentvm-", StandardOpenOption.APPEND);
+        }
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other))
+                    .singleElement()
+                    .satisfies(orphan -> assertThat(orphan.entries()).hasSize(2));
+        }
+    }
+
+    @Test
+    void visit_headTornLongAgo_isRemoved() throws IOException {
+        try (Journals other = Journals.open(state, HERE)) {
+            Path torn = Files.writeString(state.resolve("launches").resolve(id + ".journal"), "own");
+            Files.setLastModifiedTime(torn, FileTime.from(Instant.now().minus(Duration.ofHours(1))));
+
+            assertThat(orphans(other)).isEmpty();
+            assertThat(torn).doesNotExist();
+        }
+    }
+
+    @Test
+    void visit_afterItFoundALivingOwnerInThisProcess_theOwnerStillHoldsItsLock() throws Exception {
+        try (Journals living = Journals.open(state, HERE);
+                Journals other = Journals.open(state, HERE)) {
+            LaunchJournal journal = living.begin(id, "vm", false);
+            assertThat(orphans(other)).isEmpty();
+
+            assertThat(run("count")).isEqualTo(0);
+            journal.remove();
+        }
+    }
+
+    @Test
+    void close_nothingLeft_removesItsLockFile() throws IOException {
+        Journals.open(state, HERE).close();
+
+        assertThat(files()).isEmpty();
+    }
+
+    @Test
+    void open_stateDirectory_isForItsOwnerAlone() throws IOException {
+        try (Journals journals = Journals.open(state.resolve("new"), HERE)) {
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(state.resolve("new/launches"))))
+                    .isEqualTo("rwx------");
+            assertThat(journals.ownerId()).isNotEmpty();
+        }
+    }
+
+    private static List<Journals.Orphan> orphans(Journals journals) {
+        List<Journals.Orphan> found = new ArrayList<>();
+        journals.visit((orphan, journal) -> {
+            found.add(orphan);
+            return false;
+        });
+        return found;
+    }
+
+    private List<Path> files() throws IOException {
+        try (Stream<Path> all = Files.walk(state)) {
+            return all.filter(Files::isRegularFile).toList();
+        }
+    }
+
+    /** Another program begins a launch and dies without a chance to clean up. */
+    private void killed(String how) throws Exception {
+        assertThat(run(how)).isEqualTo(137);
+    }
+
+    private int run(String how) throws Exception {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        OtherProgram.class.getName(),
+                        state.toString(),
+                        how)
+                .inheritIO()
+                .start();
+        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        return process.exitValue();
+    }
+
+    /** A program beside this one. */
+    static final class OtherProgram {
+        private OtherProgram() {}
+
+        /** Begins a launch and kills itself, or answers with the number of orphans that it is handed. */
+        public static void main(String[] args) throws IOException {
+            Journals journals = Journals.open(Path.of(args[0]), HERE);
+            if (args[1].equals("count")) {
+                System.exit(orphans(journals).size());
+            }
+            LaunchJournal journal = journals.begin(UUID.randomUUID(), "vm", args[1].equals("detached"));
+            journal.announce(Resource.VOLUME, "pool", "volume");
+            journal.announce(Resource.DOMAIN, "uuid", "vm");
+            journal.ready();
+            new ProcessBuilder(
+                            "kill", "-9", Long.toString(ProcessHandle.current().pid()))
+                    .start();
+            while (true) {
+                java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
+            }
+        }
+    }
+}
