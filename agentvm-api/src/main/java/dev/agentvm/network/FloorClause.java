@@ -44,7 +44,6 @@ public enum FloorClause {
 
     private final String reason;
 
-    @SuppressWarnings("ImmutableEnumChecker") // an unmodifiable list
     private final List<Cidr> ranges;
 
     FloorClause(String reason, String... ranges) {

@@ -96,9 +96,7 @@ class DomainRendererTest {
     void render_backingFile_isNamedWithItsFormatAndStaysWithItsOwner() {
         DomainXml domain = render(KERNEL, Accelerator.TCG, Optional.empty());
 
-        assertThat(LibvirtXml.write(domain))
-                .contains(
-                        """
+        assertThat(LibvirtXml.write(domain)).contains("""
                               <backingStore type="file">
                                 <format type="qcow2"/>
                                 <source file="/images/debian/disk.qcow2">
