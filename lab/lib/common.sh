@@ -17,7 +17,7 @@ image_directory() {
     {
       sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
       [[ $name != debian || ! -e $LAB_CACHE/keys/ca.crt ]] || sha256sum <"$LAB_CACHE/keys/ca.crt"
-      find build lib.sh probe.c "$name" -type f -print0 | sort -z | xargs -0 sha256sum
+      find build lib.sh probe.c udhcpc-event "$name" -type f -print0 | sort -z | xargs -0 sha256sum
     } | sha256sum
   )
   echo "$LAB_CACHE/images/$name-${hash:0:16}"
