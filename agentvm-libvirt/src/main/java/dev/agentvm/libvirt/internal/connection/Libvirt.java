@@ -20,6 +20,16 @@ import java.time.Duration;
  * done then.
  */
 public interface Libvirt extends AutoCloseable {
+    /**
+     * Opens a libvirt.
+     *
+     * @throws dev.agentvm.HypervisorUnavailableException if it cannot be reached; the message says what was tried and
+     *     what to install, start or grant
+     */
+    static Libvirt open(LibvirtOptions options) {
+        return LibvirtClient.open(options);
+    }
+
     /** The same libvirt, each call of which waits at most {@code timeout}. Closing a view closes the libvirt. */
     Libvirt withTimeout(Duration timeout);
 

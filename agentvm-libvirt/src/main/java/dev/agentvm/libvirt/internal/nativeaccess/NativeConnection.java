@@ -41,6 +41,7 @@ public final class NativeConnection {
     private final ReentrantLock lock = new ReentrantLock();
     private final Handle handle;
     private final Pointer pointer;
+    private final Runnable closed;
     private final List<Runnable> deregistrations = new ArrayList<>();
     private int uses;
     private boolean closing;
@@ -61,20 +62,25 @@ public final class NativeConnection {
         }
     }
 
-    private NativeConnection(Handle handle, Pointer pointer) {
+    private NativeConnection(Handle handle, Pointer pointer, Runnable closed) {
         this.handle = handle;
         this.pointer = pointer;
+        this.closed = closed;
     }
 
-    /** Opens a connection, without asking anybody for credentials. */
-    public static NativeConnection open(String uri) {
+    /**
+     * Opens a connection, without asking anybody for credentials.
+     *
+     * @param closed runs when the native connection has been closed, on the thread that did it
+     */
+    public static NativeConnection open(String uri, Runnable closed) {
         try {
             Handle handle = new Handle(uri);
             PointerType connection = handle.connection();
             if (connection == null) {
                 throw LibvirtError.last();
             }
-            return new NativeConnection(handle, connection.getPointer());
+            return new NativeConnection(handle, connection.getPointer(), closed);
         } catch (LibvirtException e) {
             throw NativeLibvirt.error(e);
         }
@@ -89,7 +95,7 @@ public final class NativeConnection {
         lock.lock();
         try {
             if (closing) {
-                throw closed();
+                throw isClosed();
             }
             uses++;
         } finally {
@@ -269,10 +275,12 @@ public final class NativeConnection {
             handle.close();
         } catch (LibvirtException e) {
             LOG.debug("Closing a connection", e);
+        } finally {
+            closed.run();
         }
     }
 
-    private static LibvirtError closed() {
+    private static LibvirtError isClosed() {
         return new LibvirtError(ErrorCode.INVALID_CONN, ErrorCode.FROM_RPC, "the connection is closed");
     }
 

@@ -1,0 +1,145 @@
+package dev.agentvm.libvirt.internal.connection;
+
+import dev.agentvm.libvirt.internal.connection.LibvirtEvent.AgentLifecycle;
+import dev.agentvm.libvirt.internal.connection.LibvirtEvent.AgentReason;
+import dev.agentvm.libvirt.internal.connection.LibvirtEvent.ConnectionGivenUp;
+import dev.agentvm.libvirt.internal.connection.LibvirtEvent.ConnectionLost;
+import dev.agentvm.libvirt.internal.connection.LibvirtEvent.ConnectionRegained;
+import dev.agentvm.libvirt.internal.connection.LibvirtEvent.DomainLifecycle;
+import dev.agentvm.libvirt.internal.connection.LibvirtEvent.LifecycleType;
+import dev.agentvm.libvirt.internal.nativeaccess.NativeConnection;
+import dev.agentvm.libvirt.internal.nativeaccess.NativeLibvirt;
+import java.util.List;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The connections of one {@link Libvirt} and the threads that work them.
+ *
+ * <ul>
+ *   <li>control: owns the domains that are to end with the program, hears the events, makes all short calls;
+ *   <li>agents: carry the calls that wait for guests;
+ *   <li>stream: carries consoles and channels, however much a guest writes.
+ * </ul>
+ */
+final class Core {
+    private static final Logger LOG = LoggerFactory.getLogger(Core.class);
+    /** The first with VALIDATE for networks and network filters. */
+    private static final LibvirtVersion OLDEST = new LibvirtVersion(7, 7, 0);
+    /** For threads to end; those that do not are held by a call that has not come back, and end with it. */
+    private static final long CLOSE_SECONDS = 5;
+
+    private static final int AGENT_CONNECTED = 1;
+
+    private final Notifier notifier = new Notifier();
+    private final Background losses = new Background("losses");
+    private final Background reconnect = new Background("reconnect");
+    private final Background cleanup = new Background("cleanup");
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private final Lane control;
+    private final Streams streams;
+    private final AgentPool agents;
+
+    Core(LibvirtOptions options) {
+        this.control = new Lane("control", new ManagedConnection("control", options, losses, new Control()), cleanup);
+        this.streams = new Streams(options, losses, cleanup);
+        this.agents = new AgentPool(IntStream.range(0, options.agentConnections())
+                .mapToObj(i -> new ManagedConnection("agent", options, losses, new ManagedConnection.Owner() {}))
+                .toList());
+        // An agent that comes, or a domain that goes, is mute no longer.
+        notifier.add(event -> {
+            if (event instanceof AgentLifecycle agent && agent.connected()) {
+                agents.forget(agent.domain().uuid());
+            } else if (event instanceof DomainLifecycle domain && domain.type() == LifecycleType.STOPPED) {
+                agents.forget(domain.domain().uuid());
+            }
+        });
+    }
+
+    /** The connection that owns the domains. */
+    private final class Control implements ManagedConnection.Owner {
+        @Override
+        public void opened(NativeConnection connection) {
+            check("library", NativeLibvirt.version());
+            check("daemon", connection.daemonVersion());
+            connection.onLifecycle((uuid, name, type, detail) ->
+                    notifier.post(new DomainLifecycle(new DomainRef(uuid, name), LifecycleType.of(type), detail)));
+            connection.onAgentLifecycle((uuid, name, state, reason) -> notifier.post(
+                    new AgentLifecycle(new DomainRef(uuid, name), state == AGENT_CONNECTED, AgentReason.of(reason))));
+        }
+
+        @Override
+        public void lost(String reason) {
+            notifier.post(new ConnectionLost(reason));
+            reconnect.execute(control.connection()::reconnect);
+        }
+
+        @Override
+        public void regained() {
+            notifier.post(new ConnectionRegained());
+        }
+
+        @Override
+        public void givenUp(String reason) {
+            notifier.post(new ConnectionGivenUp(reason));
+        }
+
+        private void check(String what, long number) {
+            LibvirtVersion version = LibvirtVersion.of(number);
+            if (version.compareTo(OLDEST) < 0) {
+                throw OpenFailure.tooOld(what, version, OLDEST);
+            }
+        }
+    }
+
+    Lane control() {
+        return control;
+    }
+
+    Streams streams() {
+        return streams;
+    }
+
+    AgentPool agents() {
+        return agents;
+    }
+
+    Notifier notifier() {
+        return notifier;
+    }
+
+    Background cleanup() {
+        return cleanup;
+    }
+
+    void close() {
+        if (!closed.compareAndSet(false, true)) {
+            return;
+        }
+        streams.close();
+        agents.close();
+        streams.lane().close();
+        control.close();
+        List<ThreadPoolExecutor> pools = List.of(
+                streams.closer().executor(),
+                streams.readerThread().executor(),
+                agents.executor(),
+                streams.lane().executor(),
+                control.executor(),
+                losses.executor(),
+                reconnect.executor(),
+                cleanup.executor(),
+                notifier.executor());
+        pools.forEach(ThreadPoolExecutor::shutdown);
+        long deadline = System.nanoTime() + java.util.concurrent.TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
+        for (ThreadPoolExecutor pool : pools) {
+            if (!LibraryThreads.awaitEnd(pool, deadline)) {
+                LOG.debug("Still under way at the close: {}", pool);
+            }
+        }
+        EventLoop.awaitStop();
+    }
+}

@@ -1,0 +1,227 @@
+package dev.agentvm.libvirt.internal.connection;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.libvirt.internal.nativeaccess.LibvirtError;
+import dev.agentvm.libvirt.internal.nativeaccess.NativeStream;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An open console or channel. The event loop says that there is something to read and reads nothing itself; one thread
+ * for all streams reads it, in turns, and the event loop looks again when it has.
+ */
+final class OpenStream implements ByteStream {
+    private static final Logger LOG = LoggerFactory.getLogger(OpenStream.class);
+    private static final int TROUBLE = NativeStream.ERROR | NativeStream.HANGUP;
+    private static final int READS_PER_TURN = 16;
+    private static final int CHUNK = 64 * 1024;
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
+
+    private final NativeStream stream;
+    private final ByteSink sink;
+    private final Errors.Operation operation;
+    private final Scope scope;
+    private final Lane lane;
+    private final Executor reader;
+    private final Streams streams;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition writable = lock.newCondition();
+    private boolean reading;
+    private boolean wantsToWrite;
+    private boolean closed;
+    /** Touched on the reading thread only. */
+    private boolean ended;
+
+    OpenStream(
+            NativeStream stream, ByteSink sink, Errors.Operation operation, Scope scope, Lane lane, Streams streams) {
+        this.stream = stream;
+        this.sink = sink;
+        this.operation = operation;
+        this.scope = scope;
+        this.lane = lane;
+        this.streams = streams;
+        this.reader = streams.reader();
+    }
+
+    /** On a thread of the lane. */
+    void begin() {
+        stream.onEvents(NativeStream.READABLE | TROUBLE, this::onEvents);
+    }
+
+    /** On the event loop. */
+    private void onEvents(int events) {
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            if ((events & NativeStream.WRITABLE) != 0) {
+                wantsToWrite = false;
+                writable.signalAll();
+            }
+            if ((events & ~NativeStream.WRITABLE) != 0 && !reading) {
+                reading = true;
+                reader.execute(this::read);
+            }
+            stream.watch(interest());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private int interest() {
+        return (reading ? 0 : NativeStream.READABLE | TROUBLE) | (wantsToWrite ? NativeStream.WRITABLE : 0);
+    }
+
+    /** On the reading thread. */
+    private void read() {
+        ByteBuffer buffer = streams.buffer();
+        try {
+            for (int i = 0; i < READS_PER_TURN; i++) {
+                int count = stream.receive(buffer);
+                if (count == NativeStream.WOULD_BLOCK) {
+                    rest();
+                    return;
+                }
+                if (count == 0) {
+                    end(Optional.empty());
+                    return;
+                }
+                deliver(buffer.position(0).limit(count));
+            }
+            reader.execute(this::read);
+        } catch (LibvirtError e) {
+            end(Optional.of(Errors.failure(e, operation)));
+        }
+    }
+
+    private void deliver(ByteBuffer bytes) {
+        try {
+            sink.bytes(bytes.asReadOnlyBuffer());
+        } catch (RuntimeException e) {
+            LOG.warn("A sink failed", e);
+        }
+    }
+
+    /** Lets the event loop look again. */
+    private void rest() {
+        lock.lock();
+        try {
+            reading = false;
+            if (!closed) {
+                stream.watch(interest());
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** On the reading thread. */
+    private void end(Optional<AgentVMException> failure) {
+        if (ended) {
+            return;
+        }
+        ended = true;
+        boolean ours = markClosed();
+        try {
+            sink.end(ours ? failure : Optional.empty());
+        } catch (RuntimeException e) {
+            LOG.warn("A sink failed", e);
+        }
+        streams.closeLater(this);
+    }
+
+    /** Ends the stream, which libvirt will say nothing more about. */
+    void fail(AgentVMException failure) {
+        reader.execute(() -> end(Optional.of(failure)));
+    }
+
+    private boolean markClosed() {
+        lock.lock();
+        try {
+            boolean first = !closed;
+            closed = true;
+            writable.signalAll();
+            return first;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void send(ByteBuffer bytes) {
+        long deadline = System.nanoTime() + Durations.nanos(scope.timeout());
+        ByteBuffer chunk = ByteBuffer.allocateDirect(Math.min(CHUNK, Math.max(1, bytes.remaining())));
+        while (bytes.hasRemaining()) {
+            int length = Math.min(chunk.capacity(), bytes.remaining());
+            chunk.clear().put(bytes.slice().limit(length));
+            int sent = lane.run(scope, operation, () -> stream.send(chunk, length));
+            if (sent == NativeStream.WOULD_BLOCK) {
+                awaitWritable(deadline);
+            } else {
+                bytes.position(bytes.position() + sent);
+            }
+        }
+    }
+
+    private void awaitWritable(long deadline) {
+        lock.lock();
+        try {
+            wantsToWrite = true;
+            stream.watch(interest());
+            while (wantsToWrite && !closed) {
+                long left = deadline - System.nanoTime();
+                if (left <= 0) {
+                    throw Errors.timeout(operation, scope.timeout());
+                }
+                if (writable.awaitNanos(Math.min(left, TimeUnit.SECONDS.toNanos(1))) <= 0) {
+                    LOG.trace("Still not writable");
+                }
+            }
+        } catch (InterruptedException e) {
+            throw Errors.interrupted(operation, e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public boolean open() {
+        lock.lock();
+        try {
+            return !closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void close() {
+        if (!markClosed()) {
+            return;
+        }
+        reader.execute(() -> end(Optional.empty()));
+        try {
+            lane.run(new Scope(CLOSE_TIMEOUT, Optional.empty()), operation, () -> {
+                closeNative();
+                return true;
+            });
+        } catch (AgentVMException e) {
+            LOG.debug("Closing a stream", e);
+        }
+    }
+
+    /** On a library thread. */
+    void closeNative() {
+        stream.close();
+        streams.remove(this);
+    }
+}

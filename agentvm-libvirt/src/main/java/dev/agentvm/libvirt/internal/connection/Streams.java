@@ -1,0 +1,108 @@
+package dev.agentvm.libvirt.internal.connection;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.libvirt.internal.nativeaccess.NativeConnection;
+import dev.agentvm.libvirt.internal.nativeaccess.NativeStream;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.function.Function;
+
+/** All open streams, their connection and the thread that reads them. */
+final class Streams {
+    private static final int BUFFER = 64 * 1024;
+
+    private final Lane lane;
+    private final Background reader = new Background("streams-reader");
+    private final Background closer = new Background("streams-closer");
+    private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
+    private final Set<OpenStream> open = ConcurrentHashMap.newKeySet();
+
+    Streams(LibvirtOptions options, Background losses, Background cleanup) {
+        ManagedConnection connection = new ManagedConnection("stream", options, losses, new ManagedConnection.Owner() {
+            @Override
+            public void lost(String reason) {
+                UnreachableException lost =
+                        new UnreachableException("the connection to libvirt was lost: " + reason, true, null, null);
+                AgentVMException failure = Errors.failure(lost, new Errors.Operation("stream", null));
+                List.copyOf(open).forEach(stream -> stream.fail(failure));
+            }
+        });
+        this.lane = new Lane("streams", connection, cleanup);
+    }
+
+    ByteStream open(
+            Scope scope, Errors.Operation operation, ByteSink sink, Function<NativeConnection, NativeStream> opener) {
+        // A stream whose caller gave up is nobody's: it is closed where it was opened.
+        StreamSlot slot = new StreamSlot();
+        try {
+            return lane.call(scope, operation, connection -> {
+                OpenStream stream = new OpenStream(opener.apply(connection), sink, operation, scope, lane, this);
+                open.add(stream);
+                stream.begin();
+                slot.fill(stream);
+                return stream;
+            });
+        } catch (AgentVMException e) {
+            slot.abandon();
+            throw e;
+        }
+    }
+
+    /** Where an opened stream is put, so that it is closed if its caller has gone by then, or goes. */
+    private final class StreamSlot {
+        private @org.jspecify.annotations.Nullable OpenStream stream;
+        private boolean abandoned;
+
+        synchronized void fill(OpenStream opened) {
+            stream = opened;
+            if (abandoned) {
+                closeLater(opened);
+            }
+        }
+
+        synchronized void abandon() {
+            abandoned = true;
+            if (stream != null) {
+                closeLater(stream);
+            }
+        }
+    }
+
+    Executor reader() {
+        return reader;
+    }
+
+    /** The reading thread's. */
+    ByteBuffer buffer() {
+        return buffer.clear();
+    }
+
+    /** libvirt waits in this for the daemon; the reading thread must not. */
+    void closeLater(OpenStream stream) {
+        closer.execute(stream::closeNative);
+    }
+
+    void remove(OpenStream stream) {
+        open.remove(stream);
+    }
+
+    Lane lane() {
+        return lane;
+    }
+
+    Background closer() {
+        return closer;
+    }
+
+    Background readerThread() {
+        return reader;
+    }
+
+    /** Ends all streams. */
+    void close() {
+        List.copyOf(open).forEach(OpenStream::close);
+    }
+}
