@@ -7,6 +7,8 @@ import java.util.stream.Collectors;
 
 /** Writes a policy out as a table that a reviewer can read and sign. */
 final class Explanation {
+    private static final int RANGES_PER_ROW = 3;
+
     private final NetworkPolicy policy;
     private final List<String[]> rows = new ArrayList<>();
 
@@ -25,10 +27,7 @@ final class Explanation {
         policy.connectionLimit()
                 .ifPresent(limit -> row("REFUSE", "tcp", "beyond " + limit + " connections", "the connection limit"));
         for (FloorClause clause : FloorClause.values()) {
-            String where = clause.ranges().isEmpty()
-                    ? "-"
-                    : clause.ranges().stream().map(Cidr::toString).collect(Collectors.joining(" "));
-            row("DROP", "floor: " + clause.name().toLowerCase(Locale.ROOT), where, clause.reason());
+            floor(clause);
         }
         if (policy.denied() == DenyAction.REJECT) {
             row("REFUSE", "all other tcp", "the public Internet", "no rule allows it");
@@ -51,6 +50,18 @@ final class Explanation {
         for (Cidr destination : rule.destinations()) {
             boolean floor = FilterRule.insideFloor(destination);
             row(floor ? "ALLOW (!) OPENS THE FLOOR" : "ALLOW", what, destination.toString(), rule.reason());
+        }
+    }
+
+    private void floor(FloorClause clause) {
+        String what = "floor: " + clause.name().toLowerCase(Locale.ROOT);
+        if (clause.ranges().isEmpty()) {
+            row("DROP", what, "-", clause.reason());
+        }
+        for (int i = 0; i < clause.ranges().size(); i += RANGES_PER_ROW) {
+            List<Cidr> some = clause.ranges()
+                    .subList(i, Math.min(i + RANGES_PER_ROW, clause.ranges().size()));
+            row("DROP", what, some.stream().map(Cidr::toString).collect(Collectors.joining(" ")), clause.reason());
         }
     }
 

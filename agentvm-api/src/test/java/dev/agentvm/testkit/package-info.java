@@ -1,0 +1,5 @@
+/** Generators of values for property-based tests. */
+@NullMarked
+package dev.agentvm.testkit;
+
+import org.jspecify.annotations.NullMarked;
