@@ -72,16 +72,17 @@ final class Evaluation {
                 : Verdict.by(FloorClause.OWN_ADDRESS);
     }
 
+    /** As RFC 2131 has it: from no address to all, from the VM's own to the server; without a known server, to all. */
     private boolean isDhcpRequest(Flow flow) {
-        boolean toServer = flow.destination()
-                .filter(to -> to.equals(BROADCAST) || isGateway(to))
-                .isPresent();
-        boolean ownOrNone = flow.source()
-                .filter(source -> !source.equals(vm.address()) && !source.equals(UNSPECIFIED))
-                .isEmpty();
+        IPv4Address source = flow.source().orElse(vm.address());
+        boolean asks = source.equals(UNSPECIFIED)
+                && flow.destination().filter(BROADCAST::equals).isPresent();
+        boolean renews = source.equals(vm.address())
+                && flow.destination()
+                        .filter(vm.gateway().orElse(BROADCAST)::equals)
+                        .isPresent();
         return is(flow, Flow.UDP)
-                && toServer
-                && ownOrNone
+                && (asks || renews)
                 && has(flow.sourcePort(), DHCP_CLIENT)
                 && has(flow.destinationPort(), DHCP_SERVER);
     }

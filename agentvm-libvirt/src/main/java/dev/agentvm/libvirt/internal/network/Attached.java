@@ -1,0 +1,16 @@
+package dev.agentvm.libvirt.internal.network;
+
+import dev.agentvm.network.MacAddress;
+import dev.agentvm.network.NetworkAttachment;
+import java.util.Optional;
+
+/**
+ * What a filter must know beside the policy.
+ *
+ * @param vm who the VM is on its network
+ * @param gatewayMac the MAC address of everything that is not on the bridge, which is the bridge's own on a network of
+ *     this library; empty on a caller's bridge, where each neighbour has its own
+ * @param loopbackRouted whether the host's kernel lets packets from elsewhere reach 127.0.0.0/8 ({@code route_localnet}),
+ *     which it refuses unless told so
+ */
+public record Attached(NetworkAttachment vm, Optional<MacAddress> gatewayMac, boolean loopbackRouted) {}

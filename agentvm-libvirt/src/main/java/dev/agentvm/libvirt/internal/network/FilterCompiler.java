@@ -1,0 +1,333 @@
+package dev.agentvm.libvirt.internal.network;
+
+import static dev.agentvm.libvirt.internal.network.PlanRule.Action.ACCEPT;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Action.DROP;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Action.REJECT;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Direction.IN;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Direction.OUT;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Layer.ETHERNET;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Layer.IP;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Transport.ICMP;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Transport.TCP;
+import static dev.agentvm.libvirt.internal.network.PlanRule.Transport.UDP;
+
+import dev.agentvm.libvirt.internal.network.PlanRule.Action;
+import dev.agentvm.libvirt.internal.network.PlanRule.Arp;
+import dev.agentvm.libvirt.internal.network.PlanRule.Direction;
+import dev.agentvm.libvirt.internal.network.PlanRule.Everything;
+import dev.agentvm.libvirt.internal.network.PlanRule.Packet;
+import dev.agentvm.libvirt.internal.network.PlanRule.State;
+import dev.agentvm.libvirt.internal.network.PlanRule.Transport;
+import dev.agentvm.network.Cidr;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.FloorClause;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.MacAddress;
+import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.network.PortRange;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes rules of a policy: {@link NetworkPolicy#evaluate} in libvirt's terms.
+ *
+ * <p>libvirt runs a process for each rule of layer 2 that takes about 17 ms, and one of 3 ms for each chain that a rule
+ * of layer 3 stands in, so the rules are few and wide:
+ *
+ * <ul>
+ *   <li>There are no rules that deny a wrong source: every rule that accepts names the VM's own MAC and IP, and the last
+ *       rule drops the rest.
+ *   <li>What the kernel itself refuses to forward is left to it: 0/8 always, 127/8 unless {@code route_localnet} is set.
+ *   <li>Under {@link DenyAction#REJECT} the ranges where nobody is ({@link FloorClause#SPECIAL}) are closed at layer 3.
+ *       Everything behind which somebody could be is closed at layer 2, which nothing ever unlinks.
+ *   <li>Towards the VM no layer 2 can tell an answer from a question. UDP is accepted only from where the VM may ask.
+ *       TCP and ICMP are accepted from anywhere, once the VM may use them at all: what comes from outside has passed the
+ *       host's NAT, which knows the connections, and whatever the host or a neighbour sends by itself goes unanswered,
+ *       because the VM's answer is a packet to a closed address.
+ * </ul>
+ *
+ * <p>A fragment other than the first has no ports, so at layer 2 it passes only where all of a protocol passes: TCP
+ * under REJECT, ICMP, and UDP answers from the Internet. What is accepted by its port at layer 2 passes unfragmented
+ * only. That is no loss in practice (TCP does not fragment, and the network's resolver is told to keep its answers
+ * below the limit), and nothing denied gets through by being cut.
+ */
+public final class FilterCompiler {
+    private static final PortRange DHCP_SERVER = PortRange.of(67);
+    private static final PortRange DHCP_CLIENT = PortRange.of(68);
+    private static final PortRange DNS = PortRange.of(53);
+    private static final int ECHO_REQUEST = 8;
+    private static final IPv4Address BROADCAST = IPv4Address.of("255.255.255.255");
+    private static final IPv4Address UNSPECIFIED = IPv4Address.of("0.0.0.0");
+    private static final Cidr LOOPBACK = Cidr.of("127.0.0.0/8");
+
+    private final NetworkPolicy policy;
+    private final Attached attached;
+    private final boolean reject;
+    private final Openings openings;
+    private final List<PlanRule> rules = new ArrayList<>();
+
+    private FilterCompiler(NetworkPolicy policy, Attached attached, DenyAction denied) {
+        this.policy = policy;
+        this.attached = attached;
+        this.reject = denied == DenyAction.REJECT;
+        this.openings = Openings.of(policy, attached.vm());
+    }
+
+    /**
+     * The rules for {@code policy}.
+     *
+     * @param denied how to deny: the policy's own way, or {@link DenyAction#DROP} where the host cannot do that
+     */
+    public static FilterPlan compile(NetworkPolicy policy, Attached attached, DenyAction denied) {
+        FilterCompiler compiler = new FilterCompiler(policy, attached, denied);
+        compiler.fromVM();
+        compiler.toVM();
+        compiler.connections();
+        return new FilterPlan(denied, compiler.rules);
+    }
+
+    private void fromVM() {
+        arpFromVM();
+        dhcpFromVM();
+        for (IPv4Address resolver : resolvers()) {
+            out(ACCEPT, own().to(resolver).of(UDP).toPorts(DNS), "names are resolved here");
+            out(ACCEPT, own().to(resolver).of(TCP).toPorts(DNS), "names are resolved here");
+        }
+        openings.host().forEach(this::openFromVM);
+        for (Cidr closed : overlapping(hostAndSubnet(), openings.closed())) {
+            out(DROP, Packet.any().to(closed), "the host and other VMs stay closed within a range that is opened");
+        }
+        openings.closed().forEach(this::openFromVM);
+        for (Cidr closed : closedAtLayer2()) {
+            out(DROP, Packet.any().to(closed), reason(closed));
+        }
+        if (reject) {
+            out(ACCEPT, own().of(TCP), "layer 3 judges TCP to public addresses");
+        }
+        openings.open().stream()
+                .filter(opening -> !reject || opening.transport() != TCP)
+                .forEach(this::openFromVM);
+        rules.add(new PlanRule(ETHERNET, OUT, DROP, new Everything(), "all else from the VM is closed"));
+    }
+
+    private void arpFromVM() {
+        out(ACCEPT, new Arp(attached.vm().mac(), attached.vm().address()), "ARP with the VM's own addresses");
+        out(ACCEPT, new Arp(attached.vm().mac(), UNSPECIFIED), "ARP probes before an address is used");
+    }
+
+    /** As RFC 2131 has it: without an address to all, with one to the server. Without a known server, to all. */
+    private void dhcpFromVM() {
+        Packet request = Packet.any()
+                .fromMac(attached.vm().mac())
+                .of(UDP)
+                .fromPorts(DHCP_CLIENT)
+                .toPorts(DHCP_SERVER);
+        out(ACCEPT, request.from(UNSPECIFIED).to(BROADCAST), "the VM asks for its address");
+        out(
+                ACCEPT,
+                request.from(attached.vm().address()).to(attached.vm().gateway().orElse(BROADCAST)),
+                "the VM renews its address");
+    }
+
+    private void openFromVM(Openings.Opening opening) {
+        Packet packet = own().to(opening.destination()).of(opening.transport()).toPorts(opening.ports());
+        out(ACCEPT, packet, opening.reason());
+    }
+
+    private void toVM() {
+        attached.vm()
+                .gateway()
+                .ifPresentOrElse(
+                        gateway -> in(ACCEPT, new Arp(gatewayMac(), gateway), "ARP from the gateway"),
+                        () -> in(ACCEPT, new Arp(null, null), "ARP from neighbours"));
+        Packet lease = fromOutside().of(UDP).fromPorts(DHCP_SERVER).toPorts(DHCP_CLIENT);
+        in(ACCEPT, attached.vm().gateway().map(lease::from).orElse(lease), "answers of the DHCP server");
+        tcpToVM();
+        icmpToVM();
+        udpToVM();
+        rules.add(new PlanRule(ETHERNET, IN, DROP, new Everything(), "all else to the VM is closed"));
+    }
+
+    private void tcpToVM() {
+        if (openings.open().stream().anyMatch(opening -> opening.transport() == TCP)) {
+            in(ACCEPT, answers(TCP), "answers to TCP; the host's NAT lets no others in");
+            return;
+        }
+        for (IPv4Address resolver : resolvers()) {
+            in(ACCEPT, answers(TCP).from(resolver).fromPorts(DNS), "answers of the resolver");
+        }
+        openings.named(TCP).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
+    }
+
+    private void icmpToVM() {
+        boolean outside = reject || !openings.open().isEmpty();
+        if (outside || attached.vm().gateway().isEmpty()) {
+            in(ACCEPT, answers(ICMP), "answers to pings, and errors such as a too large packet");
+            return;
+        }
+        in(ACCEPT, answers(ICMP).from(attached.vm().gateway().get()), "the gateway's pings and errors");
+        openings.named(ICMP).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
+    }
+
+    private void udpToVM() {
+        for (IPv4Address resolver : resolvers()) {
+            in(ACCEPT, answers(UDP).from(resolver).fromPorts(DNS), "answers of the resolver");
+        }
+        openings.named(UDP).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
+        List<Openings.Opening> open = openings.open().stream()
+                .filter(opening -> opening.transport() == UDP)
+                .toList();
+        if (open.stream().noneMatch(opening -> opening.destination() == null)) {
+            open.forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
+            return;
+        }
+        for (Cidr closed : CidrSet.merged(allClosed())) {
+            in(DROP, Packet.any().from(closed), "no UDP from closed addresses");
+        }
+        in(ACCEPT, answers(UDP), "answers to UDP, fragments too; the host's NAT lets no others in");
+    }
+
+    /** Layer 3. It sees the VM's packets whole, whatever they were cut into. */
+    private void connections() {
+        if (reject) {
+            refusals();
+        }
+        if (attached.vm().gateway().isEmpty()) {
+            // Neighbours on a caller's bridge have passed no NAT; here, and only here, layer 3 sees what they send.
+            Packet lease = Packet.any().of(UDP).fromPorts(DHCP_SERVER).toPorts(DHCP_CLIENT);
+            add(IP, IN, ACCEPT, lease.in(State.NEW_OR_ESTABLISHED), "answers of the DHCP server");
+            add(IP, IN, DROP, Packet.any().in(State.NEW_OR_INVALID), "nobody starts a connection to the VM");
+        }
+    }
+
+    private void refusals() {
+        policy.connectionLimit()
+                .ifPresent(limit -> add(
+                        IP,
+                        OUT,
+                        REJECT,
+                        Packet.any().of(TCP).beyond(limit),
+                        "at most " + limit + " connections at once"));
+        for (IPv4Address resolver : resolvers()) {
+            pass(Openings.Opening.to(Cidr.single(resolver), TCP, DNS, "names are resolved here"));
+            pass(Openings.Opening.to(Cidr.single(resolver), UDP, DNS, "names are resolved here"));
+        }
+        openings.host().forEach(this::pass);
+        openings.closed().forEach(this::pass);
+        for (Cidr closed : FloorClause.SPECIAL.ranges()) {
+            add(IP, OUT, DROP, Packet.any().to(closed), FloorClause.SPECIAL.reason());
+        }
+        openings.open().forEach(this::pass);
+        boolean pings = openings.all().stream().anyMatch(opening -> opening.transport() == ICMP);
+        if (pings) {
+            add(
+                    IP,
+                    OUT,
+                    ACCEPT,
+                    Packet.any().icmp(ECHO_REQUEST).in(State.NEW_OR_ESTABLISHED),
+                    "pings, where layer 2 has let ICMP pass");
+            add(IP, OUT, REJECT, Packet.any().of(ICMP), "no ICMP but pings");
+        }
+        add(IP, OUT, REJECT, Packet.any().of(TCP), "all other TCP is refused at once");
+    }
+
+    /** Accepts at layer 3 what layer 2 has accepted, if a later rule of layer 3 would deny it. */
+    private void pass(Openings.Opening opening) {
+        Cidr destination = opening.destination();
+        boolean special = destination != null
+                && FloorClause.SPECIAL.ranges().stream().anyMatch(range -> range.overlaps(destination));
+        if (opening.transport() == TCP || special) {
+            Packet packet = Packet.any()
+                    .to(destination)
+                    .of(opening.transport())
+                    .toPorts(opening.ports())
+                    .in(State.NEW_OR_ESTABLISHED);
+            add(IP, OUT, ACCEPT, packet, opening.reason());
+        }
+    }
+
+    private List<IPv4Address> resolvers() {
+        return policy.nameResolution()
+                ? attached.vm().resolvers().stream().distinct().sorted().toList()
+                : List.of();
+    }
+
+    private List<Cidr> closedAtLayer2() {
+        List<Cidr> closed = new ArrayList<>(allClosed());
+        if (reject) {
+            closed.removeAll(FloorClause.SPECIAL.ranges());
+        }
+        return CidrSet.merged(closed);
+    }
+
+    private List<Cidr> allClosed() {
+        List<Cidr> closed = new ArrayList<>(FloorClause.closedRanges());
+        closed.removeAll(FloorClause.LOCAL.ranges());
+        if (attached.loopbackRouted()) {
+            closed.add(LOOPBACK);
+        }
+        closed.addAll(hostAndSubnet());
+        return closed;
+    }
+
+    private List<Cidr> hostAndSubnet() {
+        TreeSet<Cidr> blocks = new TreeSet<>();
+        blocks.add(attached.vm().subnet());
+        attached.vm().hostAddresses().forEach(address -> blocks.add(Cidr.single(address)));
+        attached.vm().gateway().ifPresent(address -> blocks.add(Cidr.single(address)));
+        return CidrSet.merged(blocks);
+    }
+
+    private static List<Cidr> overlapping(List<Cidr> blocks, List<Openings.Opening> openings) {
+        return blocks.stream()
+                .filter(block -> openings.stream()
+                        .anyMatch(opening -> opening.destination() != null
+                                && opening.destination().overlaps(block)))
+                .toList();
+    }
+
+    private String reason(Cidr closed) {
+        for (FloorClause clause : FloorClause.values()) {
+            if (clause.ranges().contains(closed)) {
+                return clause.reason();
+            }
+        }
+        return attached.vm().subnet().equals(closed)
+                ? FloorClause.OTHER_VM.reason()
+                : FloorClause.HOST.reason() + ", and what merges with its addresses";
+    }
+
+    private Packet own() {
+        return Packet.any().fromMac(attached.vm().mac()).from(attached.vm().address());
+    }
+
+    private Packet fromOutside() {
+        return Packet.any().fromMac(gatewayMac());
+    }
+
+    private Packet answers(Transport transport) {
+        return fromOutside().to(attached.vm().address()).of(transport);
+    }
+
+    private Packet answersOf(Openings.Opening opening) {
+        return answers(opening.transport()).from(opening.destination()).fromPorts(opening.ports());
+    }
+
+    private @Nullable MacAddress gatewayMac() {
+        return attached.gatewayMac().orElse(null);
+    }
+
+    private void out(Action action, PlanRule.Match match, String reason) {
+        rules.add(new PlanRule(ETHERNET, OUT, action, match, reason));
+    }
+
+    private void in(Action action, PlanRule.Match match, String reason) {
+        rules.add(new PlanRule(ETHERNET, IN, action, match, reason));
+    }
+
+    private void add(PlanRule.Layer layer, Direction direction, Action action, Packet packet, String reason) {
+        rules.add(new PlanRule(layer, direction, action, packet, reason));
+    }
+}

@@ -1,0 +1,74 @@
+package dev.agentvm.libvirt.internal.network;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.agentvm.libvirt.internal.xml.FilterXml;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.libvirt.internal.xml.Schemas;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.FilterRule;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class FilterRendererTest {
+    private static final UUID VM = UUID.fromString("6d4d3c7e-2f3c-4f27-9e6f-0c8ac3c1a111");
+    private static final UUID FILTER = UUID.fromString("0b2f4e7a-5a3e-4c8e-8f49-7f7a4f6c2222");
+
+    static String render(NetworkPolicy policy, DenyAction denied) {
+        FilterPlan plan =
+                FilterCompiler.compile(policy, FilterCompilerTest.attached(NetworkAttachment.example()), denied);
+        return LibvirtXml.write(FilterRenderer.render(plan, VM, FILTER));
+    }
+
+    @Test
+    void render_defaultPolicy_isValid() {
+        for (DenyAction denied : DenyAction.values()) {
+            String xml = render(NetworkPolicy.agentDefault(), denied);
+
+            Schemas.assertValid(xml);
+            FilterXml filter = LibvirtXml.readStrictly(xml, FilterXml.class);
+            assertThat(filter.name).isEqualTo("agentvm-" + VM);
+            assertThat(filter.uuid).isEqualTo(FILTER.toString());
+            assertThat(filter.rules()).extracting(rule -> rule.priority).doesNotHaveDuplicates();
+        }
+    }
+
+    @Test
+    void render_dropRule_readsAsLibvirtWritesIt() {
+        assertThat(render(NetworkPolicy.agentDefault(), DenyAction.DROP))
+                .contains("<rule action=\"drop\" direction=\"out\"")
+                .contains("<ip dstipaddr=\"10.0.0.0\" dstipmask=\"8\" comment=")
+                .contains("dstportstart=\"443\"")
+                .doesNotContain("inout")
+                .doesNotContain(" match=")
+                .doesNotContain("$");
+    }
+
+    @Test
+    void render_reasonOfAnyText_staysAPlainComment() {
+        NetworkPolicy policy = new NetworkPolicy.Builder()
+                .addRule(FilterRule.allow().tcp(80).because("\"; rm -rf / $(x) `y` \\ 'z' <&> ünïcödé 🎉"))
+                .addRule(FilterRule.allow().tcp(90).because("x".repeat(200)))
+                .addRule(FilterRule.allow().tcp(91).because("y".repeat(200)))
+                .build();
+        String xml = render(policy, DenyAction.REJECT);
+
+        Schemas.assertValid(xml);
+        for (FilterXml.Rule rule : LibvirtXml.readStrictly(xml, FilterXml.class).rules()) {
+            assertThat(rule.match).isNotNull();
+            assertThat(rule.match.comment).matches("[A-Za-z0-9 .,:;/()_+='?-]{1,250}");
+        }
+    }
+
+    @Test
+    void render_mostOpeningsThatAPolicyMayHave_hasRoom() {
+        NetworkPolicy.Builder policy = new NetworkPolicy.Builder();
+        for (int i = 0; i < NetworkPolicy.MAX_OPENINGS; i++) {
+            policy.addRule(FilterRule.allow().udp(1000 + 2 * i).because("many"));
+        }
+
+        Schemas.assertValid(render(policy.build(), DenyAction.REJECT));
+    }
+}

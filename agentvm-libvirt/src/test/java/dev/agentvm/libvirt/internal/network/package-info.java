@@ -1,0 +1,4 @@
+@NullMarked
+package dev.agentvm.libvirt.internal.network;
+
+import org.jspecify.annotations.NullMarked;
