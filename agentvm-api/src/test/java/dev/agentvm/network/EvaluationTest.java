@@ -133,20 +133,33 @@ class EvaluationTest {
     @Test
     void evaluate_dhcpRequest_passesUnderEveryPolicy() {
         for (Flow flow : new Flow[] {
-            dhcp(ANY, BROADCAST), dhcp(VM.address(), BROADCAST), dhcp(VM.address(), GATEWAY), dhcp(ANY, GATEWAY)
+            dhcp(ANY, BROADCAST),
+            dhcp(VM.address(), GATEWAY),
+            dhcp(VM.address(), GATEWAY).withSource(Optional.empty())
         }) {
             Verdict verdict = judge(NetworkPolicy.none(), flow);
             assertThat(verdict.allowed()).isTrue();
             assertThat(verdict.reason()).isEqualTo("the VM asks for its address by DHCP");
-            assertThat(judge(NetworkPolicy.none(), flow.withSource(Optional.empty()))
-                            .allowed())
-                    .isTrue();
         }
+    }
+
+    @Test
+    void evaluate_dhcpRequestWithoutKnownServer_goesToAll() {
+        NetworkAttachment bridged = VM.toBuilder().gateway(Optional.empty()).build();
+
+        assertThat(judge(NetworkPolicy.none(), dhcp(VM.address(), BROADCAST)).allowed())
+                .isFalse();
+        assertThat(NetworkPolicy.none()
+                        .evaluate(dhcp(VM.address(), BROADCAST), bridged)
+                        .allowed())
+                .isTrue();
     }
 
     @Test
     void evaluate_nearlyDhcp_isDropped() {
         Flow good = dhcp(VM.address(), BROADCAST);
+        assertClosed(judge(DEFAULT, good), FloorClause.MULTICAST_RESERVED);
+        assertClosed(judge(DEFAULT, dhcp(ANY, GATEWAY)), FloorClause.OWN_ADDRESS);
         assertClosed(judge(DEFAULT, dhcp(OTHER_VM, BROADCAST)), FloorClause.OWN_ADDRESS);
         assertClosed(judge(DEFAULT, dhcp(ANY, OTHER_VM)), FloorClause.OWN_ADDRESS);
         assertClosed(judge(DEFAULT, dhcp(VM.address(), OTHER_VM)), FloorClause.OTHER_VM);
