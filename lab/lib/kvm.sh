@@ -23,7 +23,7 @@ judge_kvm() {
 cached_kvm_verdict() {
   local file
   file=$LAB_CACHE/kvm-$(
-    { uname -srv; grep -m 1 -E '^model name' /proc/cpuinfo; image_directory tiny; } | sha256sum | head -c 16
+    { uname -srv; grep -m 1 -E '^model name' /proc/cpuinfo; basename "$(image_directory tiny)"; } | sha256sum | head -c 16
   )
   if [[ ! -e $file ]]; then
     try_kvm >"$file.$$.$SRANDOM"
