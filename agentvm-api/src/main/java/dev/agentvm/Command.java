@@ -21,6 +21,11 @@ public abstract class Command implements WithCommand {
     public static final int MAX_ARGUMENT_BYTES = 32 * 1024;
     /** The most bytes of standard input. */
     public static final int MAX_STDIN_BYTES = 1024 * 1024;
+    /**
+     * The most bytes that it may write to standard output and standard error together. One that writes more is killed,
+     * and {@link OutputLimitException} is thrown: output is complete or absent, never cut off.
+     */
+    public static final int MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
     private static final Pattern VARIABLE = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
 

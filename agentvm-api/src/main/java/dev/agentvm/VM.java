@@ -40,9 +40,15 @@ public interface VM extends AutoCloseable {
     Optional<NetworkAttachment> attachment();
 
     /**
-     * Runs a command in the guest and waits for its end.
+     * Runs a command in the guest and waits for its end. Processes that it leaves running do not hold this up; what
+     * they write after its end is lost. If the thread is interrupted, the command is killed, and {@link
+     * AgentVMException} is thrown with the thread's interrupt status set.
      *
-     * @throws CommandTimeoutException if it runs longer than its timeout; it was then killed
+     * @throws CommandStartException if the guest has no such program, or may not run it, or cannot enter the working
+     *     directory
+     * @throws CommandTimeoutException if it runs longer than its timeout; it was then killed, with the processes that
+     *     it started
+     * @throws OutputLimitException if it writes more than {@link Command#MAX_OUTPUT_BYTES}; it was then killed
      * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense
      * @throws VMDestroyedException if the VM is or goes away
      */

@@ -1,0 +1,236 @@
+package dev.agentvm.libvirt.internal.guest;
+
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.InvalidValueException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The calls of the protocol that commands need, with their replies checked. They wait whatever interrupts, and throw
+ * {@link GuestAgentException} when the agent refuses, is silent, or says what cannot be understood.
+ */
+final class AgentCalls {
+    /** A piece of a file in one reply: far below what fails in libvirt, and big enough to be read at full speed. */
+    static final int READ_PIECE = 256 * 1024;
+
+    /** A piece of a file in one request: bigger ones were seen to choke the agent. */
+    static final int WRITE_PIECE = 48 * 1024;
+
+    /** How long one call may take, its turn included. */
+    static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    /** What guest-exec-status says; {@code output} and {@code errors} are what the agent captured. */
+    record Status(boolean exited, OptionalInt exitCode, OptionalInt signal, String output, String errors) {}
+
+    private static final List<String> NEEDED = List.of(
+            "guest-exec",
+            "guest-exec-status",
+            "guest-file-open",
+            "guest-file-read",
+            "guest-file-write",
+            "guest-file-flush",
+            "guest-file-close");
+    private static final Pattern BLOCKED = Pattern.compile(
+            "[Cc]ommand '?[a-z-]+'? (has been|is) (disabled|not allowed)|[Cc]ommand '?guest-[a-z-]+'? has not been found");
+    private static final long MAX_HANDLE = Long.MAX_VALUE;
+    private static final int MAX_PID = 1 << 22; // Linux's PID_MAX_LIMIT
+
+    private final String vmName;
+    private final AgentQueue queue;
+
+    AgentCalls(String vmName, AgentQueue queue) {
+        this.vmName = vmName;
+        this.queue = queue;
+    }
+
+    AgentQueue queue() {
+        return queue;
+    }
+
+    /**
+     * Starts a program.
+     *
+     * @param late gets the process if it was started although this call gave up
+     */
+    long exec(String path, List<String> arguments, byte[] input, LongConsumer late) {
+        Map<String, Object> request = new LinkedHashMap<>();
+        request.put("path", path);
+        request.put("arg", arguments);
+        request.put("capture-output", true);
+        if (input.length > 0) {
+            request.put("input-data", Base64.getEncoder().encodeToString(input));
+        }
+        return call("guest-exec", request, AgentCalls::pid, reply -> {
+            try {
+                late.accept(pid(AgentJson.reply(reply).object("return")));
+            } catch (MalformedReplyException e) {
+                // Nobody waits for it, and no process can be named.
+            }
+        });
+    }
+
+    private static long pid(Fields reply) throws MalformedReplyException {
+        return reply.number("pid", 1, MAX_PID);
+    }
+
+    Status status(long pid) {
+        return call("guest-exec-status", Map.of("pid", pid), AgentCalls::status);
+    }
+
+    private static Status status(Fields reply) throws MalformedReplyException {
+        OptionalLong exitCode = reply.optionalNumber("exitcode", 0, 255);
+        OptionalLong signal = reply.optionalNumber("signal", 1, 127);
+        boolean exited = reply.flag("exited");
+        if (exited && exitCode.isPresent() == signal.isPresent()) {
+            throw new MalformedReplyException("it has neither or both of exit code and signal");
+        }
+        return new Status(
+                exited, narrow(exitCode), narrow(signal), text(reply.bytes("out-data")), text(reply.bytes("err-data")));
+    }
+
+    private static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8).strip();
+    }
+
+    private static OptionalInt narrow(OptionalLong value) {
+        return value.isPresent() ? OptionalInt.of((int) value.getAsLong()) : OptionalInt.empty();
+    }
+
+    /** Opens a file; the mode is one of fopen's. */
+    long open(String path, String mode) {
+        return result(
+                "guest-file-open", Map.of("path", path, "mode", mode), reply -> reply.number("return", 0, MAX_HANDLE));
+    }
+
+    /** Reads on, up to {@link #READ_PIECE} bytes; fewer mean that there is no more at present. */
+    byte[] read(long handle) {
+        return call("guest-file-read", Map.of("handle", handle, "count", READ_PIECE), reply -> {
+            byte[] bytes = reply.bytes("buf-b64");
+            if (reply.number("count", 0, READ_PIECE) != bytes.length) {
+                throw new MalformedReplyException("its \"count\" is not the length of its \"buf-b64\"");
+            }
+            return bytes;
+        });
+    }
+
+    /** Writes all of it, in pieces, and sees that the guest's kernel has it. */
+    void write(long handle, byte[] bytes) {
+        for (int from = 0; from < bytes.length; ) {
+            byte[] piece = Arrays.copyOfRange(bytes, from, Math.min(bytes.length, from + WRITE_PIECE));
+            from += call(
+                    "guest-file-write",
+                    Map.of("handle", handle, "buf-b64", Base64.getEncoder().encodeToString(piece)),
+                    reply -> (int) reply.number("count", 1, piece.length));
+        }
+        call("guest-file-flush", Map.of("handle", handle), reply -> reply);
+    }
+
+    void close(long handle) {
+        call("guest-file-close", Map.of("handle", handle), reply -> reply);
+    }
+
+    private interface Reader<T> {
+        T read(Fields fields) throws MalformedReplyException;
+    }
+
+    private <T> T call(String name, Map<String, ?> arguments, Reader<T> reader) {
+        return call(name, arguments, reader, reply -> {});
+    }
+
+    private <T> T call(String name, Map<String, ?> arguments, Reader<T> reader, Consumer<String> late) {
+        return result(name, arguments, reply -> reader.read(reply.object("return")), late);
+    }
+
+    private <T> T result(String name, Map<String, ?> arguments, Reader<T> reader) {
+        return result(name, arguments, reader, reply -> {});
+    }
+
+    private <T> T result(String name, Map<String, ?> arguments, Reader<T> reader, Consumer<String> late) {
+        String reply;
+        try {
+            reply = queue.call(AgentJson.request(name, arguments), PATIENCE, late);
+        } catch (GuestAgentException e) {
+            throw isBlocked(e.getMessage()) ? blocked(name, e) : e;
+        }
+        try {
+            Fields fields = AgentJson.reply(reply);
+            if (fields.has("error")) {
+                throw refused(name, fields.object("error").text("desc"));
+            }
+            return reader.read(fields);
+        } catch (MalformedReplyException e) {
+            throw new GuestAgentException(
+                    "The guest agent of " + vmName + " answered " + name + " with what cannot be understood: "
+                            + e.getMessage() + "; it said: " + Excerpt.head(reply, 200),
+                    context(),
+                    e);
+        }
+    }
+
+    private GuestAgentException refused(String name, String reason) {
+        GuestAgentException refusal = new GuestAgentException(
+                "The guest agent of " + vmName + " refused " + name + ": " + Excerpt.head(reason, 300), context());
+        return isBlocked(reason) ? blocked(name, refusal) : refusal;
+    }
+
+    private static boolean isBlocked(@Nullable String message) {
+        return message != null && BLOCKED.matcher(message).find();
+    }
+
+    /** Names all that is blocked, so that one visit to the guest's configuration is enough. */
+    private GuestAgentException blocked(String name, GuestAgentException cause) {
+        TreeSet<String> blocked = new TreeSet<>(List.of(name));
+        try {
+            String reply = queue.call(AgentJson.request("guest-info", Map.of()), PATIENCE, late -> {});
+            TreeSet<String> missing = new TreeSet<>(NEEDED);
+            for (Fields command : AgentJson.reply(reply).object("return").objects("supported_commands")) {
+                if (command.flag("enabled")) {
+                    missing.remove(command.text("name"));
+                }
+            }
+            blocked.addAll(missing);
+        } catch (GuestAgentException | MalformedReplyException e) {
+            cause.addSuppressed(e);
+        }
+        return new GuestAgentException(
+                "The guest agent of " + vmName + " does not permit " + String.join(", ", blocked)
+                        + ". In the guest, take them out of BLOCK_RPCS (older: BLACKLIST_RPC), or add them to"
+                        + " --allow-rpcs in FILTER_RPC_ARGS, in /etc/sysconfig/qemu-ga; or out of block-rpcs, or to"
+                        + " allow-rpcs, in /etc/qemu/qemu-ga.conf; then restart qemu-guest-agent",
+                context(),
+                cause);
+    }
+
+    FailureContext context() {
+        return FailureContext.of("exec").vm(vmName);
+    }
+
+    String vmName() {
+        return vmName;
+    }
+
+    /** Refuses text that the agent's JSON reader does: QEMU takes no Unicode noncharacters. */
+    static void checkText(String field, String text) {
+        boolean hasNoncharacter =
+                text.codePoints().anyMatch(c -> (c & 0xFFFE) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF));
+        if (hasNoncharacter) {
+            throw new InvalidValueException(
+                    field,
+                    Excerpt.head(text, 100),
+                    "must not hold Unicode noncharacters (such as U+FFFF), which the guest agent does not take");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+package dev.agentvm.libvirt.internal.guest;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.VMDestroyedException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes the calls of one VM one after the other, in the order they came, on a thread of its own that it has only while
+ * there are calls. libvirt serialises them anyway; so a mute agent holds one thread and one place at libvirt, however
+ * many commands wait, and a waiter can be woken without the channel's help. Safe for use by many threads.
+ */
+final class AgentQueue {
+    /** What a channel gets beyond the timeout that it was told, before it is taken for stuck. */
+    private static final Duration GRACE = Duration.ofSeconds(5);
+
+    private final String vmName;
+    private final AgentChannel channel;
+    private final Executor executor;
+    private final CompletableFuture<Void> failure = new CompletableFuture<>();
+    private volatile @Nullable AgentVMException failureReason;
+    private final Deque<Call> waiting = new ArrayDeque<>();
+    private @Nullable Call current;
+    private boolean working;
+
+    private record Call(String json, long deadline, Consumer<String> late, CompletableFuture<String> reply) {}
+
+    AgentQueue(String vmName, AgentChannel channel, Executor executor) {
+        this.vmName = vmName;
+        this.channel = channel;
+        this.executor = executor;
+    }
+
+    /** Ends every call and every {@link #pause}, now and from now on, with this reason. */
+    void fail(AgentVMException reason) {
+        Deque<Call> ended;
+        synchronized (waiting) {
+            if (failureReason != null) {
+                return;
+            }
+            failureReason = reason;
+            ended = new ArrayDeque<>(waiting);
+            waiting.clear();
+            if (current != null) {
+                ended.add(current);
+            }
+        }
+        failure.completeExceptionally(reason);
+        ended.forEach(call -> call.reply().completeExceptionally(reason));
+    }
+
+    /**
+     * Makes a call and waits for its reply, whatever interrupts.
+     *
+     * @param late gets the reply if it comes after this has given up
+     */
+    String call(String json, Duration timeout, Consumer<String> late) {
+        Call call = new Call(json, System.nanoTime() + timeout.toNanos(), late, new CompletableFuture<>());
+        enqueue(call);
+        long patience = call.deadline() + GRACE.toNanos();
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return call.reply().get(patience - System.nanoTime(), TimeUnit.NANOSECONDS);
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    throw thrown(e.getCause());
+                } catch (TimeoutException e) {
+                    if (!call.reply().completeExceptionally(e)) {
+                        continue;
+                    }
+                    throw silent(timeout, e);
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** Waits; throws at once what {@link #fail} was told. */
+    void pause(Duration time) throws InterruptedException {
+        try {
+            failure.get(time.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            return;
+        } catch (ExecutionException e) {
+            throw thrown(e.getCause());
+        }
+    }
+
+    private void enqueue(Call call) {
+        synchronized (waiting) {
+            if (failureReason != null) {
+                call.reply().completeExceptionally(failureReason);
+                return;
+            }
+            waiting.add(call);
+            if (working) {
+                return;
+            }
+            working = true;
+        }
+        try {
+            executor.execute(this::work);
+        } catch (RuntimeException e) {
+            synchronized (waiting) {
+                working = false;
+                waiting.forEach(waiter -> waiter.reply().completeExceptionally(e));
+                waiting.clear();
+            }
+        }
+    }
+
+    private void work() {
+        while (true) {
+            Call call;
+            synchronized (waiting) {
+                call = waiting.poll();
+                current = call;
+                if (call == null) {
+                    working = false;
+                    return;
+                }
+            }
+            make(call);
+        }
+    }
+
+    private void make(Call call) {
+        long left = call.deadline() - System.nanoTime();
+        if (left <= 0) {
+            call.reply().completeExceptionally(new TimeoutException());
+            return;
+        }
+        try {
+            String reply = channel.call(call.json(), Duration.ofNanos(left), call.late());
+            if (!call.reply().complete(reply)) {
+                call.late().accept(reply);
+            }
+        } catch (RuntimeException | Error e) {
+            call.reply().completeExceptionally(e);
+        }
+    }
+
+    /** An exception for this thread, with its own stack, for one that arose elsewhere. */
+    private AgentVMException thrown(@Nullable Throwable cause) {
+        FailureContext context = FailureContext.of("exec").vm(vmName);
+        String message = cause == null || cause.getMessage() == null ? "" : cause.getMessage();
+        if (cause instanceof VMDestroyedException) {
+            return new VMDestroyedException(message, context, cause);
+        }
+        if (cause instanceof OperationTimeoutException || cause instanceof TimeoutException) {
+            return new GuestAgentException(
+                    "The guest agent of " + vmName + " did not answer in time"
+                            + (message.isEmpty() ? "" : ": " + message),
+                    context.retryable(true),
+                    cause);
+        }
+        if (cause instanceof GuestAgentException e) {
+            return new GuestAgentException(message, context.retryable(e.retryable()), cause);
+        }
+        if (cause instanceof AgentVMException e) {
+            return e;
+        }
+        return new AgentVMException("A call of the guest agent of " + vmName + " failed: " + cause, context, cause);
+    }
+
+    private AgentVMException silent(Duration timeout, Throwable cause) {
+        return new GuestAgentException(
+                "The guest agent of " + vmName + " did not answer within " + timeout.toSeconds() + " s",
+                FailureContext.of("exec").vm(vmName).retryable(true),
+                cause);
+    }
+}

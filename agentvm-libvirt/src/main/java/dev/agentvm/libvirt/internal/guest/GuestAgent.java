@@ -1,0 +1,183 @@
+package dev.agentvm.libvirt.internal.guest;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandStartException;
+import dev.agentvm.ExecResult;
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs commands in one VM through its guest agent. Safe for use by many threads. A command waits on its caller's
+ * thread; the agent's calls are made one at a time on a thread of the executor.
+ */
+public final class GuestAgent {
+    private static final Duration PREPARATION = Duration.ofSeconds(30);
+    private static final Pattern DIRECTORY = Pattern.compile("/[a-z/]+/agentvm-[0-9a-f]{32}");
+    private static final SecureRandom RANDOM = new SecureRandom();
+
+    /** Threads for calls of all VMs: one for each that has a call under way, none when there is none. */
+    private static final Executor THREADS = threads();
+
+    private final AgentCalls calls;
+    private final ScriptRunner scripts;
+    private final Housekeeping housekeeping;
+    private final AtomicLong numbers = new AtomicLong();
+    private final AtomicInteger running = new AtomicInteger();
+    private final ReentrantLock preparing = new ReentrantLock();
+    private volatile @Nullable Workspace workspace;
+
+    /** An agent whose calls are made on threads of this class's own. */
+    public GuestAgent(String vmName, AgentChannel channel) {
+        this(vmName, channel, THREADS);
+    }
+
+    /** @param executor runs the calls; it must have a thread for each VM, since a mute agent holds its one */
+    public GuestAgent(String vmName, AgentChannel channel, Executor executor) {
+        this.calls = new AgentCalls(vmName, new AgentQueue(vmName, channel, executor));
+        this.scripts = new ScriptRunner(calls);
+        this.housekeeping = new Housekeeping(calls, scripts, executor);
+    }
+
+    /**
+     * Runs a command and waits for its end, as {@link dev.agentvm.VM#exec} says.
+     *
+     * @throws CommandStartException if the guest has no such program or working directory
+     * @throws dev.agentvm.CommandTimeoutException if it ran longer than its timeout; it was then killed
+     * @throws dev.agentvm.OutputLimitException if it wrote more than {@link Command#MAX_OUTPUT_BYTES}; it was then
+     *     killed
+     * @throws GuestAgentException if the agent is silent, or refuses, or answers nonsense
+     * @throws AgentVMException if this thread was interrupted, whose interrupt status is then set; the command was
+     *     killed. Or what {@link #fail} was told
+     */
+    public ExecResult exec(Command command) {
+        long begin = System.nanoTime();
+        check(command);
+        running.incrementAndGet();
+        try {
+            return run(command, begin);
+        } catch (Execution.WorkspaceGoneException gone) {
+            // Something in the guest has removed it. The command was not run, so it can be tried once more.
+            workspace = null;
+            try {
+                return run(command, begin);
+            } catch (Execution.WorkspaceGoneException again) {
+                throw again.reason();
+            }
+        } finally {
+            running.decrementAndGet();
+        }
+    }
+
+    private ExecResult run(Command command, long begin) throws Execution.WorkspaceGoneException {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new AgentVMException("The thread was interrupted; the command was not started", calls.context());
+        }
+        return new Execution(
+                        calls,
+                        scripts,
+                        housekeeping,
+                        workspace(),
+                        running::get,
+                        command,
+                        begin,
+                        numbers.incrementAndGet())
+                .run();
+    }
+
+    private void check(Command command) {
+        command.argv().forEach(argument -> AgentCalls.checkText("argv", argument));
+        command.environment().values().forEach(value -> AgentCalls.checkText("environment", value));
+        command.workingDirectory().ifPresent(directory -> AgentCalls.checkText("workingDirectory", directory));
+        String program = command.argv().get(0);
+        boolean throughEnv = Scripts.goesThroughEnv(command.environment());
+        if (program.startsWith("-") || (throughEnv && program.contains("="))) {
+            throw new CommandStartException(
+                    "No shell can be told to run a program of the name " + Excerpt.head(program, 200)
+                            + "; give its path, as in /bin/" + Excerpt.head(program, 200),
+                    calls.context());
+        }
+    }
+
+    /** Ends every command that waits, and each that comes, with this reason: the VM is gone. */
+    public void fail(AgentVMException reason) {
+        calls.queue().fail(reason);
+    }
+
+    /**
+     * Removes what commands left in the guest. For a VM that lives on without this object.
+     *
+     * @throws GuestAgentException if the agent is silent or refuses
+     */
+    public void release() {
+        Workspace old = workspace;
+        if (old != null) {
+            workspace = null;
+            scripts.run("Tidying up", "exec rm -rf \"$1\"", List.of(old.directory()), PREPARATION);
+        }
+    }
+
+    private Workspace workspace() {
+        Workspace ready = workspace;
+        if (ready != null) {
+            return ready;
+        }
+        preparing.lock();
+        try {
+            ready = workspace;
+            if (ready == null) {
+                ready = makeWorkspace();
+                workspace = ready;
+            }
+            return ready;
+        } finally {
+            preparing.unlock();
+        }
+    }
+
+    private Workspace makeWorkspace() {
+        byte[] random = new byte[16];
+        RANDOM.nextBytes(random);
+        String name = "agentvm-" + HexFormat.of().formatHex(random);
+        AgentCalls.Status status =
+                scripts.run("Preparing the guest", Scripts.MAKE_WORKSPACE, List.of(name), PREPARATION);
+        String[] lines = status.output().split("\n", -1);
+        // The path becomes a part of scripts, so it must be as it was asked for.
+        if (lines.length < 3 || !DIRECTORY.matcher(lines[0]).matches() || !lines[0].endsWith(name)) {
+            throw new GuestAgentException(
+                    "The guest of " + calls.vmName()
+                            + " has no place for a command's output: none of /run, /dev/shm, /tmp and /var/tmp takes a"
+                            + " file: " + Excerpt.head(status.errors(), 500),
+                    FailureContext.of("exec").vm(calls.vmName()));
+        }
+        return new Workspace(
+                lines[0],
+                Optional.of(lines[1]).filter(program -> !program.isEmpty()),
+                lines[2].replaceFirst("^PATH ", ""));
+    }
+
+    private static Executor threads() {
+        AtomicInteger number = new AtomicInteger();
+        ThreadPoolExecutor threads =
+                new ThreadPoolExecutor(0, Integer.MAX_VALUE, 2, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
+                    Thread thread = new Thread(task, "agentvm-guest-agent-" + number.incrementAndGet());
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        return threads;
+    }
+}

@@ -1,0 +1,355 @@
+package dev.agentvm.libvirt.internal.guest;
+
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.OperationTimeoutException;
+import java.io.ByteArrayOutputStream;
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A guest agent as seen through libvirt, whose guest is this machine: programs really run, files are really there. As
+ * QEMU's, it captures at most 16 MiB, tells of the end of a process once, and only when its pipes are closed too; as
+ * libvirt, it turns the agent's errors into exceptions and makes one call at a time.
+ */
+final class FakeAgent implements AgentChannel, AutoCloseable {
+    private static final int CAPTURE_LIMIT = 16 * 1024 * 1024;
+
+    /** Bigger requests were seen to leave a real agent dead for seconds. */
+    private static final int REQUEST_LIMIT = 250_000;
+
+    private static final int REPLY_LIMIT = 4 * 1024 * 1024;
+
+    private final Map<Long, Running> processes = new ConcurrentHashMap<>();
+    private final Map<Long, RandomAccessFile> files = new ConcurrentHashMap<>();
+    private final AtomicLong handles = new AtomicLong(1000);
+    private final List<String> calls = new CopyOnWriteArrayList<>();
+    private final Set<String> workspaces = ConcurrentHashMap.newKeySet();
+    private final CountDownLatch closed = new CountDownLatch(1);
+    private volatile Set<String> blocked = Set.of();
+    private volatile UnaryOperator<String> distortion = UnaryOperator.identity();
+    private volatile String distorted = "";
+    private volatile boolean silent;
+    private final Map<String, String> environment = new LinkedHashMap<>();
+
+    private static final class Running {
+        final Posix.Process process;
+        final Capture out;
+        final Capture err;
+        volatile @Nullable Integer status;
+
+        Running(Posix.Process process) {
+            this.process = process;
+            this.out = new Capture(process.output());
+            this.err = new Capture(process.errors());
+        }
+    }
+
+    /** Reads a pipe to its end and keeps the first 16 MiB. */
+    private static final class Capture {
+        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        private volatile boolean truncated;
+        private volatile boolean done;
+
+        Capture(int fd) {
+            daemon(() -> {
+                try (InputStream pipe = new FileInputStream("/proc/self/fd/" + fd)) {
+                    Posix.close(fd);
+                    byte[] buffer = new byte[65536];
+                    for (int n = pipe.read(buffer); n >= 0; n = pipe.read(buffer)) {
+                        int room = CAPTURE_LIMIT - bytes.size();
+                        bytes.write(buffer, 0, Math.min(n, room));
+                        truncated |= n > room;
+                    }
+                } catch (IOException e) {
+                    throw new IllegalStateException(e);
+                } finally {
+                    done = true;
+                }
+            });
+        }
+    }
+
+    FakeAgent() {
+        environment.putAll(System.getenv());
+    }
+
+    /** The environment that programs get if a request names none. */
+    Map<String, String> environment() {
+        return environment;
+    }
+
+    /** From now on refuses these calls, as the RHEL family's agents do. */
+    void block(Set<String> names) {
+        blocked = names;
+    }
+
+    /** From now on passes replies to calls of that name through a function. */
+    void distort(String name, UnaryOperator<String> function) {
+        distorted = name;
+        distortion = function;
+    }
+
+    /** From now on never answers. */
+    void silence() {
+        silent = true;
+    }
+
+    /** The names of all calls so far. */
+    List<String> calls() {
+        return calls;
+    }
+
+    int openFiles() {
+        return files.size();
+    }
+
+    int processes() {
+        return processes.size();
+    }
+
+    @Override
+    public synchronized String call(String json, Duration timeout) {
+        if (silent) {
+            await(timeout);
+            throw new OperationTimeoutException("no reply", FailureContext.of("agent"));
+        }
+        if (json.length() > REQUEST_LIMIT) {
+            throw new OperationTimeoutException("Guest agent not available for now", FailureContext.of("agent"));
+        }
+        Fields request;
+        String name;
+        String reply;
+        try {
+            request = AgentJson.reply(json);
+            name = request.text("execute");
+            calls.add(name);
+            Fields arguments = request.has("arguments") ? request.object("arguments") : new Fields(Map.of());
+            if (blocked.contains(name)) {
+                throw error(name, "Command " + name + " has been disabled: the command is not allowed");
+            }
+            reply = switch (name) {
+                case "guest-info" -> info();
+                case "guest-exec" -> exec(arguments);
+                case "guest-exec-status" -> status(arguments);
+                case "guest-file-open" -> open(arguments);
+                case "guest-file-read" -> read(arguments);
+                case "guest-file-write" -> write(arguments);
+                case "guest-file-flush" -> "{\"return\": {}}";
+                case "guest-file-close" -> close(arguments);
+                default -> throw error(name, "The command " + name + " has not been found");
+            };
+        } catch (MalformedReplyException e) {
+            throw new IllegalStateException("bad request: " + json, e);
+        }
+        if (name.equals(distorted)) {
+            reply = distortion.apply(reply);
+        }
+        if (reply.length() > REPLY_LIMIT) {
+            throw new GuestAgentException("Unable to decode message payload", FailureContext.of("agent"));
+        }
+        return reply;
+    }
+
+    private void await(Duration timeout) {
+        try {
+            closed.await(timeout.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static GuestAgentException error(String name, String text) {
+        return new GuestAgentException(
+                "internal error: unable to execute QEMU agent command '" + name + "': " + text,
+                FailureContext.of("agent"));
+    }
+
+    private String info() {
+        StringBuilder commands = new StringBuilder();
+        for (String name : List.of(
+                "guest-info",
+                "guest-exec",
+                "guest-exec-status",
+                "guest-file-open",
+                "guest-file-read",
+                "guest-file-write",
+                "guest-file-flush",
+                "guest-file-close")) {
+            commands.append(commands.isEmpty() ? "" : ", ")
+                    .append("{\"enabled\": ")
+                    .append(!blocked.contains(name))
+                    .append(", \"name\": \"")
+                    .append(name)
+                    .append("\", \"success-response\": true}");
+        }
+        return "{\"return\": {\"version\": \"7.2.0\", \"supported_commands\": [" + commands + "]}}";
+    }
+
+    private String exec(Fields arguments) throws MalformedReplyException {
+        List<String> argv = new ArrayList<>();
+        argv.add(arguments.text("path"));
+        if (arguments.members().get("arg") instanceof List<?> list) {
+            list.forEach(argument -> argv.add((String) argument));
+            argv.stream().filter(text -> text.matches("agentvm-[0-9a-f]{32}")).forEach(workspaces::add);
+        }
+        List<String> variables = new ArrayList<>();
+        environment.forEach((name, value) -> variables.add(name + "=" + value));
+        byte[] input = arguments.bytes("input-data");
+        Posix.Process process = Posix.spawn(argv, variables, input.length > 0);
+        if (process == null) {
+            throw error(
+                    "guest-exec",
+                    "Guest agent command failed, error was 'Failed to execute child process “" + argv.get(0)
+                            + "” (No such file or directory)'");
+        }
+        Running running = new Running(process);
+        processes.put((long) process.pid(), running);
+        daemon(() -> running.status = Posix.await(process.pid()));
+        if (input.length > 0) {
+            daemon(() -> {
+                Posix.write(process.input(), input);
+                Posix.close(process.input());
+            });
+        }
+        return "{\"return\": {\"pid\": " + process.pid() + "}}";
+    }
+
+    private String status(Fields arguments) throws MalformedReplyException {
+        long pid = arguments.number("pid", 0, Long.MAX_VALUE);
+        Running running = processes.get(pid);
+        if (running == null) {
+            throw error("guest-exec-status", "Invalid parameter 'pid'");
+        }
+        Integer status = running.status;
+        if (status == null || !running.out.done || !running.err.done) {
+            return "{\"return\": {\"exited\": false}}";
+        }
+        processes.remove(pid);
+        StringBuilder reply = new StringBuilder("{\"return\": {");
+        reply.append((status & 0x7F) == 0 ? "\"exitcode\": " + (status >> 8 & 0xFF) : "\"signal\": " + (status & 0x7F));
+        captured(reply, "out", running.out);
+        captured(reply, "err", running.err);
+        return reply.append(", \"exited\": true}}").toString();
+    }
+
+    private static void captured(StringBuilder reply, String name, Capture capture) {
+        if (capture.bytes.size() > 0) {
+            String data = Base64.getEncoder().encodeToString(capture.bytes.toByteArray());
+            reply.append(", \"").append(name).append("-data\": \"").append(data).append('"');
+            reply.append(", \"").append(name).append("-truncated\": ").append(capture.truncated);
+        }
+    }
+
+    private String open(Fields arguments) throws MalformedReplyException {
+        String path = arguments.text("path");
+        String mode = arguments.text("mode");
+        try {
+            if (mode.startsWith("r") && !Files.exists(Path.of(path))) {
+                throw new java.io.FileNotFoundException();
+            }
+            RandomAccessFile file = new RandomAccessFile(path, mode.equals("r") ? "r" : "rw");
+            if (mode.startsWith("w")) {
+                file.setLength(0);
+            }
+            long handle = handles.incrementAndGet();
+            files.put(handle, file);
+            return "{\"return\": " + handle + "}";
+        } catch (IOException e) {
+            throw error(
+                    "guest-file-open",
+                    "failed to open file '" + path + "' (mode: '" + mode + "'): No such file or directory");
+        }
+    }
+
+    private RandomAccessFile file(Fields arguments) throws MalformedReplyException {
+        long handle = arguments.number("handle", 0, Long.MAX_VALUE);
+        RandomAccessFile file = files.get(handle);
+        if (file == null) {
+            throw error("guest-file-*", "handle '" + handle + "' has not been found");
+        }
+        return file;
+    }
+
+    private String read(Fields arguments) throws MalformedReplyException {
+        int count = (int) arguments.number("count", 0, 48 * 1024 * 1024);
+        try {
+            byte[] buffer = new byte[count];
+            RandomAccessFile file = file(arguments);
+            int length = 0;
+            for (int n = 0; n >= 0 && length < count; n = file.read(buffer, length, count - length)) {
+                length += n;
+            }
+            String data = Base64.getEncoder().encodeToString(java.util.Arrays.copyOf(buffer, length));
+            return "{\"return\": {\"count\": " + length + ", \"buf-b64\": \"" + data + "\", \"eof\": "
+                    + (length < count) + "}}";
+        } catch (IOException e) {
+            throw error("guest-file-read", "failed to read file: " + e.getMessage());
+        }
+    }
+
+    private String write(Fields arguments) throws MalformedReplyException {
+        byte[] bytes = arguments.bytes("buf-b64");
+        try {
+            file(arguments).write(bytes);
+        } catch (IOException e) {
+            throw error("guest-file-write", "failed to write to file: " + e.getMessage());
+        }
+        return "{\"return\": {\"count\": " + bytes.length + ", \"eof\": false}}";
+    }
+
+    private String close(Fields arguments) throws MalformedReplyException {
+        try {
+            file(arguments).close();
+            files.remove(arguments.number("handle", 0, Long.MAX_VALUE));
+        } catch (IOException e) {
+            throw error("guest-file-close", "failed to close handle: " + e.getMessage());
+        }
+        return "{\"return\": {}}";
+    }
+
+    private static void daemon(Runnable task) {
+        Thread thread = new Thread(task, "fake-agent");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /** Lets go of calls that wait in {@link #silence}, and removes what a broken agent could not. */
+    @Override
+    public void close() {
+        closed.countDown();
+        for (Running process : processes.values()) {
+            Awaitility.await().until(() -> process.status != null);
+        }
+        for (String name : workspaces) {
+            Path directory = Path.of("/run", name);
+            try (Stream<Path> files = Files.isDirectory(directory) ? Files.list(directory) : Stream.empty()) {
+                files.forEach(file -> file.toFile().delete());
+                Files.deleteIfExists(directory);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+}

@@ -1,0 +1,667 @@
+package dev.agentvm.libvirt.internal.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandStartException;
+import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.ExecResult;
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.OutputLimitException;
+import dev.agentvm.VMDestroyedException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** With an agent whose guest is this machine, so that the scripts really run. */
+@Timeout(60)
+class GuestAgentTest {
+    private final FakeAgent fake = new FakeAgent();
+    private final GuestAgent agent = new GuestAgent("vm", fake);
+
+    @TempDir
+    Path temporary;
+
+    @AfterEach
+    void leaveNothing() {
+        fake.close();
+    }
+
+    private static String text(ExecResult result) {
+        assertThat(result.stderrText()).isEmpty();
+        assertThat(result.exitCode()).hasValue(0);
+        return result.stdoutText();
+    }
+
+    private String sh(String script) {
+        return text(agent.exec(Command.shell(script)));
+    }
+
+    @Test
+    void exec_program_runsIt() {
+        ExecResult result = agent.exec(Command.shell("echo out; echo err >&2; exit 3"));
+
+        assertThat(result.exitCode()).hasValue(3);
+        assertThat(result.signal()).isEmpty();
+        assertThat(result.stdoutText()).isEqualTo("out\n");
+        assertThat(result.stderrText()).isEqualTo("err\n");
+        assertThat(result.duration()).isPositive();
+    }
+
+    @Test
+    void exec_anyArguments_arriveAsTheyAre() {
+        List<String> arguments = List.of(
+                "",
+                " ",
+                "a b",
+                "it's",
+                "\"q\"",
+                "new\nline\n",
+                "$HOME",
+                "`id`",
+                "$(id)",
+                "\\",
+                "\\n",
+                "*",
+                "?",
+                "~",
+                "-n",
+                "--",
+                "%s",
+                "!",
+                ";exit 1",
+                "&",
+                "|",
+                ">x",
+                "äöü",
+                "日本語",
+                "\uD83D\uDE00",
+                "\t",
+                "\u0001\u001b\u007f",
+                "\u0081\u0088\u0085",
+                "a=b");
+
+        String seen = text(agent.exec(Command.of(
+                "printf", Stream.concat(Stream.of("[%s]"), arguments.stream()).toArray(String[]::new))));
+
+        assertThat(seen).isEqualTo("[" + String.join("][", arguments) + "]");
+    }
+
+    @Test
+    void exec_32KiBOfControlCharacters_arrive() {
+        String argument = "\u0001".repeat(Command.MAX_ARGUMENT_BYTES - 100);
+
+        assertThat(text(agent.exec(Command.of("printf", "%s", argument)))).isEqualTo(argument);
+    }
+
+    @Test
+    void exec_noncharacter_isRefused() {
+        assertThatThrownBy(() -> agent.exec(Command.of("echo", "\uffff")))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("noncharacters");
+        assertThat(fake.calls()).isEmpty();
+    }
+
+    @Test
+    void exec_environment_arrivesAsItIs() {
+        Map<String, String> environment = Map.of(
+                "A",
+                "it's \"$HOME\" `id`\n$(id) \\ ü *",
+                "n",
+                "5",
+                "p",
+                "x",
+                "ENV",
+                "production",
+                "EMPTY",
+                "",
+                "LC_ALL",
+                "xx_YY");
+        Command command = new Command.Builder()
+                .addArgv("sh", "-c", "for v in A n p ENV EMPTY LC_ALL; do eval \"printf '%s|' \\\"\\$$v\\\"\"; done")
+                .environment(environment)
+                .build();
+
+        assertThat(text(agent.exec(command))).isEqualTo("it's \"$HOME\" `id`\n$(id) \\ ü *|5|x|production||xx_YY|");
+    }
+
+    @Test
+    void exec_environmentThatShellsTreatSpecially_arrivesAsItIs() {
+        Command command = new Command.Builder()
+                .addArgv("env")
+                .environment(
+                        Map.of("UID", "77", "OPTIND", "abc", "IFS", "x", "SHLVL", "9", "PWD", "/nowhere", "A", "a b"))
+                .build();
+
+        assertThat(text(agent.exec(command)).lines())
+                .contains("UID=77", "OPTIND=abc", "IFS=x", "SHLVL=9", "PWD=/nowhere", "A=a b");
+    }
+
+    @Test
+    void exec_environment_addsToTheGuests() {
+        fake.environment().put("GIVEN", "yes");
+
+        Command command = Command.shell("echo $GIVEN $MORE").withEnvironment(Map.of("MORE", "too"));
+
+        assertThat(text(agent.exec(command))).isEqualTo("yes too\n");
+    }
+
+    @Test
+    void exec_pathInEnvironment_findsTheProgramThere() throws IOException {
+        Path program = Files.writeString(temporary.resolve("mine"), "#!/bin/sh\necho mine\n");
+        assertThat(program.toFile().setExecutable(true)).isTrue();
+
+        Command command = Command.of("mine").withEnvironment(Map.of("PATH", temporary + ":/bin:/usr/bin"));
+
+        assertThat(text(agent.exec(command))).isEqualTo("mine\n");
+    }
+
+    @Test
+    void exec_workingDirectory_startsThere() throws IOException {
+        Path directory = Files.createDirectory(temporary.resolve("a b'$x\n-ü"));
+        Command command = new Command.Builder()
+                .addArgv("pwd")
+                .workingDirectory(directory.toString())
+                .putEnvironment("A", "b")
+                .build();
+
+        assertThat(text(agent.exec(command))).isEqualTo(directory + "\n");
+    }
+
+    @Test
+    void exec_missingWorkingDirectory_saysSo() {
+        Command command = new Command.Builder()
+                .addArgv("touch", temporary.resolve("run").toString())
+                .workingDirectory("/no/such")
+                .build();
+
+        assertThatThrownBy(() -> agent.exec(command))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("working directory /no/such cannot be entered: ");
+        assertThat(temporary.resolve("run")).doesNotExist();
+    }
+
+    @Test
+    void exec_missingProgram_namesItAndThePath() {
+        assertThatThrownBy(() -> agent.exec(Command.of("no-such-program")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("no program no-such-program")
+                .hasMessageContaining("its PATH is " + System.getenv("PATH"));
+        assertThatThrownBy(() -> agent.exec(Command.of("nope").withEnvironment(Map.of("PATH", "/p"))))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("its PATH is /p;");
+        assertThatThrownBy(() -> agent.exec(Command.of("/etc/passwd")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("ermission denied");
+        assertThatThrownBy(() -> agent.exec(Command.of("nope").withEnvironment(Map.of("UID", "1"))))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("no program nope");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {126, 127})
+    void exec_programThatReturnsWhatShellsReturnForMissingOnes_isAResult(int code) {
+        assertThat(agent.exec(Command.shell("exit " + code)).exitCode()).hasValue(code);
+        assertThat(agent.exec(Command.shell("exit " + code).withEnvironment(Map.of("UID", "1")))
+                        .exitCode())
+                .hasValue(code);
+    }
+
+    @Test
+    void exec_everyExitCode_isExact() throws Exception {
+        List<Integer> codes = inParallel(
+                8,
+                256,
+                code -> agent.exec(Command.shell("exit " + code)).exitCode().getAsInt());
+
+        for (int code = 0; code < 256; code++) {
+            assertThat(codes.get(code)).isEqualTo(code);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 6, 9, 13, 15, 31})
+    void exec_signal_isExact(int signal) {
+        ExecResult result = agent.exec(Command.shell("ulimit -c 0; kill -" + signal + " $$"));
+
+        assertThat(result.signal()).hasValue(signal);
+        assertThat(result.exitCode()).isEmpty();
+    }
+
+    @Test
+    void exec_binaryOutput_isExact() throws IOException {
+        byte[] bytes = random(300_001);
+        Path file = Files.write(temporary.resolve("bytes"), bytes);
+
+        ExecResult result = agent.exec(Command.shell("cat \"$0\"; cat \"$0\" >&2".replace("$0", file.toString())));
+
+        assertThat(result.stdout()).isEqualTo(bytes);
+        assertThat(result.stderr()).isEqualTo(bytes);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 5 * 1024 * 1024})
+    void exec_output_isComplete(int size) throws IOException {
+        byte[] bytes = random(size);
+        Path file = Files.write(temporary.resolve("bytes"), bytes);
+
+        assertThat(agent.exec(Command.of("cat", file.toString())).stdout()).isEqualTo(bytes);
+    }
+
+    @Test
+    void exec_outputOverALongTime_isComplete() {
+        String seen = sh("i=0; while [ $i -lt 15 ]; do i=$((i+1)); echo $i; sleep 0.1; done");
+
+        assertThat(seen.lines()).hasSize(15).last().isEqualTo("15");
+    }
+
+    @Test
+    void exec_moreOutputThanTheLimit_killsAndThrows() {
+        assertThatThrownBy(() -> agent.exec(Command.shell("echo $$ >" + temporary + "/pid; exec yes")))
+                .isInstanceOf(OutputLimitException.class)
+                .hasMessageContaining("67108864 bytes")
+                .hasMessageContaining("killed, with all its processes");
+        assertThat(alive("pid")).isFalse();
+    }
+
+    @Test
+    void exec_quickCommandWithMoreOutputThanTheLimit_throws() {
+        assertThatThrownBy(() -> agent.exec(Command.of("head", "-c", "67108865", "/dev/zero")))
+                .isInstanceOf(OutputLimitException.class);
+    }
+
+    @Test
+    void exec_stdin_isReadToItsEnd() {
+        assertThat(text(agent.exec(Command.of("cat").withStdinText("grüße\n")))).isEqualTo("grüße\n");
+        assertThat(sh("cat")).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {48 * 1024, 48 * 1024 + 1, 1024 * 1024})
+    void exec_largeStdin_isExact(int size) {
+        byte[] bytes = random(size);
+
+        assertThat(agent.exec(Command.of("cat").withStdin(bytes)).stdout()).isEqualTo(bytes);
+    }
+
+    @Test
+    void exec_stdinThatNobodyReads_isNoMatter() {
+        assertThat(sh("exit 0")).isEmpty();
+        assertThat(agent.exec(Command.of("true").withStdin(new byte[1024 * 1024]))
+                        .success())
+                .isTrue();
+        assertThat(agent.exec(Command.of("true").withStdin(new byte[40_000])).success())
+                .isTrue();
+    }
+
+    @Test
+    void exec_timeout_killsChildrenAndGrandchildrenAndThoseWhoLeftTheGroup() {
+        Command command = Command.shell("cd " + temporary
+                        + "; echo started; echo warned >&2; trap '' TERM INT HUP"
+                        + "; sh -c 'echo $$ >child; sh -c \"echo \\$\\$ >grandchild; exec sleep 1000\" & exec sleep 1000' &"
+                        + " setsid sh -c 'echo $$ >apart; sleep 1000'")
+                .withTimeout(Duration.ofMillis(700));
+
+        assertThatThrownBy(() -> agent.exec(command))
+                .isInstanceOf(CommandTimeoutException.class)
+                .hasMessageContaining("timeout of PT0.7S; it was killed, with all its processes")
+                .hasMessageContaining("its standard output ends: started")
+                .hasMessageContaining("its standard error ends: warned");
+
+        assertThat(alive("child")).isFalse();
+        assertThat(alive("grandchild")).isFalse();
+        assertThat(alive("apart")).isFalse();
+    }
+
+    @Test
+    void exec_timeoutWithoutSetsid_killsDescendants() throws IOException {
+        Path bin = Files.createDirectory(temporary.resolve("bin"));
+        for (String program : List.of("mkdir", "rm", "sleep", "sh")) {
+            Path file = Files.writeString(bin.resolve(program), "#!/bin/sh\nexec /bin/" + program + " \"$@\"\n");
+            assertThat(file.toFile().setExecutable(true)).isTrue();
+        }
+        fake.environment().put("PATH", bin.toString());
+
+        assertThatThrownBy(() -> agent.exec(Command.shell(
+                                "cd " + temporary
+                                        + "; sh -c 'echo $$ >child; sh -c \"echo \\$\\$ >grandchild; sleep 1000; :\" & sleep 1000; :'; :")
+                        .withTimeout(Duration.ofMillis(700))))
+                .isInstanceOf(CommandTimeoutException.class)
+                .hasMessageContaining("with all its processes");
+
+        assertThat(alive("child")).isFalse();
+        assertThat(alive("grandchild")).isFalse();
+    }
+
+    @Test
+    void exec_childThatOutlivesItsParentWithOutputOpen_doesNotHoldUp() throws Exception {
+        long begin = System.nanoTime();
+
+        String seen = sh("cd " + temporary + "; echo before; { echo $$; sleep 30; echo late; } & echo $! >survivor");
+
+        assertThat(seen).contains("before\n").doesNotContain("late");
+        assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(10));
+        assertThat(alive("survivor")).isTrue();
+        ProcessHandle survivor = process("survivor");
+        survivor.descendants().forEach(ProcessHandle::destroyForcibly);
+        assertThat(survivor.destroyForcibly()).isTrue();
+    }
+
+    @Test
+    void exec_interrupted_killsAndRestoresTheStatus() throws Exception {
+        CompletableFuture<Boolean> status = new CompletableFuture<>();
+        CompletableFuture<Throwable> thrown = new CompletableFuture<>();
+        Thread thread = new Thread(() -> {
+            try {
+                agent.exec(Command.shell("echo $$ >" + temporary + "/pid; sleep 1000"));
+            } catch (AgentVMException e) {
+                thrown.complete(e);
+            }
+            status.complete(Thread.currentThread().isInterrupted());
+        });
+        thread.start();
+        Awaitility.await().until(() -> alive("pid"));
+
+        thread.interrupt();
+
+        assertThat(thrown.get(20, TimeUnit.SECONDS))
+                .isInstanceOf(AgentVMException.class)
+                .hasMessageContaining("interrupted; it was killed");
+        assertThat(status.get(1, TimeUnit.SECONDS)).isTrue();
+        assertThat(alive("pid")).isFalse();
+    }
+
+    @Test
+    void exec_interruptedBefore_startsNothing() {
+        Thread.currentThread().interrupt();
+
+        assertThatThrownBy(() -> agent.exec(Command.of("true"))).hasMessageContaining("not started");
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(fake.calls()).isEmpty();
+    }
+
+    @Test
+    void exec_manyAtOnce_allGetTheirOwn() throws Exception {
+        List<String> seen = inParallel(50, 50, i -> sh("echo begin " + i + "; sleep 0." + i % 10 + "; echo end " + i));
+
+        for (int i = 0; i < 50; i++) {
+            assertThat(seen.get(i)).isEqualTo("begin " + i + "\nend " + i + "\n");
+        }
+    }
+
+    @Test
+    void exec_done_leavesNothingInTheGuest() throws Exception {
+        inParallel(8, 40, i -> sh("echo " + i));
+        agent.exec(Command.of("cat").withStdin(new byte[100_000]));
+        assertThatThrownBy(() -> agent.exec(Command.of("nope"))).isInstanceOf(CommandStartException.class);
+        Path workspace = workspace();
+
+        Awaitility.await().untilAsserted(() -> {
+            assertThat(workspace).isEmptyDirectory();
+            assertThat(fake.openFiles()).isZero();
+            assertThat(fake.processes()).isZero();
+        });
+        agent.release();
+        assertThat(workspace).doesNotExist();
+    }
+
+    @Test
+    void exec_workspace_isPrivate() throws IOException {
+        sh("exit 0");
+
+        assertThat(java.nio.file.attribute.PosixFilePermissions.toString(Files.getPosixFilePermissions(workspace())))
+                .isEqualTo("rwx------");
+    }
+
+    @Test
+    void exec_workspaceRemovedInTheGuest_isMadeAnew() throws IOException {
+        sh("exit 0");
+        Path old = workspace();
+        Awaitility.await().untilAsserted(() -> assertThat(old).isEmptyDirectory());
+        Files.delete(old);
+
+        assertThat(sh("echo again")).isEqualTo("again\n");
+        assertThat(agent.exec(Command.of("cat").withStdin(new byte[100_000])).stdout())
+                .hasSize(100_000);
+    }
+
+    @Test
+    void exec_trueRepeated_needsFewCalls() {
+        agent.exec(Command.of("true"));
+        int before = fake.calls().size();
+
+        ExecResult result = agent.exec(Command.of("sleep", "0.05"));
+
+        assertThat(result.success()).isTrue();
+        List<String> calls =
+                List.copyOf(fake.calls()).subList(before, fake.calls().size());
+        assertThat(calls.stream().filter(call -> !call.equals("guest-exec-status") && !call.equals("guest-file-close")))
+                .containsExactly(
+                        "guest-exec", "guest-file-open", "guest-file-open", "guest-file-read", "guest-file-read");
+    }
+
+    @Test
+    void exec_blockedCalls_areNamedWithTheSetting() {
+        fake.block(Set.of("guest-exec", "guest-file-open", "guest-file-read"));
+
+        assertThatThrownBy(() -> agent.exec(Command.of("true")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("does not permit guest-exec, guest-file-open, guest-file-read.")
+                .hasMessageContaining("/etc/sysconfig/qemu-ga");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "garbage\u001b[2J\n",
+                "{\"return\": {}}",
+                "{\"return\": {\"pid\": 0}}",
+                "{\"return\": {\"pid\": \"1\"}}",
+                "{\"return\": {\"pid\": -5}}",
+                "{\"return\": {\"pid\": 1e400}}",
+                "{\"return\": {\"pid\": 99999999999999999999}}",
+                "{\"return\": {\"pid\": 12}",
+                "{\"return\": {\"pid\": 12}} {}",
+                "{\"return\": {\"pid\": 12, \"pid\": 13}}",
+                "{\"return\": 1001}",
+                "{\"return\": null}",
+                "[[[[[[[[[[[[[[[[[[[[",
+                "null"
+            })
+    void exec_repliesThatMakeNoSense_areShown(String reply) {
+        fake.distort("guest-exec", real -> reply);
+
+        assertThatThrownBy(() -> agent.exec(Command.of("true")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("answered guest-exec with what cannot be understood")
+                .satisfies(
+                        e -> assertThat(e.getMessage()).doesNotContain("\u001b").doesNotContain("\n"));
+    }
+
+    @Test
+    void exec_endlessReply_isCutInTheMessage() {
+        fake.distort("guest-exec", real -> "{\"return\": [" + "[1],".repeat(500_000));
+
+        GuestAgentException e = catchThrowableOfType(GuestAgentException.class, () -> agent.exec(Command.of("true")));
+
+        assertThat(e.getMessage()).hasSizeLessThan(600).contains("more than 10000 values");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"return\": {\"exited\": true}}",
+                "{\"return\": {\"exited\": true, \"exitcode\": 256}}",
+                "{\"return\": {\"exited\": true, \"exitcode\": 1, \"signal\": 9}}",
+                "{\"return\": {\"exited\": \"yes\", \"exitcode\": 1}}",
+                "{\"return\": {\"exited\": true, \"exitcode\": 1, \"out-data\": \"?\"}}",
+                "{\"return\": {\"pid\": 12}}"
+            })
+    void exec_statusThatMakesNoSense_isRefused(String reply) {
+        sh("exit 0");
+        fake.distort("guest-exec-status", real -> reply);
+
+        assertThatThrownBy(() -> agent.exec(Command.of("true")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("answered guest-exec-status with what cannot be understood");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"return\": {\"count\": 5, \"buf-b64\": \"aGk=\", \"eof\": true}}",
+                "{\"return\": {\"count\": -1, \"buf-b64\": \"\", \"eof\": true}}",
+                "{\"return\": {\"count\": 99999999, \"buf-b64\": \"aGk=\", \"eof\": true}}"
+            })
+    void exec_outputThatMakesNoSense_isRefused(String reply) {
+        sh("exit 0");
+        fake.distort("guest-file-read", real -> reply);
+
+        assertThatThrownBy(() -> agent.exec(Command.of("true")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("answered guest-file-read with what cannot be understood");
+    }
+
+    @Test
+    void exec_agentThatForgetsTheProcess_saysThatItIsLostAndKillsIt() {
+        sh("exit 0");
+        fake.distort(
+                "guest-exec-status",
+                real -> real.contains("false")
+                        ? "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Invalid parameter 'pid'\"}}"
+                        : real);
+
+        assertThatThrownBy(() -> agent.exec(Command.shell("echo $$ >" + temporary + "/pid; sleep 1000")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("was lost")
+                .hasMessageContaining("Invalid parameter 'pid'");
+        Awaitility.await().until(() -> !alive("pid"));
+    }
+
+    @Test
+    void fail_wakesThoseWhoWaitAndAllWhoCome() throws Exception {
+        ExecutorService threads = Executors.newCachedThreadPool();
+        try {
+            List<Future<ExecResult>> waiters = new ArrayList<>();
+            for (int i = 0; i < 5; i++) {
+                int n = i;
+                waiters.add(threads.submit(
+                        () -> agent.exec(Command.shell("echo $$ >" + temporary + "/pid" + n + "; exec sleep 1000"))));
+            }
+            for (int i = 0; i < 5; i++) {
+                String name = "pid" + i;
+                Awaitility.await().until(() -> alive(name));
+            }
+
+            long begin = System.nanoTime();
+            agent.fail(new VMDestroyedException("taken by a restart", FailureContext.of("watch")));
+
+            for (Future<ExecResult> waiter : waiters) {
+                assertThatThrownBy(() -> waiter.get(5, TimeUnit.SECONDS))
+                        .isInstanceOf(ExecutionException.class)
+                        .cause()
+                        .isInstanceOf(VMDestroyedException.class)
+                        .hasMessage("taken by a restart");
+            }
+            assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(1));
+            assertThatThrownBy(() -> agent.exec(Command.of("true"))).isInstanceOf(VMDestroyedException.class);
+        } finally {
+            for (int i = 0; i < 5; i++) {
+                assertThat(process("pid" + i).destroyForcibly()).isTrue();
+            }
+            assertThat(threads.shutdownNow()).isEmpty();
+        }
+    }
+
+    @Test
+    void fail_whileTheAgentIsSilent_wakesAtOnce() throws Exception {
+        sh("exit 0");
+        fake.silence();
+        CompletableFuture<ExecResult> waiter = CompletableFuture.supplyAsync(() -> agent.exec(Command.of("true")));
+        CompletableFuture<ExecResult> behind = CompletableFuture.supplyAsync(() -> agent.exec(Command.of("true")));
+        Thread.sleep(100);
+
+        agent.fail(new VMDestroyedException("gone", FailureContext.of("watch")));
+
+        assertThatThrownBy(() -> waiter.get(1, TimeUnit.SECONDS)).hasCauseInstanceOf(VMDestroyedException.class);
+        assertThatThrownBy(() -> behind.get(1, TimeUnit.SECONDS)).hasCauseInstanceOf(VMDestroyedException.class);
+    }
+
+    private boolean alive(String pidFile) {
+        try {
+            String pid = Files.readString(temporary.resolve(pidFile)).strip();
+            if (pid.isEmpty()) {
+                return false;
+            }
+            String stat = Files.readString(Path.of("/proc", pid, "stat"), StandardCharsets.ISO_8859_1);
+            return stat.charAt(stat.lastIndexOf(')') + 2) != 'Z';
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private ProcessHandle process(String pidFile) throws IOException {
+        long pid = Long.parseLong(Files.readString(temporary.resolve(pidFile)).strip());
+        return ProcessHandle.of(pid).orElseThrow();
+    }
+
+    /** Where the commands of this test's agent have their files, as one of them sees it. */
+    private Path workspace() {
+        return Path.of(sh("readlink /proc/self/fd/1").strip()).getParent();
+    }
+
+    private static byte[] random(int size) {
+        byte[] bytes = new byte[size];
+        new Random(size).nextBytes(bytes);
+        return bytes;
+    }
+
+    private interface Task<T> {
+        T run(int number) throws Exception;
+    }
+
+    private static <T> List<T> inParallel(int threads, int count, Task<T> task) throws Exception {
+        ExecutorService executor = Executors.newFixedThreadPool(threads);
+        try {
+            List<Future<T>> futures = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                int number = i;
+                futures.add(executor.submit(() -> task.run(number)));
+            }
+            List<T> results = new ArrayList<>();
+            for (Future<T> future : futures) {
+                results.add(future.get());
+            }
+            return results;
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+}
