@@ -189,7 +189,7 @@ class AgentPoolTest {
 
     @Test
     void waiting_givenUp_neverBegins() {
-        callers.submit(() -> unanswered("one", LONG));
+        Future<?> running = callers.submit(() -> unanswered("one", LONG));
         Awaitility.await().until(() -> pool.underWay() == 1);
         AtomicInteger begun = new AtomicInteger();
         assertThatThrownBy(() -> pool.call(
@@ -204,6 +204,7 @@ class AgentPoolTest {
                 });
         silence.release();
         Awaitility.await().until(() -> pool.underWay() == 0);
+        get(running);
         assertThat(begun).hasValue(0);
     }
 

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -158,11 +159,11 @@ class LibvirtTest {
             libvirt.domains().resume(domain);
             libvirt.domains().destroy(domain);
             List<LifecycleType> types = new ArrayList<>();
-            DomainLifecycle last = null;
+            String lastDetail = "";
             for (int i = 0; i < 4; i++) {
-                last = events.poll(5, TimeUnit.SECONDS);
-                assertThat(last).isNotNull();
-                types.add(last.type());
+                DomainLifecycle next = Objects.requireNonNull(events.poll(5, TimeUnit.SECONDS));
+                types.add(next.type());
+                lastDetail = next.detailText();
             }
             assertThat(types)
                     .containsExactly(
@@ -170,7 +171,7 @@ class LibvirtTest {
                             LifecycleType.SUSPENDED,
                             LifecycleType.RESUMED,
                             LifecycleType.STOPPED);
-            assertThat(last.detailText()).isEqualTo("destroyed");
+            assertThat(lastDetail).isEqualTo("destroyed");
             assertThat(threads).allMatch(name -> name.startsWith("agentvm-libvirt-notify"));
         } finally {
             libvirt.removeListener(listener);
