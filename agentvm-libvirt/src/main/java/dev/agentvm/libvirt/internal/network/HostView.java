@@ -1,0 +1,51 @@
+package dev.agentvm.libvirt.internal.network;
+
+import dev.agentvm.network.IPv4Address;
+import java.util.Optional;
+import java.util.Set;
+
+/** What this library looks at on the host, read anew at each call. A seam for tests. Safe for use by many threads. */
+public interface HostView {
+    /** The contents of a file, without blanks around; empty if it cannot be read. */
+    Optional<String> read(String path);
+
+    /** Whether a program of that name is where libvirt looks for programs. */
+    boolean hasProgram(String name);
+
+    /** Whether this process may read and write that file. */
+    boolean isUsable(String path);
+
+    /** All IPv4 addresses of the host that others than itself could reach, on whatever interface. */
+    Set<IPv4Address> addresses();
+
+    /** The host that this program runs on. */
+    static HostView local() {
+        return new LocalHost();
+    }
+
+    /** Another host, of which nothing can be seen but the addresses that the caller tells. */
+    static HostView remote(Set<IPv4Address> addresses) {
+        Set<IPv4Address> copy = Set.copyOf(addresses);
+        return new HostView() {
+            @Override
+            public Optional<String> read(String path) {
+                return Optional.empty();
+            }
+
+            @Override
+            public boolean hasProgram(String name) {
+                return true;
+            }
+
+            @Override
+            public boolean isUsable(String path) {
+                return true;
+            }
+
+            @Override
+            public Set<IPv4Address> addresses() {
+                return copy;
+            }
+        };
+    }
+}

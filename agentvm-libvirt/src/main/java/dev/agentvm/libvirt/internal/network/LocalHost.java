@@ -1,0 +1,70 @@
+package dev.agentvm.libvirt.internal.network;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.FailureContext;
+import dev.agentvm.network.IPv4Address;
+import java.io.IOException;
+import java.net.Inet4Address;
+import java.net.NetworkInterface;
+import java.net.SocketException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Enumeration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** The host that this program runs on. */
+final class LocalHost implements HostView {
+    /** Where libvirtd's own PATH leads on the distributions it is packaged for. */
+    private static final List<String> PROGRAM_DIRECTORIES =
+            List.of("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin");
+
+    @Override
+    public Optional<String> read(String path) {
+        try {
+            return Optional.of(Files.readString(Path.of(path)).strip());
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    @Override
+    public boolean hasProgram(String name) {
+        return PROGRAM_DIRECTORIES.stream().anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
+    }
+
+    @Override
+    public boolean isUsable(String path) {
+        return Files.isReadable(Path.of(path)) && Files.isWritable(Path.of(path));
+    }
+
+    /**
+     * The addresses of the interfaces, and those that the kernel takes for its own without an interface. Loopback is
+     * left out: packets from elsewhere do not reach it, unless the host says so, which {@link Attached} knows.
+     */
+    @Override
+    public Set<IPv4Address> addresses() {
+        TreeSet<IPv4Address> addresses = new TreeSet<>();
+        try {
+            Enumeration<NetworkInterface> interfaces = NetworkInterface.getNetworkInterfaces();
+            while (interfaces.hasMoreElements()) {
+                interfaces
+                        .nextElement()
+                        .inetAddresses()
+                        .filter(Inet4Address.class::isInstance)
+                        .map(address -> IPv4Address.of((Inet4Address) address))
+                        .forEach(addresses::add);
+            }
+        } catch (SocketException e) {
+            throw new AgentVMException(
+                    "Could not list the host's addresses, all of which are closed to VMs: " + e.getMessage(),
+                    FailureContext.of("list host addresses"),
+                    e);
+        }
+        read("/proc/net/fib_trie").map(Routes::localAddresses).ifPresent(addresses::addAll);
+        addresses.removeIf(Routes.LOOPBACK::contains);
+        return addresses;
+    }
+}

@@ -1,0 +1,315 @@
+package dev.agentvm.libvirt.internal.network;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.FailureContext;
+import dev.agentvm.HostNotReadyException;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.Networks;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.libvirt.internal.xml.NetworkXml;
+import dev.agentvm.network.Cidr;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.MacAddress;
+import dev.agentvm.network.NetworkAttachment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The network of the VMs in libvirt, as it is there. Immutable.
+ *
+ * @param name its name in libvirt
+ * @param bridge the bridge interface
+ * @param subnet its addresses
+ * @param gateway the host's address on it, where DHCP and DNS are served
+ * @param gatewayMac the bridge's MAC address
+ */
+public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Address gateway, MacAddress gatewayMac) {
+    private static final Logger LOG = LoggerFactory.getLogger(ManagedNetwork.class);
+    private static final FailureContext CONTEXT = FailureContext.of("prepare network");
+    private static final int ATTEMPTS = 5;
+    private static final int FIRST_THIRD_OCTET = 101;
+    private static final int LAST_THIRD_OCTET = 254;
+
+    /**
+     * Makes the network if it is not there, starts it if it does not run, and mends it if it is ours, differs from what
+     * it should be, and nobody uses it. Programs that do this at the same moment end with the same network.
+     *
+     * @throws HostNotReadyException if the name or the subnet is taken by something else, or the network is not as it
+     *     should be and in use
+     */
+    public static ManagedNetwork ensure(Libvirt libvirt, NetworkSettings settings, HostView host) {
+        Networks networks = libvirt.networks();
+        AgentVMException last = null;
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            Optional<Networks.Info> found = networks.lookup(settings.name());
+            try {
+                if (found.isEmpty()) {
+                    create(networks, settings, host);
+                    continue;
+                }
+                Optional<Subnet> subnet = check(networks, settings, found.get());
+                if (subnet.isPresent()) {
+                    if (!found.get().active()) {
+                        start(networks, settings, subnet.get(), host);
+                    }
+                    return of(settings, subnet.get());
+                }
+            } catch (HostNotReadyException e) {
+                throw e;
+            } catch (AgentVMException e) {
+                // Another program may have been quicker; the next look tells.
+                LOG.debug("network {}: {}", settings.name(), e.getMessage());
+                last = e;
+            }
+        }
+        throw new HostNotReadyException(
+                "The network '" + settings.name() + "' could not be made ready in " + ATTEMPTS + " attempts"
+                        + (last == null ? "" : ": " + last.getMessage()),
+                CONTEXT.retryable(true),
+                last);
+    }
+
+    /** What keeps {@link #ensure} from making the network, without making anything; empty if nothing does. */
+    public static Optional<String> obstacle(Libvirt libvirt, NetworkSettings settings, HostView host) {
+        try {
+            Optional<Networks.Info> found = libvirt.networks().lookup(settings.name());
+            if (found.isEmpty()) {
+                freeSubnet(libvirt.networks(), settings, host);
+            } else {
+                NetworkXml xml = ours(libvirt.networks(), settings);
+                Subnet subnet = subnet(xml, settings);
+                if (!found.get().active()) {
+                    requireFree(libvirt.networks(), settings, subnet, host);
+                }
+            }
+            return Optional.empty();
+        } catch (HostNotReadyException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static ManagedNetwork of(NetworkSettings settings, Subnet subnet) {
+        return new ManagedNetwork(
+                settings.name(), settings.bridge(), subnet.block(), subnet.gateway(), Subnet.mac(subnet.gateway()));
+    }
+
+    /** Under a UUID of its own, so that libvirt refuses the second of two programs instead of replacing the first's. */
+    private static void create(Networks networks, NetworkSettings settings, HostView host) {
+        Subnet subnet = freeSubnet(networks, settings, host);
+        networks.define(LibvirtXml.write(NetworkRenderer.render(settings, subnet, UUID.randomUUID())));
+    }
+
+    private static void start(Networks networks, NetworkSettings settings, Subnet subnet, HostView host) {
+        requireFree(networks, settings, subnet, host);
+        networks.start(settings.name());
+        networks.setAutostart(settings.name(), true);
+    }
+
+    /** The subnet of the network if it is as it should be; empty if it was not, was mended and must be looked at again. */
+    private static Optional<Subnet> check(Networks networks, NetworkSettings settings, Networks.Info info) {
+        NetworkXml defined = ours(networks, settings);
+        Subnet subnet = subnet(defined, settings);
+        Subnet wanted = settings.subnet().map(Subnet::new).orElse(subnet);
+        String expected = LibvirtXml.write(NetworkRenderer.render(settings, wanted, info.uuid()));
+        List<String> differences = new ArrayList<>();
+        if (!content(defined).equals(expected)) {
+            differences.add("its definition");
+        }
+        NetworkXml live = info.active() ? read(networks.xml(settings.name())) : null;
+        if (live != null && !content(live).equals(expected)) {
+            differences.add("its running state");
+        }
+        if (differences.isEmpty()) {
+            return Optional.of(subnet);
+        }
+        int users = live == null || live.connections == null ? 0 : live.connections;
+        int reservations = hosts(live == null ? defined : live).size();
+        if (users > 0 || reservations > 0) {
+            throw new HostNotReadyException(
+                    "The network '" + settings.name() + "' is not as this library makes it ("
+                            + String.join(", ", differences)
+                            + "), and it is in use by " + users + " network cards and " + reservations
+                            + " reservations. Close the VMs on it, or set another network name; then it is mended",
+                    CONTEXT);
+        }
+        LOG.warn("Mending the network '{}': {} differed", settings.name(), String.join(", ", differences));
+        if (info.active()) {
+            networks.destroy(settings.name());
+        }
+        networks.define(expected);
+        return Optional.empty();
+    }
+
+    private static NetworkXml ours(Networks networks, NetworkSettings settings) {
+        NetworkXml xml = read(networks.inactiveXml(settings.name()));
+        if (xml.metadata == null
+                || xml.metadata.owner == null
+                || !NetworkRenderer.OWNER.equals(xml.metadata.owner.id)) {
+            throw new HostNotReadyException(
+                    "There is a network '" + settings.name() + "' that this library did not make. Set another network"
+                            + " name for this program, or remove it: virsh net-destroy " + settings.name()
+                            + "; virsh net-undefine " + settings.name(),
+                    CONTEXT);
+        }
+        return xml;
+    }
+
+    private static Subnet subnet(NetworkXml xml, NetworkSettings settings) {
+        return blocks(xml).stream()
+                .findFirst()
+                .map(Subnet::new)
+                .orElseThrow(() -> new HostNotReadyException(
+                        "The network '" + settings.name() + "' has no address; remove it: virsh net-undefine "
+                                + settings.name(),
+                        CONTEXT));
+    }
+
+    private static NetworkXml read(String xml) {
+        return LibvirtXml.read(xml, NetworkXml.class);
+    }
+
+    static List<NetworkXml.DhcpHost> hosts(NetworkXml network) {
+        return network.ips.stream()
+                .filter(ip -> ip.dhcp != null)
+                .flatMap(ip -> ip.dhcp.hosts.stream())
+                .toList();
+    }
+
+    /** The network without what comes and goes with its VMs. */
+    private static String content(NetworkXml network) {
+        network.connections = null;
+        List<NetworkXml.DhcpHost> hosts = hosts(network);
+        network.ips.stream().filter(ip -> ip.dhcp != null).forEach(ip -> ip.dhcp.hosts = new ArrayList<>());
+        String content = LibvirtXml.write(network);
+        network.ips.stream()
+                .filter(ip -> ip.dhcp != null)
+                .findFirst()
+                .ifPresent(ip -> ip.dhcp.hosts = new ArrayList<>(hosts));
+        return content;
+    }
+
+    private static Subnet freeSubnet(Networks networks, NetworkSettings settings, HostView host) {
+        List<Taken> taken = taken(networks, settings, host);
+        if (settings.subnet().isPresent()) {
+            Subnet wanted = new Subnet(settings.subnet().get());
+            refuseIfTaken(wanted, taken);
+            return wanted;
+        }
+        for (int third = FIRST_THIRD_OCTET; third <= LAST_THIRD_OCTET; third++) {
+            Cidr block = Cidr.of("192.168." + third + ".0/24");
+            if (taken.stream().noneMatch(other -> other.block().overlaps(block))) {
+                return new Subnet(block);
+            }
+        }
+        throw new HostNotReadyException(
+                "No subnet from 192.168." + FIRST_THIRD_OCTET + ".0/24 to 192.168." + LAST_THIRD_OCTET
+                        + ".0/24 is free on this host: " + taken + ". Set a subnet that is",
+                CONTEXT);
+    }
+
+    private static void requireFree(Networks networks, NetworkSettings settings, Subnet subnet, HostView host) {
+        refuseIfTaken(subnet, taken(networks, settings, host));
+    }
+
+    private static void refuseIfTaken(Subnet subnet, List<Taken> taken) {
+        taken.stream()
+                .filter(other -> other.block().overlaps(subnet.block()))
+                .findFirst()
+                .ifPresent(other -> {
+                    throw new HostNotReadyException(
+                            "The subnet " + subnet.block() + " is taken by " + other
+                                    + ". Set another subnet for the network, or"
+                                    + " remove the inactive network so that it is made anew on a free one",
+                            CONTEXT);
+                });
+    }
+
+    /** Addresses that the host uses otherwise: all that it has a route to, and its other networks, running or not. */
+    private static List<Taken> taken(Networks networks, NetworkSettings settings, HostView host) {
+        List<Taken> taken = new ArrayList<>();
+        host.read("/proc/net/route").map(Routes::parse).orElse(List.of()).stream()
+                .filter(route -> !route.device().equals(settings.bridge()))
+                .forEach(route -> taken.add(new Taken(route.destination(), "a route by " + route.device())));
+        for (Networks.Info other : networks.list()) {
+            if (!other.name().equals(settings.name())) {
+                blocksOf(networks, other.name())
+                        .forEach(block -> taken.add(new Taken(block, "the network '" + other.name() + "'")));
+            }
+        }
+        return taken;
+    }
+
+    private record Taken(Cidr block, String what) {
+        @Override
+        public String toString() {
+            return what + " (" + block + ")";
+        }
+    }
+
+    private static Set<Cidr> blocksOf(Networks networks, String name) {
+        try {
+            return blocks(read(networks.inactiveXml(name)));
+        } catch (AgentVMException e) {
+            // It may have gone since it was listed.
+            LOG.debug("network {}: {}", name, e.getMessage());
+            return Set.of();
+        }
+    }
+
+    private static Set<Cidr> blocks(NetworkXml network) {
+        TreeSet<Cidr> blocks = new TreeSet<>();
+        for (NetworkXml.Ip ip : network.ips) {
+            if (ip.address != null && !"ipv6".equals(ip.family)) {
+                blocks.add(block(ip.address, ip));
+            }
+        }
+        return blocks;
+    }
+
+    private static Cidr block(String address, NetworkXml.Ip ip) {
+        int length = 32;
+        if (ip.prefix != null) {
+            length = ip.prefix;
+        } else if (ip.netmask != null) {
+            length = Integer.bitCount(IPv4Address.of(ip.netmask).bits());
+        }
+        int mask = length == 0 ? 0 : -1 << (32 - length);
+        return Cidr.of(IPv4Address.ofBits(IPv4Address.of(address).bits() & mask), length);
+    }
+
+    /** How a VM with that reservation is attached, with the host's addresses as they are now. */
+    public Attached attach(AddressPool.Reservation reservation, HostView host) {
+        NetworkAttachment attachment = new NetworkAttachment.Builder()
+                .mac(reservation.mac())
+                .address(reservation.address())
+                .subnet(subnet)
+                .gateway(gateway)
+                .addResolver(gateway)
+                .addHostAddress(gateway)
+                .addAllHostAddresses(host.addresses())
+                .build();
+        return attached(attachment, host);
+    }
+
+    /** The same for a VM whose attachment is known. */
+    public Attached attached(NetworkAttachment attachment, HostView host) {
+        return new Attached(attachment, Optional.of(gatewayMac), loopbackRouted(host));
+    }
+
+    private boolean loopbackRouted(HostView host) {
+        return isOne(host.read("/proc/sys/net/ipv4/conf/all/route_localnet").orElse(null))
+                || isOne(host.read("/proc/sys/net/ipv4/conf/" + bridge + "/route_localnet")
+                        .orElse(null));
+    }
+
+    private static boolean isOne(@Nullable String setting) {
+        return "1".equals(setting);
+    }
+}

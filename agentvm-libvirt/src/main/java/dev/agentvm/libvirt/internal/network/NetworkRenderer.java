@@ -1,0 +1,95 @@
+package dev.agentvm.libvirt.internal.network;
+
+import dev.agentvm.libvirt.internal.xml.MacAddressXml;
+import dev.agentvm.libvirt.internal.xml.MetadataXml;
+import dev.agentvm.libvirt.internal.xml.NetworkXml;
+import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.libvirt.internal.xml.PortOptionsXml;
+import dev.agentvm.network.IPv4Address;
+import java.util.UUID;
+
+/**
+ * Writes the network of the VMs as libvirt's {@code <network>}.
+ *
+ * <ul>
+ *   <li>No spanning tree and no delay: there are no loops, a guest cannot become the root bridge, and a guest's first
+ *       packets pass at once.
+ *   <li>Isolated ports: the kernel bridges no frame from one VM to another.
+ *   <li>A MAC address that does not change, for the filters that name it.
+ *   <li>No IPv6 address, so libvirt turns IPv6 off on the bridge.
+ *   <li>The resolver knows no names of the host or of VMs, asks nobody for private ones, drops answers that lead into
+ *       private networks, and keeps its answers below the size at which they would be cut into fragments.
+ *   <li>Addresses go to those VMs only that have a reservation.
+ * </ul>
+ */
+final class NetworkRenderer {
+    /** The id in our mark: this network belongs to the library, not to one program. */
+    static final String OWNER = "network";
+
+    private static final int FIRST_NAT_PORT = 1024;
+    private static final int LAST_NAT_PORT = 65535;
+
+    private NetworkRenderer() {}
+
+    static NetworkXml render(NetworkSettings settings, Subnet subnet, UUID uuid) {
+        NetworkXml network = new NetworkXml();
+        network.name = settings.name();
+        network.uuid = uuid.toString();
+        OwnerXml owner = new OwnerXml();
+        owner.id = OWNER;
+        network.metadata = MetadataXml.of(owner);
+        network.forward = forward();
+        network.bridge = bridge(settings.bridge());
+        network.mac = MacAddressXml.of(Subnet.mac(subnet.gateway()).toString());
+        network.dns = dns(settings);
+        network.port = PortOptionsXml.isolated();
+        network.ips.add(ip(subnet));
+        network.dnsmasqOptions = new NetworkXml.DnsmasqOptions()
+                .option("no-hosts")
+                .option("dhcp-ignore-names")
+                .option("dhcp-ignore=tag:!known")
+                .option("bogus-priv")
+                .option("stop-dns-rebind")
+                .option("edns-packet-max=1232");
+        return network;
+    }
+
+    private static NetworkXml.Forward forward() {
+        NetworkXml.Forward forward = new NetworkXml.Forward();
+        forward.mode = "nat";
+        forward.nat = new NetworkXml.Nat();
+        forward.nat.port = NetworkXml.PortRange.of(FIRST_NAT_PORT, LAST_NAT_PORT);
+        return forward;
+    }
+
+    private static NetworkXml.Bridge bridge(String name) {
+        NetworkXml.Bridge bridge = new NetworkXml.Bridge();
+        bridge.name = name;
+        bridge.stp = false;
+        bridge.delay = 0L;
+        return bridge;
+    }
+
+    private static NetworkXml.Dns dns(NetworkSettings settings) {
+        NetworkXml.Dns dns = new NetworkXml.Dns();
+        dns.forwardPlainNames = false;
+        for (IPv4Address resolver : settings.resolvers()) {
+            NetworkXml.Forwarder forwarder = new NetworkXml.Forwarder();
+            forwarder.addr = resolver.toString();
+            dns.forwarders.add(forwarder);
+        }
+        return dns;
+    }
+
+    private static NetworkXml.Ip ip(Subnet subnet) {
+        NetworkXml.Ip ip = new NetworkXml.Ip();
+        ip.address = subnet.gateway().toString();
+        ip.netmask = subnet.block().netmask().toString();
+        ip.dhcp = new NetworkXml.Dhcp();
+        NetworkXml.DhcpRange range = new NetworkXml.DhcpRange();
+        range.start = subnet.firstVM().toString();
+        range.end = subnet.lastVM().toString();
+        ip.dhcp.ranges.add(range);
+        return ip;
+    }
+}

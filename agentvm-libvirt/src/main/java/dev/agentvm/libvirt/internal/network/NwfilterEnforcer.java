@@ -1,0 +1,104 @@
+package dev.agentvm.libvirt.internal.network;
+
+import dev.agentvm.FailureContext;
+import dev.agentvm.HostNotReadyException;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.NetworkFilters;
+import dev.agentvm.libvirt.internal.xml.FilterXml;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.NetworkPolicy;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * Enforces policies by libvirt's network filters: one filter for each VM, with all values in it, whose UUID is the VM's.
+ * libvirt puts a redefined filter in force on the running VM before the call returns, layer 2 without a gap.
+ */
+public final class NwfilterEnforcer implements PolicyEnforcer {
+    static final String BRIDGE_NF = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+    private final NetworkFilters filters;
+    private final HostView host;
+
+    /** Filters in that libvirt, on that host. */
+    public NwfilterEnforcer(Libvirt libvirt, HostView host) {
+        this(libvirt.filters(), host);
+    }
+
+    NwfilterEnforcer(NetworkFilters filters, HostView host) {
+        this.filters = filters;
+        this.host = host;
+    }
+
+    @Override
+    public Prepared prepare(UUID vm, NetworkPolicy policy, Attached attached) {
+        DenyAction denied = denied(policy);
+        filters.define(xml(vm, policy, attached, denied));
+        return new Prepared(FilterRenderer.name(vm), denied, warnings(policy, denied));
+    }
+
+    @Override
+    public void verify(UUID vm, String tap, NetworkPolicy policy, Attached attached) {
+        String name = FilterRenderer.name(vm);
+        Optional<NetworkFilters.Binding> binding = filters.binding(tap);
+        if (binding.isEmpty() || !binding.get().filterName().equals(name)) {
+            throw notInForce(
+                    vm,
+                    tap,
+                    binding.map(other -> "the filter '" + other.filterName() + "' is bound to it")
+                            .orElse("no filter is bound to it"));
+        }
+        String there = filters.xml(name)
+                .map(xml -> LibvirtXml.write(LibvirtXml.read(xml, FilterXml.class)))
+                .orElse("");
+        // Between prepare and now the sysctl may have changed, but not the filter: either form is the policy's.
+        boolean same = List.of(DenyAction.values()).stream()
+                .filter(denied -> denied == DenyAction.DROP || policy.denied() == DenyAction.REJECT)
+                .anyMatch(denied -> xml(vm, policy, attached, denied).equals(there));
+        if (!same) {
+            throw notInForce(vm, tap, "the filter '" + name + "' is not what this library defined");
+        }
+    }
+
+    private static HostNotReadyException notInForce(UUID vm, String tap, String why) {
+        return new HostNotReadyException(
+                "The network policy of VM " + vm + " is not in force on " + tap + ": " + why
+                        + ". Another program changes libvirt's filters; the VM was not let run",
+                FailureContext.of("verify network policy"));
+    }
+
+    @Override
+    public Prepared update(UUID vm, NetworkPolicy policy, Attached attached) {
+        return prepare(vm, policy, attached);
+    }
+
+    @Override
+    public boolean remove(UUID vm) {
+        return filters.undefine(FilterRenderer.name(vm));
+    }
+
+    private static String xml(UUID vm, NetworkPolicy policy, Attached attached, DenyAction denied) {
+        return LibvirtXml.write(FilterRenderer.render(FilterCompiler.compile(policy, attached, denied), vm, vm));
+    }
+
+    /** Refusing needs layer 3, which sees nothing unless the host hands bridged packets to iptables. */
+    private DenyAction denied(NetworkPolicy policy) {
+        boolean layer3 = host.read(BRIDGE_NF).filter("1"::equals).isPresent();
+        return layer3 ? policy.denied() : DenyAction.DROP;
+    }
+
+    private List<String> warnings(NetworkPolicy policy, DenyAction denied) {
+        List<String> warnings = new ArrayList<>();
+        if (denied != policy.denied()) {
+            String why = " because bridge-nf-call-iptables is "
+                    + host.read(BRIDGE_NF).orElse("absent (is br_netfilter loaded?)") + " on this host";
+            warnings.add("Denied TCP is dropped instead of refused," + why);
+            policy.connectionLimit()
+                    .ifPresent(limit -> warnings.add("The limit of " + limit + " connections is not enforced," + why));
+        }
+        return warnings;
+    }
+}

@@ -1,0 +1,50 @@
+package dev.agentvm.libvirt.internal.network;
+
+import dev.agentvm.network.Cidr;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.MacAddress;
+import java.util.Locale;
+
+/** How the addresses of a network are used: the first is the gateway's, those from the tenth on are the VMs'. */
+record Subnet(Cidr block) {
+    private static final int FIRST_VM = 10;
+
+    IPv4Address gateway() {
+        return IPv4Address.ofBits(block.base().bits() + 1);
+    }
+
+    IPv4Address firstVM() {
+        return IPv4Address.ofBits(block.base().bits() + FIRST_VM);
+    }
+
+    IPv4Address lastVM() {
+        return IPv4Address.ofBits(block.last().bits() - 1);
+    }
+
+    int size() {
+        return lastVM().bits() - firstVM().bits() + 1;
+    }
+
+    IPv4Address vm(int index) {
+        return IPv4Address.ofBits(firstVM().bits() + index);
+    }
+
+    boolean isVM(IPv4Address address) {
+        return address.compareTo(firstVM()) >= 0 && address.compareTo(lastVM()) <= 0;
+    }
+
+    /**
+     * The MAC address for an address. It follows from the address, because a DHCP server does not give an address to one
+     * MAC while another's lease of it lasts, be it that of a VM long gone.
+     */
+    static MacAddress mac(IPv4Address address) {
+        int bits = address.bits();
+        return MacAddress.of(String.format(
+                Locale.ROOT,
+                "52:54:%02x:%02x:%02x:%02x",
+                bits >>> 24,
+                bits >>> 16 & 0xff,
+                bits >>> 8 & 0xff,
+                bits & 0xff));
+    }
+}

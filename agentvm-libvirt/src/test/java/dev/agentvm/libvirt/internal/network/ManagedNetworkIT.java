@@ -1,0 +1,191 @@
+package dev.agentvm.libvirt.internal.network;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.agentvm.HostNotReadyException;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.libvirt.internal.xml.NetworkXml;
+import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.network.Cidr;
+import dev.agentvm.network.IPv4Address;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class ManagedNetworkIT {
+    private static final HostView HOST = HostView.local();
+    private static final NetworkSettings SETTINGS = NetworkSettings.standard().withName("avnet");
+
+    private final Libvirt libvirt = Libvirt.open(LibvirtOptions.of("qemu:///system"));
+
+    @AfterEach
+    void removeNetworks() {
+        for (String name : List.of("avnet", "avother")) {
+            libvirt.networks().destroy(name);
+            libvirt.networks().undefine(name);
+        }
+        libvirt.close();
+    }
+
+    private static ManagedNetwork ensure(Libvirt libvirt) {
+        return ManagedNetwork.ensure(libvirt, SETTINGS, HOST);
+    }
+
+    @Test
+    void ensure_nothingThere_makesARunningNetworkOnce() {
+        ManagedNetwork first = ensure(libvirt);
+        String xml = libvirt.networks().xml("avnet");
+        ManagedNetwork second = ensure(libvirt);
+
+        assertThat(second).isEqualTo(first);
+        assertThat(libvirt.networks().xml("avnet")).isEqualTo(xml);
+        assertThat(libvirt.networks().lookup("avnet").orElseThrow().active()).isTrue();
+        assertThat(Shell.run("virsh", "-q", "net-info", "avnet")).containsPattern("Autostart: +yes");
+        assertThat(Shell.run("cat", "/sys/class/net/avnet0/address").strip())
+                .isEqualTo(first.gatewayMac().toString());
+        assertThat(Shell.run("cat", "/sys/class/net/avnet0/bridge/stp_state").strip())
+                .isEqualTo("0");
+        assertThat(Shell.run("cat", "/proc/sys/net/ipv6/conf/avnet0/disable_ipv6")
+                        .strip())
+                .isEqualTo("1");
+        assertThat(HOST.addresses()).contains(first.gateway());
+    }
+
+    @Test
+    void ensure_stopped_startsItAgain() {
+        ManagedNetwork first = ensure(libvirt);
+        libvirt.networks().destroy("avnet");
+
+        assertThat(ensure(libvirt)).isEqualTo(first);
+        assertThat(libvirt.networks().lookup("avnet").orElseThrow().active()).isTrue();
+    }
+
+    @Test
+    void ensure_subnetTakenByARoute_movesOn() {
+        Shell.sh("ip link add avtaken type bridge; ip link set avtaken up; ip route add 192.168.101.128/25 dev avtaken");
+        try {
+            assertThat(ensure(libvirt).subnet()).isNotEqualTo(Cidr.of("192.168.101.0/24"));
+            assertThatThrownBy(() -> ManagedNetwork.ensure(
+                            libvirt, SETTINGS.withName("avother").withSubnet(Cidr.of("192.168.101.0/24")), HOST))
+                    .isInstanceOf(HostNotReadyException.class)
+                    .hasMessageContaining("192.168.101.0/24")
+                    .hasMessageContaining("avtaken");
+        } finally {
+            Shell.run("ip", "link", "del", "avtaken");
+        }
+    }
+
+    @Test
+    void ensure_subnetTakenByAnInactiveNetwork_movesOn() {
+        ManagedNetwork first = ensure(libvirt);
+        libvirt.networks().destroy("avnet");
+
+        ManagedNetwork other = ManagedNetwork.ensure(libvirt, SETTINGS.withName("avother"), HOST);
+        assertThat(other.subnet()).isNotEqualTo(first.subnet());
+    }
+
+    @Test
+    void ensure_foreignNetworkOfThatName_isRefused() {
+        NetworkXml xml = NetworkRenderer.render(SETTINGS, new Subnet(Cidr.of("10.77.0.0/24")), UUID.randomUUID());
+        xml.metadata = null;
+        libvirt.networks().define(LibvirtXml.write(xml));
+
+        assertThatThrownBy(() -> ensure(libvirt))
+                .isInstanceOf(HostNotReadyException.class)
+                .hasMessageContaining("did not make");
+        assertThat(ManagedNetwork.obstacle(libvirt, SETTINGS, HOST)).isPresent();
+    }
+
+    @Test
+    void ensure_changedAndUnused_isMended() {
+        ManagedNetwork first = ensure(libvirt);
+        libvirt.networks().destroy("avnet");
+        NetworkXml xml = LibvirtXml.read(libvirt.networks().inactiveXml("avnet"), NetworkXml.class);
+        xml.port = null;
+        libvirt.networks().define(LibvirtXml.write(xml));
+        libvirt.networks().start("avnet");
+
+        assertThat(ensure(libvirt)).isEqualTo(first);
+        assertThat(libvirt.networks().xml("avnet")).contains("isolated='yes'");
+        assertThat(libvirt.networks().inactiveXml("avnet")).contains(OwnerXml.NAMESPACE);
+    }
+
+    @Test
+    void ensure_changedAndInUse_isRefused() {
+        ManagedNetwork network = ensure(libvirt);
+        new AddressPool(libvirt).reserve(network);
+
+        assertThatThrownBy(() -> ManagedNetwork.ensure(
+                        libvirt, SETTINGS.withResolvers(List.of(IPv4Address.of("9.9.9.9"))), HOST))
+                .isInstanceOf(HostNotReadyException.class)
+                .hasMessageContaining("in use by");
+    }
+
+    @Test
+    void ensure_manyProgramsAtOnce_endWithOneNetwork() throws Exception {
+        ExecutorService programs = Executors.newFixedThreadPool(4);
+        try {
+            for (int round = 0; round < 3; round++) {
+                List<Future<ManagedNetwork>> results = new ArrayList<>();
+                for (int i = 0; i < 4; i++) {
+                    results.add(programs.submit(() -> {
+                        try (Libvirt own = Libvirt.open(LibvirtOptions.of("qemu:///system"))) {
+                            return ensure(own);
+                        }
+                    }));
+                }
+                Set<ManagedNetwork> networks = new HashSet<>();
+                for (Future<ManagedNetwork> result : results) {
+                    networks.add(result.get());
+                }
+                assertThat(networks).hasSize(1);
+                libvirt.networks().destroy("avnet");
+                libvirt.networks().undefine("avnet");
+            }
+        } finally {
+            programs.shutdownNow();
+        }
+    }
+
+    @Test
+    void reserve_manyProgramsAtOnce_neverGiveAnAddressTwice() throws Exception {
+        ManagedNetwork network = ManagedNetwork.ensure(libvirt, SETTINGS.withSubnet(Cidr.of("10.77.1.0/27")), HOST);
+        ExecutorService programs = Executors.newFixedThreadPool(4);
+        Set<AddressPool.Reservation> reservations = new HashSet<>();
+        try {
+            List<Future<AddressPool.Reservation>> results = new ArrayList<>();
+            for (int i = 0; i < 21; i++) {
+                results.add(programs.submit(() -> new AddressPool(libvirt).reserve(network)));
+            }
+            for (Future<AddressPool.Reservation> result : results) {
+                reservations.add(result.get());
+            }
+        } finally {
+            programs.shutdownNow();
+        }
+        // .10 to .30 of a /27.
+        assertThat(reservations).hasSize(21);
+        AddressPool pool = new AddressPool(libvirt);
+        assertThatThrownBy(() -> pool.reserve(network))
+                .isInstanceOf(HostNotReadyException.class)
+                .hasMessageContaining("All 21 addresses");
+        for (AddressPool.Reservation reservation : reservations) {
+            assertThat(pool.release(reservation)).isTrue();
+            assertThat(pool.release(reservation)).isFalse();
+        }
+        assertThat(pool.reserve(network)).isNotNull();
+        libvirt.networks().destroy("avnet");
+        libvirt.networks().undefine("avnet");
+        assertThat(pool.release(reservations.iterator().next())).isFalse();
+    }
+}
