@@ -4,58 +4,67 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
-import dev.agentvm.libvirt.internal.connection.Networks;
-import dev.agentvm.libvirt.internal.connection.Networks.UpdateCommand;
+import dev.agentvm.libvirt.internal.connection.NetworkFilters;
+import dev.agentvm.libvirt.internal.xml.FilterXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
-import dev.agentvm.libvirt.internal.xml.NetworkXml;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.random.RandomGenerator;
-import java.util.stream.Collectors;
 
 /**
- * Reserves addresses on a network, as DHCP host entries in libvirt, where all programs see them. Safe for use by many
- * threads.
+ * Reserves addresses of a network for VMs, among all programs that use the same libvirt. Safe for use by many threads.
+ *
+ * <p>The network has a DHCP entry for each address from the start ({@link NetworkRenderer}); which VM has it is claimed
+ * by a network filter without rules, named after the address: libvirt defines no second filter of a name under another
+ * UUID. A claim takes two milliseconds. A change of the network's DHCP entries takes half a second, because libvirt then
+ * removes all firewall rules of the network and adds them again, and for that time the network has none.
  */
 public final class AddressPool {
     private static final FailureContext CONTEXT = FailureContext.of("reserve address");
+    private static final String PREFIX = "agentvm-address-";
     private static final int ATTEMPTS = 20;
 
-    private final Networks networks;
+    private final NetworkFilters filters;
     private final RandomGenerator random;
 
     /** Reservations in that libvirt. */
     public AddressPool(Libvirt libvirt) {
-        this(libvirt.networks(), RandomGenerator.getDefault());
+        this(libvirt.filters(), RandomGenerator.getDefault());
     }
 
-    AddressPool(Networks networks, RandomGenerator random) {
-        this.networks = networks;
+    AddressPool(NetworkFilters filters, RandomGenerator random) {
+        this.filters = filters;
         this.random = random;
     }
 
     /** An address that is reserved. */
-    public record Reservation(String network, MacAddress mac, IPv4Address address) {}
+    public record Reservation(String network, MacAddress mac, IPv4Address address) {
+        /** The reservation of that address; its MAC address follows from it. */
+        public static Reservation of(String network, IPv4Address address) {
+            return new Reservation(network, Subnet.mac(address), address);
+        }
+    }
 
     /**
-     * Reserves a free address.
+     * Reserves a free address for a VM.
      *
      * @throws HostNotReadyException if none is free
      */
-    public Reservation reserve(ManagedNetwork network) {
+    public Reservation reserve(ManagedNetwork network, UUID vm) {
         AgentVMException last = null;
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
             Reservation reservation = pick(network);
             try {
-                networks.updateDhcpHost(network.name(), UpdateCommand.ADD_LAST, host(reservation));
+                filters.define(LibvirtXml.write(claim(reservation, vm)));
                 return reservation;
             } catch (AgentVMException e) {
-                if (!isReserved(reservation)) {
+                if (filters.lookup(name(reservation)).isEmpty()) {
                     throw e;
                 }
                 // Another program was quicker.
@@ -70,67 +79,60 @@ public final class AddressPool {
     }
 
     /**
-     * Takes a reservation back.
+     * Takes back the reservation of a VM. One that another VM has made of the same address since is not touched.
      *
      * @return whether it was there
      */
-    public boolean release(Reservation reservation) {
-        try {
-            networks.updateDhcpHost(reservation.network(), UpdateCommand.DELETE, host(reservation));
-            return true;
-        } catch (AgentVMException e) {
-            if (networks.lookup(reservation.network()).isEmpty() || !isReserved(reservation)) {
-                return false;
-            }
-            throw e;
-        }
+    public boolean release(Reservation reservation, UUID vm) {
+        Optional<NetworkFilters.Info> claim = filters.lookup(name(reservation));
+        return claim.isPresent() && claim.get().uuid().equals(id(vm)) && filters.undefine(name(reservation));
+    }
+
+    /** How many addresses of a network are reserved. */
+    static long count(NetworkFilters filters, String network) {
+        String prefix = prefix(network);
+        return filters.list().stream().filter(name -> name.startsWith(prefix)).count();
     }
 
     /** One of the free at random, so that programs that reserve at the same moment seldom meet. */
     private Reservation pick(ManagedNetwork network) {
         Subnet subnet = new Subnet(network.subnet());
-        Set<String> used = hosts(network.name()).stream()
-                .map(host -> host.ip)
-                .filter(Objects::nonNull)
-                .collect(Collectors.toCollection(HashSet::new));
-        // A VM that has the address by a lease alone would fight for it.
-        networks.leases(network.name()).stream()
-                .filter(lease -> !lease.mac().equals(macOf(lease.address())))
-                .forEach(lease -> used.add(lease.address()));
-        List<IPv4Address> free = new ArrayList<>();
-        for (int i = 0; i < subnet.size(); i++) {
-            IPv4Address address = subnet.vm(i);
-            if (!used.contains(address.toString())) {
-                free.add(address);
+        Set<String> names = Set.copyOf(filters.list());
+        List<Reservation> free = new ArrayList<>();
+        for (IPv4Address address : subnet.vms()) {
+            Reservation reservation = Reservation.of(network.name(), address);
+            if (!names.contains(name(reservation))) {
+                free.add(reservation);
             }
         }
         if (free.isEmpty()) {
             throw new HostNotReadyException(
-                    "All " + subnet.size() + " addresses of the network '" + network.name()
+                    "All " + subnet.vms().size() + " addresses of the network '" + network.name()
                             + "' are reserved. Close VMs, call reap() for those whose programs died, or use another"
                             + " network",
                     CONTEXT.retryable(true));
         }
-        IPv4Address address = free.get(random.nextInt(free.size()));
-        return new Reservation(network.name(), Subnet.mac(address), address);
+        return free.get(random.nextInt(free.size()));
     }
 
-    private static String macOf(String address) {
-        return Subnet.mac(IPv4Address.of(address)).toString();
+    private static FilterXml claim(Reservation reservation, UUID vm) {
+        FilterXml claim = new FilterXml();
+        claim.name = name(reservation);
+        claim.chain = "root";
+        claim.uuid = id(vm).toString();
+        return claim;
     }
 
-    private boolean isReserved(Reservation reservation) {
-        return hosts(reservation.network()).stream()
-                .anyMatch(host -> reservation.address().toString().equals(host.ip)
-                        || reservation.mac().toString().equals(host.mac));
+    private static String name(Reservation reservation) {
+        return prefix(reservation.network()) + reservation.address();
     }
 
-    private List<NetworkXml.DhcpHost> hosts(String network) {
-        return ManagedNetwork.hosts(LibvirtXml.read(networks.xml(network), NetworkXml.class));
+    private static String prefix(String network) {
+        return PREFIX + network + "-";
     }
 
-    private static String host(Reservation reservation) {
-        return LibvirtXml.write(NetworkXml.DhcpHost.of(
-                reservation.mac().toString(), reservation.address().toString()));
+    /** Not the VM's own UUID: that is the UUID of the filter with its policy. */
+    private static UUID id(UUID vm) {
+        return UUID.nameUUIDFromBytes((PREFIX + vm).getBytes(StandardCharsets.US_ASCII));
     }
 }

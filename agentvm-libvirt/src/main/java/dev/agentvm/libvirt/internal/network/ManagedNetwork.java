@@ -54,7 +54,7 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
                     create(networks, settings, host);
                     continue;
                 }
-                Optional<Subnet> subnet = check(networks, settings, found.get());
+                Optional<Subnet> subnet = check(libvirt, settings, found.get());
                 if (subnet.isPresent()) {
                     if (!found.get().active()) {
                         start(networks, settings, subnet.get(), host);
@@ -113,7 +113,8 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
     }
 
     /** The subnet of the network if it is as it should be; empty if it was not, was mended and must be looked at again. */
-    private static Optional<Subnet> check(Networks networks, NetworkSettings settings, Networks.Info info) {
+    private static Optional<Subnet> check(Libvirt libvirt, NetworkSettings settings, Networks.Info info) {
+        Networks networks = libvirt.networks();
         NetworkXml defined = ours(networks, settings);
         Subnet subnet = subnet(defined, settings);
         Subnet wanted = settings.subnet().map(Subnet::new).orElse(subnet);
@@ -130,7 +131,7 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
             return Optional.of(subnet);
         }
         int users = live == null || live.connections == null ? 0 : live.connections;
-        int reservations = hosts(live == null ? defined : live).size();
+        long reservations = AddressPool.count(libvirt.filters(), settings.name());
         if (users > 0 || reservations > 0) {
             throw new HostNotReadyException(
                     "The network '" + settings.name() + "' is not as this library makes it ("
@@ -175,23 +176,12 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
         return LibvirtXml.read(xml, NetworkXml.class);
     }
 
-    static List<NetworkXml.DhcpHost> hosts(NetworkXml network) {
-        return network.ips.stream()
-                .filter(ip -> ip.dhcp != null)
-                .flatMap(ip -> ip.dhcp.hosts.stream())
-                .toList();
-    }
-
     /** The network without what comes and goes with its VMs. */
     private static String content(NetworkXml network) {
+        Integer connections = network.connections;
         network.connections = null;
-        List<NetworkXml.DhcpHost> hosts = hosts(network);
-        network.ips.stream().filter(ip -> ip.dhcp != null).forEach(ip -> ip.dhcp.hosts = new ArrayList<>());
         String content = LibvirtXml.write(network);
-        network.ips.stream()
-                .filter(ip -> ip.dhcp != null)
-                .findFirst()
-                .ifPresent(ip -> ip.dhcp.hosts = new ArrayList<>(hosts));
+        network.connections = connections;
         return content;
     }
 

@@ -19,7 +19,8 @@ import java.util.UUID;
  *   <li>No IPv6 address, so libvirt turns IPv6 off on the bridge.
  *   <li>The resolver knows no names of the host or of VMs, asks nobody for private ones, drops answers that lead into
  *       private networks, and keeps its answers below the size at which they would be cut into fragments.
- *   <li>Addresses go to those VMs only that have a reservation.
+ *   <li>Each address has its DHCP entry from the start, for the MAC address that follows from it. A card with another
+ *       MAC address gets none.
  * </ul>
  */
 final class NetworkRenderer {
@@ -90,6 +91,9 @@ final class NetworkRenderer {
         range.start = subnet.firstVM().toString();
         range.end = subnet.lastVM().toString();
         ip.dhcp.ranges.add(range);
+        for (IPv4Address address : subnet.vms()) {
+            ip.dhcp.hosts.add(NetworkXml.DhcpHost.of(Subnet.mac(address).toString(), address.toString()));
+        }
         return ip;
     }
 }

@@ -11,7 +11,7 @@ import java.util.Optional;
  * What the network of the VMs shall be.
  *
  * @param name its name in libvirt: a lower-case letter, then up to 12 lower-case letters, digits or hyphens
- * @param subnet its addresses, from a /28 to a /16 of those that the floor closes; if empty, a free /24 is taken
+ * @param subnet its addresses, a private block from a /28 to a /22; if empty, a free /24 is taken
  * @param resolvers the name servers that the network's resolver asks; if empty, those of the host
  */
 public record NetworkSettings(String name, Optional<Cidr> subnet, List<IPv4Address> resolvers) {
@@ -24,8 +24,8 @@ public record NetworkSettings(String name, Optional<Cidr> subnet, List<IPv4Addre
                     "network", name, "must be a lower-case letter, then up to 12 of a-z 0-9 -, to name a bridge after");
         }
         subnet.ifPresent(block -> {
-            if (block.prefixLength() < 16 || block.prefixLength() > 28) {
-                throw new InvalidValueException("subnet", block, "must be from a /28 to a /16");
+            if (block.prefixLength() < 22 || block.prefixLength() > 28) {
+                throw new InvalidValueException("subnet", block, "must be from a /28 to a /22");
             }
             boolean closed = List.of(FloorClause.PRIVATE, FloorClause.SHARED).stream()
                     .flatMap(clause -> clause.ranges().stream())

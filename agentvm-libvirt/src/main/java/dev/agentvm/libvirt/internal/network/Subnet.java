@@ -3,7 +3,9 @@ package dev.agentvm.libvirt.internal.network;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
+import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /** How the addresses of a network are used: the first is the gateway's, those from the tenth on are the VMs'. */
 record Subnet(Cidr block) {
@@ -21,16 +23,11 @@ record Subnet(Cidr block) {
         return IPv4Address.ofBits(block.last().bits() - 1);
     }
 
-    int size() {
-        return lastVM().bits() - firstVM().bits() + 1;
-    }
-
-    IPv4Address vm(int index) {
-        return IPv4Address.ofBits(firstVM().bits() + index);
-    }
-
-    boolean isVM(IPv4Address address) {
-        return address.compareTo(firstVM()) >= 0 && address.compareTo(lastVM()) <= 0;
+    /** The addresses for VMs. */
+    List<IPv4Address> vms() {
+        return IntStream.rangeClosed(firstVM().bits(), lastVM().bits())
+                .mapToObj(IPv4Address::ofBits)
+                .toList();
     }
 
     /**

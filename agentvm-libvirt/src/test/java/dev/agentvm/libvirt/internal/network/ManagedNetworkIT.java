@@ -14,8 +14,10 @@ import dev.agentvm.network.IPv4Address;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -72,7 +74,8 @@ class ManagedNetworkIT {
 
     @Test
     void ensure_subnetTakenByARoute_movesOn() {
-        Shell.sh("ip link add avtaken type bridge; ip link set avtaken up; ip route add 192.168.101.128/25 dev avtaken");
+        Shell.sh(
+                "ip link add avtaken type bridge; ip link set avtaken up; ip route add 192.168.101.128/25 dev avtaken");
         try {
             assertThat(ensure(libvirt).subnet()).isNotEqualTo(Cidr.of("192.168.101.0/24"));
             assertThatThrownBy(() -> ManagedNetwork.ensure(
@@ -123,12 +126,15 @@ class ManagedNetworkIT {
     @Test
     void ensure_changedAndInUse_isRefused() {
         ManagedNetwork network = ensure(libvirt);
-        new AddressPool(libvirt).reserve(network);
+        UUID vm = UUID.randomUUID();
+        AddressPool pool = new AddressPool(libvirt);
+        AddressPool.Reservation reservation = pool.reserve(network, vm);
 
         assertThatThrownBy(() -> ManagedNetwork.ensure(
                         libvirt, SETTINGS.withResolvers(List.of(IPv4Address.of("9.9.9.9"))), HOST))
                 .isInstanceOf(HostNotReadyException.class)
-                .hasMessageContaining("in use by");
+                .hasMessageContaining("in use by 0 network cards and 1 reservations");
+        assertThat(pool.release(reservation, vm)).isTrue();
     }
 
     @Test
@@ -161,31 +167,29 @@ class ManagedNetworkIT {
     void reserve_manyProgramsAtOnce_neverGiveAnAddressTwice() throws Exception {
         ManagedNetwork network = ManagedNetwork.ensure(libvirt, SETTINGS.withSubnet(Cidr.of("10.77.1.0/27")), HOST);
         ExecutorService programs = Executors.newFixedThreadPool(4);
-        Set<AddressPool.Reservation> reservations = new HashSet<>();
+        Map<UUID, AddressPool.Reservation> reservations = new ConcurrentHashMap<>();
         try {
-            List<Future<AddressPool.Reservation>> results = new ArrayList<>();
+            List<Future<?>> results = new ArrayList<>();
             for (int i = 0; i < 21; i++) {
-                results.add(programs.submit(() -> new AddressPool(libvirt).reserve(network)));
+                UUID vm = UUID.randomUUID();
+                results.add(programs.submit(() -> reservations.put(vm, new AddressPool(libvirt).reserve(network, vm))));
             }
-            for (Future<AddressPool.Reservation> result : results) {
-                reservations.add(result.get());
+            for (Future<?> result : results) {
+                result.get();
             }
         } finally {
             programs.shutdownNow();
         }
         // .10 to .30 of a /27.
-        assertThat(reservations).hasSize(21);
+        assertThat(Set.copyOf(reservations.values())).hasSize(21);
         AddressPool pool = new AddressPool(libvirt);
-        assertThatThrownBy(() -> pool.reserve(network))
+        assertThatThrownBy(() -> pool.reserve(network, UUID.randomUUID()))
                 .isInstanceOf(HostNotReadyException.class)
                 .hasMessageContaining("All 21 addresses");
-        for (AddressPool.Reservation reservation : reservations) {
-            assertThat(pool.release(reservation)).isTrue();
-            assertThat(pool.release(reservation)).isFalse();
-        }
-        assertThat(pool.reserve(network)).isNotNull();
-        libvirt.networks().destroy("avnet");
-        libvirt.networks().undefine("avnet");
-        assertThat(pool.release(reservations.iterator().next())).isFalse();
+        reservations.forEach((vm, reservation) -> {
+            assertThat(pool.release(reservation, UUID.randomUUID())).isFalse();
+            assertThat(pool.release(reservation, vm)).isTrue();
+            assertThat(pool.release(reservation, vm)).isFalse();
+        });
     }
 }
