@@ -32,7 +32,8 @@ public class AgentVMException extends RuntimeException {
      *
      * @return this exception
      */
-    public AgentVMException during(String operation) {
+    public synchronized AgentVMException during(String operation) {
+        Objects.requireNonNull(operation, "operation");
         if (during == null) {
             during = operation;
         }

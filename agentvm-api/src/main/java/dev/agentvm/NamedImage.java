@@ -3,7 +3,7 @@ package dev.agentvm;
 import java.util.regex.Pattern;
 
 /**
- * An image of the hypervisor's image directory.
+ * An image of the hypervisor's image directory. Immutable, safe for use by many threads.
  *
  * @param name 1 to 64 characters of A-Z a-z 0-9 _ . -, the first a letter or digit
  */

@@ -38,7 +38,7 @@ public final class DataRate implements Comparable<DataRate> {
 
     private static DataRate of(long count, long bitsPerUnit, String unit) {
         // Compared before it is multiplied: the product of a number far outside may overflow into the range.
-        if (count < 0 || count > MAX / bitsPerUnit || count * bitsPerUnit < MIN) {
+        if (count < 1 || count > MAX / bitsPerUnit || count * bitsPerUnit < MIN) {
             throw new InvalidValueException("rate", count + " " + unit, "must be from 8 kbit/s to 1 Tbit/s");
         }
         return new DataRate(count * bitsPerUnit);

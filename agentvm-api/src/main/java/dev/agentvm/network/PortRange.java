@@ -3,7 +3,7 @@ package dev.agentvm.network;
 import dev.agentvm.InvalidValueException;
 
 /**
- * Ports from {@code first} to {@code last}, both included.
+ * Ports from {@code first} to {@code last}, both included. Immutable, safe for use by many threads.
  *
  * @param first the first port, 1 to 65535
  * @param last the last port, {@code first} to 65535
