@@ -76,9 +76,9 @@ public final class Journals implements AutoCloseable {
         return LaunchJournal.begin(file(id), ownerId, hypervisor, id, vmName, detached);
     }
 
-    /** The journal of that VM's launch, by whichever program, if there is one. */
-    public Optional<LaunchJournal> find(UUID id) {
-        return Files.exists(file(id)) ? Optional.of(LaunchJournal.at(file(id))) : Optional.empty();
+    /** Where the launch of that VM is written down, by whichever program, if it is. */
+    public LaunchJournal at(UUID id) {
+        return LaunchJournal.at(file(id));
     }
 
     /** What the launch of that VM made, if its journal is there. */

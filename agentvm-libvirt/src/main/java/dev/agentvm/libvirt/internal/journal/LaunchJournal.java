@@ -1,5 +1,6 @@
 package dev.agentvm.libvirt.internal.journal;
 
+import dev.agentvm.libvirt.internal.Uninterrupted;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -74,7 +75,7 @@ public final class LaunchJournal {
     Optional<Content> read() {
         String text;
         try {
-            text = Files.readString(file, StandardCharsets.UTF_8);
+            text = Uninterrupted.io(() -> Files.readString(file, StandardCharsets.UTF_8));
         } catch (NoSuchFileException e) {
             return Optional.empty();
         } catch (IOException e) {
@@ -88,9 +89,7 @@ public final class LaunchJournal {
         Map<String, List<String>> head = new HashMap<>();
         for (List<String> line : lines) {
             List<String> values = line.subList(1, line.size());
-            Arrays.stream(Resource.values())
-                    .filter(resource -> resource.name().equals(line.get(0)))
-                    .findFirst()
+            resource(line.get(0))
                     .ifPresentOrElse(
                             resource -> entries.add(new Entry(resource, values)), () -> head.put(line.get(0), values));
         }
@@ -111,20 +110,37 @@ public final class LaunchJournal {
 
     /** A new file is on the disk for certain only when its directory is. */
     private void syncDirectory() {
-        try (FileChannel directory = FileChannel.open(file.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
-            directory.force(true);
+        try {
+            Uninterrupted.io(() -> {
+                try (FileChannel directory =
+                        FileChannel.open(file.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
+                    directory.force(true);
+                }
+                return file;
+            });
         } catch (IOException e) {
             throw new JournalException("write", file, e);
         }
     }
 
+    private static Optional<Resource> resource(String name) {
+        return Arrays.stream(Resource.values())
+                .filter(resource -> resource.name().equals(name))
+                .findFirst();
+    }
+
     private void write(String text, StandardOpenOption how) {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, how)) {
-            ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
+        try {
+            Uninterrupted.io(() -> {
+                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, how)) {
+                    ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+                    while (bytes.hasRemaining()) {
+                        channel.write(bytes);
+                    }
+                    channel.force(true);
+                }
+                return file;
+            });
         } catch (IOException e) {
             throw new JournalException("write", file, e);
         }

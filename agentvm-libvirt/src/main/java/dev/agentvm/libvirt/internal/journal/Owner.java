@@ -1,5 +1,6 @@
 package dev.agentvm.libvirt.internal.journal;
 
+import dev.agentvm.libvirt.internal.Uninterrupted;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -37,7 +38,7 @@ final class Owner implements AutoCloseable {
     static Owner create(Path file) {
         try {
             FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-            if (channel.tryLock() == null) {
+            if (Uninterrupted.io(channel::tryLock) == null) {
                 throw new IOException("locked by another program");
             }
             HELD_HERE.add(file);
@@ -67,7 +68,7 @@ final class Owner implements AutoCloseable {
             throw new JournalException("open", file, e);
         }
         try {
-            @Nullable FileLock lock = channel.tryLock();
+            @Nullable FileLock lock = Uninterrupted.io(channel::tryLock);
             if (lock != null && Files.exists(file)) {
                 return Optional.of(new Owner(file, channel));
             }

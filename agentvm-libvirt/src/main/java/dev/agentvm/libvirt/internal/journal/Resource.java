@@ -8,6 +8,6 @@ public enum Resource {
     FILTER,
     /** A volume, by its pool and its name. */
     VOLUME,
-    /** An address reserved on a network, by the network's name, the MAC address and the IP address. */
+    /** An address reserved on a network, by the UUID of the VM that it is for. */
     RESERVATION
 }

@@ -49,6 +49,11 @@ public final class AddressPool {
         public static Reservation of(String network, IPv4Address address) {
             return new Reservation(network, Subnet.mac(address), address);
         }
+
+        /** The reservation that a VM with that MAC address has, if it is one of ours. */
+        public static Optional<Reservation> of(String network, MacAddress mac) {
+            return Subnet.address(mac).map(address -> of(network, address));
+        }
     }
 
     /**
@@ -79,13 +84,15 @@ public final class AddressPool {
     }
 
     /**
-     * Takes back the reservation of a VM. One that another VM has made of the same address since is not touched.
+     * Takes back the reservation of a VM, whichever address it is.
      *
      * @return whether it was there
      */
-    public boolean release(Reservation reservation, UUID vm) {
-        Optional<NetworkFilters.Info> claim = filters.lookup(name(reservation));
-        return claim.isPresent() && claim.get().uuid().equals(id(vm)) && filters.undefine(name(reservation));
+    public boolean release(UUID vm) {
+        return filters.lookup(id(vm))
+                .filter(claim -> claim.name().startsWith(PREFIX))
+                .map(claim -> filters.undefine(claim.name()))
+                .orElse(false);
     }
 
     /** How many addresses of a network are reserved. */

@@ -5,11 +5,14 @@ import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /** How the addresses of a network are used: the first is the gateway's, those from the tenth on are the VMs'. */
 record Subnet(Cidr block) {
     private static final int FIRST_VM = 10;
+    /** Locally administered, as QEMU's own addresses are. */
+    private static final String PREFIX = "5254";
 
     IPv4Address gateway() {
         return IPv4Address.ofBits(block.base().bits() + 1);
@@ -43,5 +46,13 @@ record Subnet(Cidr block) {
                 bits >>> 16 & 0xff,
                 bits >>> 8 & 0xff,
                 bits & 0xff));
+    }
+
+    /** The address that such a MAC address follows from. */
+    static Optional<IPv4Address> address(MacAddress mac) {
+        String digits = mac.toString().replace(":", "");
+        return digits.startsWith(PREFIX)
+                ? Optional.of(IPv4Address.ofBits(Integer.parseUnsignedInt(digits.substring(PREFIX.length()), 16)))
+                : Optional.empty();
     }
 }

@@ -128,13 +128,13 @@ class ManagedNetworkIT {
         ManagedNetwork network = ensure(libvirt);
         UUID vm = UUID.randomUUID();
         AddressPool pool = new AddressPool(libvirt);
-        AddressPool.Reservation reservation = pool.reserve(network, vm);
+        assertThat(pool.reserve(network, vm).network()).isEqualTo(network.name());
 
         assertThatThrownBy(() -> ManagedNetwork.ensure(
                         libvirt, SETTINGS.withResolvers(List.of(IPv4Address.of("9.9.9.9"))), HOST))
                 .isInstanceOf(HostNotReadyException.class)
                 .hasMessageContaining("in use by 0 network cards and 1 reservations");
-        assertThat(pool.release(reservation, vm)).isTrue();
+        assertThat(pool.release(vm)).isTrue();
     }
 
     @Test
@@ -187,9 +187,9 @@ class ManagedNetworkIT {
                 .isInstanceOf(HostNotReadyException.class)
                 .hasMessageContaining("All 21 addresses");
         reservations.forEach((vm, reservation) -> {
-            assertThat(pool.release(reservation, UUID.randomUUID())).isFalse();
-            assertThat(pool.release(reservation, vm)).isTrue();
-            assertThat(pool.release(reservation, vm)).isFalse();
+            assertThat(pool.release(UUID.randomUUID())).isFalse();
+            assertThat(pool.release(vm)).isTrue();
+            assertThat(pool.release(vm)).isFalse();
         });
     }
 }

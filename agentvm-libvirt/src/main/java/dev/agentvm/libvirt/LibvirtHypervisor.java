@@ -1,0 +1,211 @@
+package dev.agentvm.libvirt;
+
+import dev.agentvm.Accelerator;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.ReapReport;
+import dev.agentvm.VM;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.internal.domain.LibvirtHost;
+import dev.agentvm.libvirt.internal.domain.Settings;
+import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.network.Cidr;
+import dev.agentvm.network.IPv4Address;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * VMs on a libvirt of this host, with QEMU and KVM. Safe for use by many threads.
+ *
+ * <p>It needs {@code qemu:///system}: only there can libvirt filter a VM's traffic.
+ */
+public final class LibvirtHypervisor implements Hypervisor {
+    private final LibvirtHost host;
+
+    private LibvirtHypervisor(LibvirtHost host) {
+        this.host = host;
+    }
+
+    /**
+     * Connects to {@code qemu:///system} with all defaults.
+     *
+     * @throws HypervisorUnavailableException if it cannot be reached; the message says what was tried and what to
+     *     install or grant
+     */
+    public static LibvirtHypervisor connect() {
+        return new Builder().connect();
+    }
+
+    @Override
+    public VM launch(VMTemplate template, LaunchOptions options) {
+        return host.launch(template, options);
+    }
+
+    @Override
+    public Optional<VM> find(String name) {
+        return host.find(name);
+    }
+
+    @Override
+    public List<VM> list() {
+        return host.list();
+    }
+
+    @Override
+    public ReapReport reap() {
+        return host.reap();
+    }
+
+    @Override
+    public void close() {
+        host.close();
+    }
+
+    /** Says how to connect. Not thread-safe. */
+    public static final class Builder {
+        /** Names what runs guests, {@code kvm} or {@code tcg}, where the builder does not say. */
+        public static final String ACCELERATOR_VARIABLE = "AGENTVM_ACCELERATOR";
+
+        private String uri = "qemu:///system";
+        private Path stateDirectory = defaultStateDirectory();
+        private Path imageDirectory = Path.of("/var/lib/agentvm/images");
+        private String storagePool = "agentvm";
+        private Path storageDirectory = Path.of("/var/lib/libvirt/agentvm");
+        private NetworkSettings network = NetworkSettings.standard();
+        private @Nullable Accelerator accelerator;
+
+        /** Starts with all defaults. */
+        public Builder() {}
+
+        /** libvirt's connection URI; {@code qemu:///system} if not said. */
+        public Builder uri(String value) {
+            uri = Objects.requireNonNull(value, "uri");
+            return this;
+        }
+
+        /**
+         * Where launches are written down, so that a later program can remove what one that died has left. Programs that
+         * share it remove each other's remains. {@code /var/lib/agentvm} for root, else {@code agentvm} below
+         * {@code $XDG_STATE_HOME} or {@code ~/.local/state}, if not said.
+         */
+        public Builder stateDirectory(Path value) {
+            stateDirectory = absolute("stateDirectory", value);
+            return this;
+        }
+
+        /** Where named images are; {@code /var/lib/agentvm/images} if not said. */
+        public Builder imageDirectory(Path value) {
+            imageDirectory = absolute("imageDirectory", value);
+            return this;
+        }
+
+        /**
+         * The libvirt storage pool of the VMs' disks, which is made if it is not there; {@code agentvm} at
+         * {@code /var/lib/libvirt/agentvm} if not said.
+         *
+         * @param name its name, letters, digits, _ . -
+         * @param directory where its files lie
+         */
+        public Builder storagePool(String name, Path directory) {
+            if (!name.matches("[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")) {
+                throw new InvalidValueException(
+                        "storagePool",
+                        name,
+                        "must be 1 to 61 characters of A-Z a-z 0-9 _ . -, not beginning with one of _ . -");
+            }
+            storagePool = name;
+            storageDirectory = absolute("storagePool", directory);
+            return this;
+        }
+
+        /**
+         * The libvirt network of the VMs, which is made at first use and kept; {@code agentvm} if not said.
+         *
+         * @param name a lower-case letter, then up to 12 of a-z 0-9 -; the bridge is named after it
+         */
+        public Builder network(String name) {
+            network = network.withName(name);
+            return this;
+        }
+
+        /**
+         * The private addresses of that network, from a /28 to a /16; a free /24 from 192.168.101.0/24 on if not said. A
+         * launch is refused if something else on the host uses them.
+         */
+        public Builder subnet(Cidr addresses) {
+            network = network.withSubnet(addresses);
+            return this;
+        }
+
+        /** The name servers that the network's resolver asks; those of the host if not said. */
+        public Builder resolvers(String... addresses) {
+            network = network.withResolvers(
+                    Arrays.stream(addresses).map(IPv4Address::of).toList());
+            return this;
+        }
+
+        /**
+         * What runs guests. If not said here nor in the environment variable {@value #ACCELERATOR_VARIABLE}: KVM where
+         * libvirt offers it, else QEMU's emulation, of which each VM warns.
+         */
+        public Builder accelerator(Accelerator value) {
+            accelerator = Objects.requireNonNull(value, "accelerator");
+            return this;
+        }
+
+        /**
+         * Connects, and removes what programs that died have left.
+         *
+         * @throws HypervisorUnavailableException if libvirt cannot be reached; the message says what was tried and what
+         *     to install or grant
+         */
+        public LibvirtHypervisor connect() {
+            return new LibvirtHypervisor(LibvirtHost.open(new Settings(
+                    uri,
+                    stateDirectory,
+                    imageDirectory,
+                    storagePool,
+                    storageDirectory,
+                    network,
+                    Optional.ofNullable(accelerator).or(Builder::acceleratorOfEnvironment),
+                    Clock.systemUTC())));
+        }
+
+        private static Optional<Accelerator> acceleratorOfEnvironment() {
+            return Optional.ofNullable(System.getenv(ACCELERATOR_VARIABLE))
+                    .filter(text -> !text.isBlank())
+                    .map(text -> Arrays.stream(Accelerator.values())
+                            .filter(value -> value.name().equals(text.strip().toUpperCase(Locale.ROOT)))
+                            .findFirst()
+                            .orElseThrow(
+                                    () -> new InvalidValueException(ACCELERATOR_VARIABLE, text, "must be kvm or tcg")));
+        }
+
+        private static Path defaultStateDirectory() {
+            if ("root".equals(System.getProperty("user.name"))) {
+                return Path.of("/var/lib/agentvm");
+            }
+            String home = System.getenv("XDG_STATE_HOME");
+            return (home == null || home.isBlank()
+                            ? Path.of(System.getProperty("user.home"), ".local", "state")
+                            : Path.of(home))
+                    .resolve("agentvm")
+                    .toAbsolutePath();
+        }
+
+        private static Path absolute(String field, Path value) {
+            if (!value.isAbsolute()) {
+                throw new InvalidValueException(field, value, "must be an absolute path");
+            }
+            return value.normalize();
+        }
+    }
+}

@@ -1,0 +1,234 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.FailureContext;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
+import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.VMAlreadyExistsException;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMState;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.internal.Uninterrupted;
+import dev.agentvm.libvirt.internal.connection.CreateFlag;
+import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.journal.Resource;
+import dev.agentvm.libvirt.internal.network.Attached;
+import dev.agentvm.libvirt.internal.network.FilterRenderer;
+import dev.agentvm.libvirt.internal.network.ManagedNetwork;
+import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
+import dev.agentvm.libvirt.internal.storage.BootSource;
+import dev.agentvm.libvirt.internal.storage.Overlays;
+import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.network.NetworkMode;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * The sequence of one launch. What is about to be made is announced in the journal first; if a step fails, all that was
+ * announced is removed again, last first.
+ */
+final class Launch {
+    private final LibvirtHost host;
+    private final Parts parts;
+    private final VMTemplate template;
+    private final LaunchOptions options;
+    private final DomainRef domain;
+    private final long start = System.nanoTime();
+    private final List<String> warnings = new ArrayList<>();
+
+    private LaunchStep current = LaunchStep.HOST_CHECKED;
+
+    Launch(LibvirtHost host, VMTemplate template, LaunchOptions options) {
+        this.host = host;
+        this.parts = host.parts();
+        this.template = template;
+        this.options = options;
+        this.domain = new DomainRef(UUID.randomUUID(), template.name());
+    }
+
+    /** Runs all steps. */
+    LibvirtVM run() {
+        try {
+            requireNotInterrupted();
+            BootSource boot = check();
+            Ledger ledger =
+                    new Ledger(parts.journals().begin(domain.uuid(), domain.name(), options.detached()), List.of());
+            try {
+                return launch(boot, ledger);
+            } catch (RuntimeException | Error e) {
+                Uninterrupted.run(() -> undo(ledger, e));
+                throw e;
+            }
+        } catch (AgentVMException e) {
+            throw e.during("Launch of '" + domain.name() + "' at " + current);
+        }
+    }
+
+    /** Nothing is made before the host, the image and the name are known to be good. */
+    private BootSource check() {
+        BootSource boot = parts.images().resolve(template.image());
+        parts.requirements().check(template, warnings);
+        if (parts.libvirt().domains().lookup(template.name()).isPresent()) {
+            throw new VMAlreadyExistsException(
+                    "A domain named '" + template.name() + "' exists already; choose another name or destroy that VM",
+                    FailureContext.of("launch").vm(template.name()));
+        }
+        done(LaunchStep.HOST_CHECKED);
+        return boot;
+    }
+
+    private LibvirtVM launch(BootSource boot, Ledger ledger) {
+        Optional<Place> place = place(ledger);
+        ledger.announce(Resource.VOLUME, parts.overlays().pool(), Overlays.volumeName(domain.uuid()));
+        VMDisk disk = parts.overlays()
+                .create(domain.uuid(), boot, template.resources().diskGiB());
+        done(LaunchStep.DISK_MADE);
+        Optional<DomainPlan.Card> card = place.map(where -> card(where, ledger));
+
+        LibvirtVM vm = host.register(
+                new LibvirtVM.Identity(
+                        domain,
+                        template.labels(),
+                        place.map(where -> where.attached().vm()),
+                        warnings,
+                        !options.detached()),
+                ledger);
+        try {
+            ledger.announce(Resource.DOMAIN, domain.uuid().toString(), domain.name());
+            create(boot, disk, card);
+            vm.openConsole();
+            done(LaunchStep.DOMAIN_CREATED);
+            place.ifPresent(where -> {
+                parts.networking()
+                        .enforcer()
+                        .verify(
+                                domain.uuid(),
+                                Networking.tap(domain.uuid()),
+                                template.networkPolicy(),
+                                where.attached());
+                done(LaunchStep.POLICY_VERIFIED);
+            });
+            parts.libvirt().domains().resume(domain);
+            done(LaunchStep.RESUMED);
+            awaitAgent(vm);
+            ledger.ready();
+            done(LaunchStep.AGENT_READY);
+            vm.state(VMState.RUNNING);
+            // From here on an end is cleaned up after by the host; one that came just before is found here.
+            requireAlive(vm);
+            host.watch(vm, template);
+            return vm;
+        } catch (RuntimeException | Error e) {
+            host.forget(vm);
+            throw e;
+        }
+    }
+
+    private Optional<Place> place(Ledger ledger) {
+        if (template.networkMode().equals(NetworkMode.ISOLATED)) {
+            return Optional.empty();
+        }
+        ManagedNetwork network = parts.networking().network();
+        done(LaunchStep.NETWORK_READY);
+        ledger.announce(Resource.RESERVATION, domain.uuid().toString());
+        Attached attached = parts.networking().reserve(network, domain.uuid());
+        done(LaunchStep.ADDRESS_RESERVED);
+        return Optional.of(new Place(network, attached));
+    }
+
+    private DomainPlan.Card card(Place place, Ledger ledger) {
+        ledger.announce(Resource.FILTER, FilterRenderer.name(domain.uuid()));
+        PolicyEnforcer.Prepared policy =
+                parts.networking().enforcer().prepare(domain.uuid(), template.networkPolicy(), place.attached());
+        warnings.addAll(policy.warnings());
+        done(LaunchStep.POLICY_DEFINED);
+        return new DomainPlan.Card(
+                place.attached().vm().mac(),
+                new DomainPlan.Link.Network(place.network().name()),
+                Networking.tap(domain.uuid()),
+                policy.filter(),
+                parts.requirements().bandwidth(template, warnings));
+    }
+
+    /** A creation whose caller gave up may still succeed, and is then undone. */
+    private void create(BootSource boot, VMDisk disk, Optional<DomainPlan.Card> card) {
+        Instant now = parts.clock().instant().truncatedTo(ChronoUnit.SECONDS);
+        String xml = LibvirtXml.write(DomainRenderer.render(new DomainPlan(
+                domain.uuid(),
+                domain.name(),
+                parts.accelerator(),
+                template.resources(),
+                boot,
+                disk,
+                card,
+                parts.journals().ownerId(),
+                template.labels(),
+                now,
+                template.timeToLive().map(now::plus))));
+        Set<CreateFlag> flags = EnumSet.of(CreateFlag.START_PAUSED, CreateFlag.VALIDATE);
+        if (!options.detached()) {
+            flags.add(CreateFlag.AUTODESTROY);
+        }
+        parts.libvirt()
+                .withUndo(() -> parts.libvirt().domains().destroy(domain))
+                .domains()
+                .create(xml, flags);
+    }
+
+    private void awaitAgent(LibvirtVM vm) {
+        boolean heard = vm.awaitAgent(options.timeout().minus(elapsed()));
+        requireAlive(vm);
+        if (!heard) {
+            throw new OperationTimeoutException(
+                    "The guest agent did not answer within "
+                            + options.timeout().toSeconds()
+                            + " s. The image needs qemu-guest-agent on the channel " + DomainRenderer.AGENT_CHANNEL
+                            + ". " + vm.serialTail(),
+                    FailureContext.of("launch").vm(domain.name()));
+        }
+    }
+
+    private void requireAlive(LibvirtVM vm) {
+        vm.endReason().ifPresent(reason -> {
+            throw new VMDestroyedException(
+                    "The guest ended before its launch was complete (" + reason + "). " + vm.serialTail(),
+                    FailureContext.of("launch").vm(domain.name()));
+        });
+    }
+
+    private void done(LaunchStep step) {
+        options.listener().ifPresent(listener -> listener.onStep(step, elapsed()));
+        if (step != LaunchStep.AGENT_READY) {
+            current = LaunchStep.values()[step.ordinal() + 1];
+            requireNotInterrupted();
+        }
+    }
+
+    private void requireNotInterrupted() {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new AgentVMException(
+                    "The launching thread was interrupted",
+                    FailureContext.of("launch").vm(domain.name()));
+        }
+    }
+
+    private Duration elapsed() {
+        return Duration.ofNanos(System.nanoTime() - start);
+    }
+
+    private void undo(Ledger ledger, Throwable failure) {
+        ledger.clear(parts.cleaner()).forEach(left -> failure.addSuppressed(left.cause()));
+    }
+
+    /** Where the VM is attached. */
+    private record Place(ManagedNetwork network, Attached attached) {}
+}

@@ -1,0 +1,293 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.FailureContext;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.ReapReport;
+import dev.agentvm.VM;
+import dev.agentvm.VMState;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.internal.Uninterrupted;
+import dev.agentvm.libvirt.internal.connection.DomainListing;
+import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.connection.DomainState;
+import dev.agentvm.libvirt.internal.connection.LibvirtEvent;
+import dev.agentvm.libvirt.internal.journal.Entry;
+import dev.agentvm.libvirt.internal.journal.Resource;
+import dev.agentvm.libvirt.internal.xml.DomainXml;
+import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A host with libvirt on it, and the VMs of this program there. Safe for use by many threads. */
+public final class LibvirtHost implements Hypervisor {
+    private static final Logger LOG = LoggerFactory.getLogger(LibvirtHost.class);
+    private static final int HOUSEKEEPERS = 4;
+
+    private final Parts parts;
+    private final Set<LibvirtVM> launched = ConcurrentHashMap.newKeySet();
+    private final Set<LibvirtVM> found = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
+    private final ScheduledThreadPoolExecutor housekeeping;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    LibvirtHost(Parts parts) {
+        this.parts = parts;
+        this.housekeeping = new ScheduledThreadPoolExecutor(HOUSEKEEPERS, work -> {
+            Thread thread = new Thread(work, "agentvm-housekeeping");
+            thread.setDaemon(true);
+            return thread;
+        });
+        housekeeping.setRemoveOnCancelPolicy(true);
+        housekeeping.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+        parts.libvirt().addListener(this::onEvent);
+    }
+
+    /** Connects to libvirt, and removes what programs that died have left there. */
+    public static LibvirtHost open(Settings settings) {
+        LibvirtHost host = new LibvirtHost(Parts.open(settings));
+        try {
+            host.reap().failed().forEach(failure -> LOG.warn("left behind by a program that died: {}", failure));
+        } catch (RuntimeException e) {
+            host.close();
+            throw e;
+        }
+        return host;
+    }
+
+    Parts parts() {
+        return parts;
+    }
+
+    @Override
+    public VM launch(VMTemplate template, LaunchOptions options) {
+        requireOpen("launch");
+        return new Launch(this, template, options).run();
+    }
+
+    /** A VM of this program that is being launched. */
+    LibvirtVM register(LibvirtVM.Identity identity, Ledger ledger) {
+        LibvirtVM vm = new LibvirtVM(parts, identity, VMState.STARTING, () -> clear(identity.domain(), ledger));
+        launched.add(vm);
+        return vm;
+    }
+
+    private void clear(DomainRef domain, Ledger ledger) {
+        launched.removeIf(vm -> vm.id().equals(domain.uuid()));
+        Cleaner.combined(ledger.clear(parts.cleaner())).ifPresent(failure -> {
+            throw failure.during("Removal of '" + domain.name() + "'");
+        });
+    }
+
+    /** Its launch failed and was undone. */
+    void forget(LibvirtVM vm) {
+        launched.remove(vm);
+        vm.ended("its launch failed");
+        vm.release();
+    }
+
+    /** Ends the VM when its time is over. */
+    void watch(LibvirtVM vm, VMTemplate template) {
+        template.timeToLive()
+                .ifPresent(time -> schedule(time, () -> vm.destroy("its time to live of " + time + " is over")));
+        template.idleTimeout().ifPresent(time -> schedule(time, () -> destroyIfIdle(vm, time)));
+    }
+
+    private void destroyIfIdle(LibvirtVM vm, Duration timeout) {
+        Duration left = timeout.minus(vm.idleTime());
+        if (left.isNegative() || left.isZero()) {
+            vm.destroy("it was idle for " + timeout);
+        } else if (vm.endReason().isEmpty()) {
+            schedule(left, () -> destroyIfIdle(vm, timeout));
+        }
+    }
+
+    private void schedule(Duration delay, Runnable work) {
+        Future<?> unused = housekeeping.schedule(() -> keepHouse(work), delay.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** What fails here stays in the journal, for {@link #reap}. */
+    private static void keepHouse(Runnable work) {
+        try {
+            work.run();
+        } catch (AgentVMException e) {
+            LOG.warn("housekeeping failed: {}", e.getMessage());
+        }
+    }
+
+    @Override
+    public Optional<VM> find(String name) {
+        requireOpen("find");
+        return marked().stream()
+                .filter(domain -> domain.domain().name().equals(name))
+                .findFirst()
+                .flatMap(this::handle);
+    }
+
+    @Override
+    public List<VM> list() {
+        requireOpen("list");
+        return marked().stream().flatMap(domain -> handle(domain).stream()).toList();
+    }
+
+    private List<DomainListing> marked() {
+        return parts.libvirt().domains().list(OwnerXml.NAMESPACE).stream()
+                .filter(domain -> domain.metadata().isPresent() && isAlive(domain.state()))
+                .toList();
+    }
+
+    private static boolean isAlive(DomainState state) {
+        return state.state() != DomainState.State.SHUTOFF && state.state() != DomainState.State.CRASHED;
+    }
+
+    private Optional<VM> handle(DomainListing domain) {
+        Optional<DomainXml> read = parts.domainXml(domain.domain());
+        if (read.isEmpty()) {
+            return Optional.empty();
+        }
+        DomainXml xml = read.get();
+        boolean paused = domain.state().state() == DomainState.State.PAUSED;
+        LibvirtVM vm = new LibvirtVM(
+                parts,
+                new LibvirtVM.Identity(
+                        domain.domain(),
+                        Parts.mark(xml).labelMap(),
+                        parts.networking().attachment(xml),
+                        List.of(),
+                        false),
+                paused ? VMState.PAUSED : VMState.RUNNING,
+                () -> clear(domain.domain(), ledger(domain.domain())));
+        found.add(vm);
+        return Optional.of(vm);
+    }
+
+    /** A domain that no journal tells of was launched with another state directory: then only it itself is known. */
+    private Ledger ledger(DomainRef domain) {
+        return new Ledger(
+                parts.journals().at(domain.uuid()),
+                parts.journals()
+                        .entries(domain.uuid())
+                        .orElseGet(() -> List.of(
+                                new Entry(Resource.DOMAIN, List.of(domain.uuid().toString(), domain.name())))));
+    }
+
+    @Override
+    public ReapReport reap() {
+        requireOpen("reap");
+        return new Reaper(parts, domain -> ledger(domain)).reap();
+    }
+
+    private void onEvent(LibvirtEvent event) {
+        if (event instanceof LibvirtEvent.DomainLifecycle lifecycle
+                && lifecycle.type() == LibvirtEvent.LifecycleType.STOPPED) {
+            handles(lifecycle.domain().uuid())
+                    .forEach(vm -> vm.ended("its domain stopped (" + lifecycle.detailText() + ")"));
+            housekeep(() -> cleanUpAfter(lifecycle.domain().uuid()));
+        } else if (event instanceof LibvirtEvent.AgentLifecycle agent && agent.connected()) {
+            handles(agent.domain().uuid()).forEach(LibvirtVM::agentConnected);
+        } else if (event instanceof LibvirtEvent.ConnectionRegained) {
+            housekeep(this::checkAfterReconnect);
+        }
+    }
+
+    private List<LibvirtVM> handles(UUID id) {
+        List<LibvirtVM> all = new ArrayList<>(launched);
+        synchronized (found) {
+            all.addAll(found);
+        }
+        return all.stream().filter(vm -> vm.id().equals(id)).toList();
+    }
+
+    /** A VM that ended by itself leaves its disk, filter and address; a launch that is under way undoes itself. */
+    private void cleanUpAfter(UUID id) {
+        for (LibvirtVM vm : launched) {
+            if (vm.id().equals(id) && vm.launchIsOver()) {
+                vm.destroy("its domain stopped");
+            }
+        }
+    }
+
+    /** Nobody told of the domains that ended while the connection was lost. */
+    private void checkAfterReconnect() {
+        List<LibvirtVM> all = new ArrayList<>(launched);
+        synchronized (found) {
+            all.addAll(found);
+        }
+        for (LibvirtVM vm : all) {
+            if (parts.libvirt().domains().state(vm.domain()).isEmpty()) {
+                vm.ended("libvirt was restarted, and the VM ended with it");
+                cleanUpAfter(vm.id());
+            } else if (vm.endReason().isEmpty()) {
+                keepHouse(vm::openConsole);
+            }
+        }
+    }
+
+    private void housekeep(Runnable work) {
+        if (!closed.get()) {
+            housekeeping.execute(() -> keepHouse(work));
+        }
+    }
+
+    private void requireOpen(String operation) {
+        if (closed.get()) {
+            throw new HypervisorUnavailableException(
+                    "The hypervisor was closed; connect again", FailureContext.of(operation));
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed.getAndSet(true)) {
+            return;
+        }
+        List<AgentVMException> failures = new ArrayList<>();
+        Uninterrupted.run(() -> failures.addAll(closeAll()));
+        housekeeping.shutdownNow();
+        parts.close();
+        if (!failures.isEmpty()) {
+            AgentVMException first = failures.get(0);
+            failures.stream().skip(1).forEach(first::addSuppressed);
+            throw first;
+        }
+    }
+
+    private List<AgentVMException> closeAll() {
+        List<Future<?>> closing = new ArrayList<>();
+        for (LibvirtVM vm : launched) {
+            closing.add(housekeeping.submit(vm::close));
+        }
+        List<AgentVMException> failures = new ArrayList<>();
+        for (Future<?> one : closing) {
+            try {
+                one.get();
+            } catch (ExecutionException e) {
+                failures.add(
+                        e.getCause() instanceof AgentVMException failure
+                                ? failure
+                                : new AgentVMException(
+                                        "Closing a VM failed: " + e.getCause(),
+                                        FailureContext.of("close"),
+                                        e.getCause()));
+            } catch (InterruptedException e) {
+                throw new AssertionError("runs without the interrupt flag", e);
+            }
+        }
+        return failures;
+    }
+}

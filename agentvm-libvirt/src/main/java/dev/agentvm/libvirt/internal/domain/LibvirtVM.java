@@ -1,0 +1,266 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.ExecResult;
+import dev.agentvm.FailureContext;
+import dev.agentvm.Isolation;
+import dev.agentvm.VM;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMState;
+import dev.agentvm.libvirt.internal.Uninterrupted;
+import dev.agentvm.libvirt.internal.connection.ByteStream;
+import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.guest.GuestAgent;
+import dev.agentvm.network.NetworkAttachment;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/** A VM on libvirt: a handle on its domain, and on all else that its launch made. */
+final class LibvirtVM implements VM {
+    private final Parts parts;
+    private final Identity identity;
+    private final Runnable remains;
+    private final GuestAgent agent;
+    private final SerialLog serial = new SerialLog();
+
+    private final CompletableFuture<String> end = new CompletableFuture<>();
+    private final CompletableFuture<Void> agentReady = new CompletableFuture<>();
+    private final AtomicReference<VMState> state;
+    private volatile long lastActivity = System.nanoTime();
+
+    private final Object teardown = new Object();
+    private boolean removed;
+    private @Nullable ByteStream console;
+
+    /**
+     * Who a VM is.
+     *
+     * @param domain its domain
+     * @param labels its template's labels
+     * @param attachment how it is attached to its network
+     * @param warnings the promises that are kept in a weaker form
+     * @param attached whether closing it destroys it
+     */
+    record Identity(
+            DomainRef domain,
+            Map<String, String> labels,
+            Optional<NetworkAttachment> attachment,
+            List<String> warnings,
+            boolean attached) {
+        /** Copies the collections. */
+        Identity {
+            labels = Collections.unmodifiableMap(new LinkedHashMap<>(labels));
+            warnings = List.copyOf(warnings);
+        }
+    }
+
+    /**
+     * A handle.
+     *
+     * @param remains removes the domain and all else that the launch made, and throws if anything stays
+     */
+    LibvirtVM(Parts parts, Identity identity, VMState state, Runnable remains) {
+        this.parts = parts;
+        this.identity = identity;
+        this.state = new AtomicReference<>(state);
+        this.remains = remains;
+        this.agent = parts.agent(identity.domain());
+    }
+
+    DomainRef domain() {
+        return identity.domain();
+    }
+
+    @Override
+    public String name() {
+        return identity.domain().name();
+    }
+
+    @Override
+    public UUID id() {
+        return identity.domain().uuid();
+    }
+
+    @Override
+    public Map<String, String> labels() {
+        return identity.labels();
+    }
+
+    @Override
+    public VMState state() {
+        return end.isDone() ? VMState.DESTROYED : state.get();
+    }
+
+    @Override
+    public Optional<String> endReason() {
+        return Optional.ofNullable(end.getNow(null));
+    }
+
+    @Override
+    public boolean awaitEnd(Duration timeout) {
+        return await(end, timeout, "await the end");
+    }
+
+    @Override
+    public Optional<NetworkAttachment> attachment() {
+        return identity.attachment();
+    }
+
+    @Override
+    public ExecResult exec(Command command) {
+        requireAlive("exec");
+        lastActivity = System.nanoTime();
+        try {
+            return agent.exec(command);
+        } finally {
+            lastActivity = System.nanoTime();
+        }
+    }
+
+    @Override
+    public Isolation isolation() {
+        requireAlive("read the isolation");
+        return new IsolationProbe(parts.libvirt(), domain()).read();
+    }
+
+    @Override
+    public List<String> warnings() {
+        return identity.warnings();
+    }
+
+    @Override
+    public String serialLog() {
+        return serial.text();
+    }
+
+    @Override
+    public void destroy() {
+        destroy("destroyed by its program");
+    }
+
+    @Override
+    public void close() {
+        if (identity.attached()) {
+            destroy("closed by its program");
+        } else {
+            release();
+        }
+    }
+
+    /** Destroys the VM for that reason, or removes what it left if it has ended. Another call waits for the first. */
+    void destroy(String reason) {
+        Uninterrupted.run(() -> {
+            synchronized (teardown) {
+                ended(reason);
+                if (!removed) {
+                    remains.run();
+                    removed = true;
+                }
+            }
+            release();
+        });
+    }
+
+    /** The domain is gone, or is about to be; says so to every waiter. */
+    void ended(String reason) {
+        if (end.complete(reason)) {
+            agent.fail(gone("exec", reason));
+        }
+    }
+
+    void state(VMState next) {
+        state.set(next);
+    }
+
+    boolean launchIsOver() {
+        return state.get() != VMState.STARTING;
+    }
+
+    Duration idleTime() {
+        return Duration.ofNanos(System.nanoTime() - lastActivity);
+    }
+
+    /** Reads the serial console from now on. */
+    void openConsole() {
+        ByteStream opened = parts.libvirt().consoles().openConsole(domain(), serial);
+        synchronized (serial) {
+            release();
+            console = opened;
+        }
+    }
+
+    String serialTail() {
+        return serial.tail();
+    }
+
+    void agentConnected() {
+        agentReady.complete(null);
+    }
+
+    /**
+     * Waits until the guest has opened the agent's channel, or the VM has ended.
+     *
+     * @return whether either happened
+     */
+    boolean awaitAgent(Duration timeout) {
+        return await(CompletableFuture.anyOf(agentReady, end), timeout, "await the guest agent");
+    }
+
+    /** Lets go of the console. */
+    void release() {
+        synchronized (serial) {
+            if (console != null) {
+                console.close();
+                console = null;
+            }
+        }
+    }
+
+    private boolean await(Future<?> future, Duration timeout, String operation) {
+        try {
+            future.get(Math.max(0, timeout.toNanos()), TimeUnit.NANOSECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AgentVMException(
+                    "Interrupted while waiting for '" + name() + "'",
+                    FailureContext.of(operation).vm(name()),
+                    e);
+        } catch (ExecutionException e) {
+            throw new AssertionError("nothing completes it with a failure", e);
+        }
+    }
+
+    private void requireAlive(String operation) {
+        String reason = end.getNow(null);
+        if (reason != null) {
+            throw gone(operation, reason);
+        }
+    }
+
+    private VMDestroyedException gone(String operation, String reason) {
+        return new VMDestroyedException(
+                "The VM '" + name() + "' is gone: " + reason,
+                FailureContext.of(operation).vm(name()));
+    }
+
+    @Override
+    public String toString() {
+        return "VM " + identity.domain() + " " + state();
+    }
+}

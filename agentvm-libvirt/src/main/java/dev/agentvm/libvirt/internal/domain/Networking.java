@@ -1,0 +1,71 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.network.AddressPool;
+import dev.agentvm.libvirt.internal.network.Attached;
+import dev.agentvm.libvirt.internal.network.HostView;
+import dev.agentvm.libvirt.internal.network.ManagedNetwork;
+import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.libvirt.internal.network.NwfilterEnforcer;
+import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
+import dev.agentvm.libvirt.internal.xml.DomainXml;
+import dev.agentvm.network.MacAddress;
+import dev.agentvm.network.NetworkAttachment;
+import java.util.Optional;
+import java.util.UUID;
+
+/** The network of the VMs, and each VM's place on it. Safe for use by many threads. */
+final class Networking {
+    private static final String TAP_PREFIX = "avm";
+    private static final int TAP_ID_DIGITS = 11;
+
+    private final Libvirt libvirt;
+    private final NetworkSettings settings;
+    private final HostView host;
+    private final AddressPool addresses;
+    private final PolicyEnforcer enforcer;
+
+    Networking(Libvirt libvirt, NetworkSettings settings, HostView host) {
+        this.libvirt = libvirt;
+        this.settings = settings;
+        this.host = host;
+        this.addresses = new AddressPool(libvirt);
+        this.enforcer = new NwfilterEnforcer(libvirt, host);
+    }
+
+    /** The network, made at first use. */
+    ManagedNetwork network() {
+        return ManagedNetwork.ensure(libvirt, settings, host);
+    }
+
+    PolicyEnforcer enforcer() {
+        return enforcer;
+    }
+
+    /** Takes a place on the network. */
+    Attached reserve(ManagedNetwork network, UUID vm) {
+        return network.attach(addresses.reserve(network, vm), host);
+    }
+
+    /** Gives a VM's place back. */
+    void release(UUID vm) {
+        addresses.release(vm);
+    }
+
+    /** The name of a VM's end on the host: at most 15 characters, which is all that Linux allows. */
+    static String tap(UUID vm) {
+        return TAP_PREFIX + vm.toString().replace("-", "").substring(0, TAP_ID_DIGITS);
+    }
+
+    /** How the VM of a running domain is attached, as far as its card and the network tell. */
+    Optional<NetworkAttachment> attachment(DomainXml domain) {
+        return domain.devices.interfaces.stream()
+                .flatMap(card -> Optional.ofNullable(card.mac).stream())
+                .flatMap(mac -> Optional.ofNullable(mac.address).stream())
+                .map(MacAddress::of)
+                .findFirst()
+                .flatMap(mac -> AddressPool.Reservation.of(settings.name(), mac))
+                .map(reservation -> network().attach(reservation, host))
+                .map(Attached::vm);
+    }
+}

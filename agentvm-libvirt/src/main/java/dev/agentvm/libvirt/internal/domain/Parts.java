@@ -1,0 +1,112 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import dev.agentvm.Accelerator;
+import dev.agentvm.AgentVMException;
+import dev.agentvm.VMNotFoundException;
+import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
+import dev.agentvm.libvirt.internal.guest.GuestAgent;
+import dev.agentvm.libvirt.internal.journal.Journals;
+import dev.agentvm.libvirt.internal.network.HostView;
+import dev.agentvm.libvirt.internal.storage.ImageDirectory;
+import dev.agentvm.libvirt.internal.storage.Overlays;
+import dev.agentvm.libvirt.internal.xml.DomainXml;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import java.time.Clock;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a host is made of.
+ *
+ * @param libvirt the connections
+ * @param journals where launches are written down
+ * @param images what VMs boot
+ * @param overlays the VMs' own disks
+ * @param networking the VMs' network
+ * @param requirements what templates need of the host
+ * @param accelerator what runs guests
+ * @param clock tells the time of launches and ends
+ */
+record Parts(
+        Libvirt libvirt,
+        Journals journals,
+        ImageDirectory images,
+        Overlays overlays,
+        Networking networking,
+        Requirements requirements,
+        Accelerator accelerator,
+        Clock clock)
+        implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Parts.class);
+
+    /** Connects, and opens all else that {@code settings} name. */
+    static Parts open(Settings settings) {
+        LibvirtXml.prepare();
+        Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()));
+        try {
+            return new Parts(
+                    libvirt,
+                    Journals.open(
+                            settings.stateDirectory(),
+                            libvirt.host().uri() + " on " + libvirt.host().hostname()),
+                    new ImageDirectory(settings.imageDirectory()),
+                    new Overlays(libvirt, settings.storagePool(), settings.storageDirectory()),
+                    new Networking(libvirt, settings.network(), HostView.local()),
+                    new Requirements(),
+                    settings.accelerator().orElseGet(() -> best(libvirt)),
+                    settings.clock());
+        } catch (RuntimeException e) {
+            libvirt.close();
+            throw e;
+        }
+    }
+
+    /** KVM where libvirt offers it for the machine that is rendered. */
+    private static Accelerator best(Libvirt libvirt) {
+        try {
+            libvirt.host()
+                    .domainCapabilitiesXml(
+                            Optional.empty(), Optional.of("x86_64"), Optional.of("q35"), Optional.of("kvm"));
+            return Accelerator.KVM;
+        } catch (AgentVMException e) {
+            LOG.debug("no KVM here: {}", e.getMessage());
+            return Accelerator.TCG;
+        }
+    }
+
+    /** The domain as it is now, or empty if it is gone. */
+    Optional<DomainXml> domainXml(DomainRef domain) {
+        try {
+            return Optional.of(LibvirtXml.read(libvirt.domains().xml(domain), DomainXml.class));
+        } catch (VMNotFoundException e) {
+            return Optional.empty();
+        }
+    }
+
+    /**
+     * The mark of a domain of ours. It is read from the whole document, since libvirt strips the namespace from what it
+     * answers when asked for the metadata alone.
+     */
+    static OwnerXml mark(DomainXml domain) {
+        return domain.metadata == null || domain.metadata.owner == null ? new OwnerXml() : domain.metadata.owner;
+    }
+
+    Cleaner cleaner() {
+        return new Cleaner(libvirt, networking);
+    }
+
+    GuestAgent agent(DomainRef domain) {
+        return new GuestAgent(domain.name(), new DomainAgent(libvirt.agents(), domain));
+    }
+
+    /** Closes the connections first: what libvirt destroys with them is then gone before the journals say so. */
+    @Override
+    public void close() {
+        libvirt.close();
+        journals.close();
+    }
+}

@@ -1,0 +1,29 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import dev.agentvm.Accelerator;
+import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.Optional;
+
+/**
+ * Where a hypervisor is and how it is used.
+ *
+ * @param uri libvirt's connection URI
+ * @param stateDirectory where launches are written down
+ * @param imageDirectory where named images are
+ * @param storagePool the name of the pool of the VMs' disks
+ * @param storageDirectory where that pool's files are
+ * @param network what the VMs' network shall be
+ * @param accelerator what runs guests; what the host is best at if empty
+ * @param clock tells the time of launches and ends
+ */
+public record Settings(
+        String uri,
+        Path stateDirectory,
+        Path imageDirectory,
+        String storagePool,
+        Path storageDirectory,
+        NetworkSettings network,
+        Optional<Accelerator> accelerator,
+        Clock clock) {}

@@ -1,0 +1,5 @@
+/** What the packages below share. */
+@NullMarked
+package dev.agentvm.libvirt.internal;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,242 @@
+package dev.agentvm.libvirt.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.GuestImage;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.ImageNotFoundException;
+import dev.agentvm.InvalidTemplateException;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
+import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.VM;
+import dev.agentvm.VMAlreadyExistsException;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.LibvirtHypervisor;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What goes wrong is said, with how to mend it, and leaves nothing behind. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class BadInputIT {
+    private static final Path TINY = Path.of("/var/lib/agentvm/images/tiny");
+
+    @AfterEach
+    void nothingIsLeft() {
+        Leftovers.assertNone();
+    }
+
+    @Test
+    void launch_unknownImage_saysWhereItLooked() {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(ImageNotFoundException.class)
+                    .isThrownBy(() -> hypervisor.launch(Lab.tiny("vm").withImage(GuestImage.named("nosuch"))))
+                    .withMessageContainingAll("HOST_CHECKED", "nosuch", "/var/lib/agentvm/images", "tiny");
+        }
+    }
+
+    @Test
+    void launch_nameTakenByAForeignDomain_leavesItAlone() throws IOException {
+        Path xml = Files.writeString(
+                Files.createTempFile("foreign", ".xml"),
+                "<domain type='qemu'><name>taken</name><memory unit='MiB'>64</memory>"
+                        + "<os><type arch='x86_64'>hvm</type></os></domain>");
+        Lab.host("virsh", "create", "--paused", xml.toString());
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(VMAlreadyExistsException.class)
+                    .isThrownBy(() -> hypervisor.launch(Lab.tiny("taken")))
+                    .withMessageContaining("taken");
+            assertThat(hypervisor.find("taken")).isEmpty();
+            assertThat(hypervisor.reap().isEmpty()).isTrue();
+            assertThat(Lab.host("virsh", "list", "--name")).contains("taken");
+        } finally {
+            Lab.host("virsh", "destroy", "taken");
+        }
+    }
+
+    @Test
+    void launch_twoOfTheSameNameAtOnce_oneWins() throws Exception {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            AtomicReference<Throwable> failure = new AtomicReference<>();
+            Thread other = new Thread(() -> {
+                try {
+                    hypervisor.launch(Lab.tiny("twin"));
+                } catch (AgentVMException e) {
+                    failure.set(e);
+                }
+            });
+            other.start();
+            try {
+                hypervisor.launch(Lab.tiny("twin"));
+            } catch (AgentVMException e) {
+                failure.set(e);
+            }
+            other.join();
+
+            assertThat(failure.get()).isInstanceOf(VMAlreadyExistsException.class);
+            assertThat(hypervisor.list()).hasSize(1);
+        }
+    }
+
+    @Test
+    void launch_guestWithoutAgent_timesOutWithTheEndOfItsSerialLog() {
+        VMTemplate template = Lab.tiny("mute")
+                .withImage(GuestImage.kernel(
+                        TINY.resolve("vmlinuz"), TINY.resolve("initrd"), "console=ttyS0 rdinit=/bin/sleep -- 1000"));
+        LaunchOptions options =
+                new LaunchOptions.Builder().timeout(Duration.ofSeconds(25)).build();
+
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(OperationTimeoutException.class)
+                    .isThrownBy(() -> hypervisor.launch(template, options))
+                    .withMessageContainingAll("AGENT_READY", "25 s", "qemu-guest-agent", "  | ");
+        }
+    }
+
+    @Test
+    void launch_guestThatPanics_failsAtOnceWithTheEndOfItsSerialLog() {
+        VMTemplate template = Lab.tiny("panic")
+                .withImage(GuestImage.kernel(
+                        TINY.resolve("vmlinuz"), TINY.resolve("initrd"), "console=ttyS0 panic=-1 rdinit=/bin/false"));
+
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(VMDestroyedException.class)
+                    .isThrownBy(() -> hypervisor.launch(template))
+                    .withMessageContainingAll("AGENT_READY", "panic");
+        }
+    }
+
+    @Test
+    void launch_diskSmallerThanTheImage_isRefused() {
+        Path large = Path.of("/var/lib/agentvm/images/large.qcow2");
+        Lab.host("qemu-img", "create", "-f", "qcow2", large.toString(), "5G");
+        VMTemplate template = Lab.tiny("small").withImage(GuestImage.disk(large));
+
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(InvalidTemplateException.class)
+                    .isThrownBy(() -> hypervisor.launch(template))
+                    .withMessageContainingAll("diskGiB", "at least 5");
+        } finally {
+            Lab.host("rm", large.toString());
+        }
+    }
+
+    @Test
+    void launch_fullDisk_saysSo() throws IOException {
+        Path small = Files.createTempDirectory("full");
+        Lab.host("mount", "-t", "tmpfs", "-o", "size=64k,mode=711", "tmpfs", small.toString());
+        Files.write(small.resolve("filler"), new byte[60 * 1024]);
+        try (Hypervisor hypervisor = new LibvirtHypervisor.Builder()
+                .storagePool("full", small.resolve("pool"))
+                .connect()) {
+            assertThatExceptionOfType(AgentVMException.class)
+                    .isThrownBy(() -> hypervisor.launch(Lab.tiny("full")))
+                    .withMessageContainingAll("DISK_MADE", "space");
+        } finally {
+            Lab.host("sh", "-c", "virsh pool-destroy full; virsh pool-undefine full; umount -l " + small);
+        }
+    }
+
+    @Test
+    void launch_libvirtdKilledMeanwhile_failsAndLeavesNothing() throws Exception {
+        AtomicReference<Daemon.Start> start = new AtomicReference<>();
+        LaunchOptions options = new LaunchOptions.Builder()
+                .listener((step, time) -> {
+                    if (step == LaunchStep.POLICY_DEFINED) {
+                        try {
+                            start.set(Daemon.kill());
+                        } catch (IOException e) {
+                            throw new IllegalStateException(e);
+                        }
+                    }
+                })
+                .build();
+        Hypervisor hypervisor = LibvirtHypervisor.connect();
+        assertThatExceptionOfType(HypervisorUnavailableException.class)
+                .isThrownBy(() -> hypervisor.launch(Lab.tiny("interrupted"), options))
+                .withMessageContaining("DOMAIN_CREATED");
+        start.get().start();
+        hypervisor.close();
+
+        try (Hypervisor next = LibvirtHypervisor.connect()) {
+            next.reap();
+        }
+    }
+
+    @Test
+    void launch_listenerThrows_undoesWhatWasDone() {
+        for (LaunchStep step : LaunchStep.values()) {
+            LaunchOptions options = new LaunchOptions.Builder()
+                    .listener((done, time) -> {
+                        if (done == step) {
+                            throw new IllegalStateException("stop at " + step);
+                        }
+                    })
+                    .build();
+            try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+                assertThatExceptionOfType(IllegalStateException.class)
+                        .isThrownBy(() -> hypervisor.launch(Lab.tiny("stopped"), options));
+                Leftovers.assertNone();
+            }
+        }
+    }
+
+    @Test
+    void launch_interrupted_undoesWhatWasDoneAndKeepsTheInterrupt() throws Exception {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            for (LaunchStep step : LaunchStep.values()) {
+                if (step == LaunchStep.AGENT_READY) {
+                    continue;
+                }
+                LaunchOptions options = new LaunchOptions.Builder()
+                        .listener((done, time) -> {
+                            if (done == step) {
+                                Thread.currentThread().interrupt();
+                            }
+                        })
+                        .build();
+                AtomicReference<Boolean> interrupted = new AtomicReference<>();
+                Thread caller = new Thread(() -> {
+                    try (VM vm = hypervisor.launch(Lab.tiny("interrupted"), options)) {
+                        throw new AssertionError("launched " + vm);
+                    } catch (AgentVMException e) {
+                        interrupted.set(Thread.currentThread().isInterrupted());
+                    }
+                });
+                caller.start();
+                caller.join();
+                assertThat(interrupted.get()).as("after %s", step).isTrue();
+                Leftovers.assertNone();
+            }
+        }
+    }
+
+    @Test
+    void connect_noLibvirt_saysWhatWasTriedAndHowToMendIt() throws IOException {
+        assertThatExceptionOfType(HypervisorUnavailableException.class)
+                .isThrownBy(() -> new LibvirtHypervisor.Builder()
+                        .uri("qemu+unix:///system?socket=/nonexistent/libvirt-sock")
+                        .connect())
+                .withMessageContaining("/nonexistent/libvirt-sock");
+    }
+
+    @Test
+    void connect_unwritableStateDirectory_isRefused() {
+        assertThatExceptionOfType(HypervisorUnavailableException.class)
+                .isThrownBy(() -> new LibvirtHypervisor.Builder()
+                        .stateDirectory(Path.of("/proc/agentvm"))
+                        .connect())
+                .withMessageContainingAll("/proc/agentvm", "stateDirectory(");
+    }
+}

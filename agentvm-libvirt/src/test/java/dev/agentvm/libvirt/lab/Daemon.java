@@ -1,0 +1,83 @@
+package dev.agentvm.libvirt.lab;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.awaitility.Awaitility;
+
+/** The lab's own libvirtd. */
+final class Daemon {
+    private Daemon() {}
+
+    /** Stops it as an administrator would, and starts it again. */
+    static void restart() throws IOException {
+        end("-TERM");
+    }
+
+    /** Kills it, and starts it again. */
+    static void crash() throws IOException {
+        end("-KILL");
+    }
+
+    /** Kills it without another start. The answer starts it. */
+    static Start kill() throws IOException {
+        ProcessHandle daemon = process();
+        Map<String, String> environment = environment(daemon);
+        Lab.host("kill", "-KILL", Long.toString(daemon.pid()));
+        Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> !daemon.isAlive());
+        return () -> start(environment);
+    }
+
+    private static void end(String signal) throws IOException {
+        ProcessHandle daemon = process();
+        Map<String, String> environment = environment(daemon);
+        Lab.host("kill", signal, Long.toString(daemon.pid()));
+        Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> !daemon.isAlive());
+        start(environment);
+    }
+
+    private static void start(Map<String, String> environment) throws IOException {
+        ProcessBuilder libvirtd = new ProcessBuilder("libvirtd", "-d")
+                .redirectInput(new File("/dev/null"))
+                .redirectErrorStream(true)
+                .redirectOutput(new File("/dev/null"));
+        libvirtd.environment().clear();
+        libvirtd.environment().putAll(environment);
+        libvirtd.start();
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(20))
+                .until(() -> new ProcessBuilder("virsh", "uri")
+                                .redirectErrorStream(true)
+                                .redirectOutput(new File("/dev/null"))
+                                .start()
+                                .waitFor()
+                        == 0);
+    }
+
+    private static ProcessHandle process() {
+        return ProcessHandle.allProcesses()
+                .filter(process -> process.info().command().orElse("").endsWith("/libvirtd"))
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException("no libvirtd runs in this lab"));
+    }
+
+    private static Map<String, String> environment(ProcessHandle process) throws IOException {
+        String text =
+                Files.readString(Path.of("/proc", Long.toString(process.pid()), "environ"), StandardCharsets.UTF_8);
+        return Arrays.stream(text.split("\0"))
+                .filter(entry -> entry.indexOf('=') > 0)
+                .map(entry -> entry.split("=", 2))
+                .collect(Collectors.toMap(entry -> entry[0], entry -> entry[1]));
+    }
+
+    /** Starts the daemon again. */
+    interface Start {
+        void start() throws IOException;
+    }
+}

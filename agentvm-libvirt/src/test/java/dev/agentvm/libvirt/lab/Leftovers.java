@@ -1,0 +1,71 @@
+package dev.agentvm.libvirt.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.NetworkInterface;
+import java.net.SocketException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** What VMs left on the host, as libvirt's own tools and the kernel tell it. */
+final class Leftovers {
+    private static final Path STATE = Path.of("/var/lib/agentvm");
+
+    private Leftovers() {}
+
+    /** Each thing that is there, and its kind. */
+    static List<String> all() {
+        List<String> all = new ArrayList<>();
+        lines("virsh", "--quiet", "list", "--all", "--name").forEach(name -> all.add("domain " + name));
+        lines("virsh", "--quiet", "nwfilter-list").stream()
+                .filter(line -> line.contains("agentvm-"))
+                .forEach(line -> all.add((line.contains("agentvm-address-") ? "reservation " : "filter ") + line));
+        if (lines("virsh", "--quiet", "pool-list", "--name").contains("agentvm")) {
+            Lab.host("virsh", "--quiet", "pool-refresh", "agentvm");
+            lines("virsh", "--quiet", "vol-list", "agentvm").forEach(line -> all.add("disk " + line));
+        }
+        try {
+            NetworkInterface.networkInterfaces()
+                    .map(NetworkInterface::getName)
+                    .filter(name -> name.startsWith("avm"))
+                    .forEach(name -> all.add("tap " + name));
+        } catch (SocketException e) {
+            throw new UncheckedIOException(e);
+        }
+        files(STATE.resolve("launches")).forEach(file -> all.add("journal " + file));
+        return all;
+    }
+
+    /** The locks of programs that launch or launched. */
+    static List<Path> owners() {
+        return files(STATE.resolve("owners"));
+    }
+
+    static void assertNone() {
+        assertThat(all()).as("left on the host").isEmpty();
+    }
+
+    private static List<Path> files(Path directory) {
+        if (!Files.isDirectory(directory)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static List<String> lines(String... command) {
+        return Lab.host(command)
+                .lines()
+                .map(String::strip)
+                .filter(line -> !line.isEmpty())
+                .toList();
+    }
+}

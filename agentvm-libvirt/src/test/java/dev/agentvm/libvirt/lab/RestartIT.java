@@ -1,0 +1,101 @@
+package dev.agentvm.libvirt.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.agentvm.Command;
+import dev.agentvm.ExecResult;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.VM;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMState;
+import dev.agentvm.libvirt.LibvirtHypervisor;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** libvirtd ends while VMs run: by a clean restart, by a crash. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class RestartIT {
+    private static final LaunchOptions DETACHED =
+            new LaunchOptions.Builder().detached(true).build();
+
+    @AfterEach
+    void nothingIsLeft() {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            hypervisor.reap();
+        }
+        Leftovers.assertNone();
+    }
+
+    @Test
+    void cleanRestart_attachedVM_isReportedDestroyedToEveryWaiter() throws Exception {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("attached"))) {
+            CompletableFuture<ExecResult> waiter =
+                    CompletableFuture.supplyAsync(() -> vm.exec(Command.of("sleep", "60")));
+            Awaitility.await().until(() -> Lab.output(vm, Command.of("pidof", "sleep")), pid -> !pid.isEmpty());
+
+            Daemon.restart();
+
+            assertThat(vm.awaitEnd(Duration.ofSeconds(30))).isTrue();
+            assertThat(vm.endReason().orElseThrow()).isNotEmpty();
+            assertThatExceptionOfType(CompletionException.class)
+                    .isThrownBy(waiter::join)
+                    .withCauseInstanceOf(VMDestroyedException.class);
+            assertThatExceptionOfType(VMDestroyedException.class).isThrownBy(() -> vm.exec(Command.of("true")));
+        }
+    }
+
+    @Test
+    void cleanRestart_detachedVM_staysUsableThroughTheNewConnection() throws Exception {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("detached"), DETACHED)) {
+            Daemon.restart();
+
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(30))
+                    .ignoreExceptions()
+                    .untilAsserted(() -> assertThat(Lab.output(vm, Command.of("echo", "still")))
+                            .isEqualTo("still"));
+            assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+            vm.destroy();
+        }
+    }
+
+    @Test
+    void crash_attachedVM_livesOnAndIsStillItsPrograms() throws Exception {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("crashed"))) {
+            Daemon.crash();
+
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(30))
+                    .ignoreExceptions()
+                    .untilAsserted(() -> assertThat(Lab.output(vm, Command.of("echo", "still")))
+                            .isEqualTo("still"));
+        }
+        Leftovers.assertNone();
+    }
+
+    @Test
+    void crashAndDeathOfTheProgram_orphanedVM_isFoundByReap() throws Exception {
+        Process program = KilledLaunchIT.program("orphan", "NEVER");
+        assertThat(program.inputReader().readLine()).isEqualTo("READY");
+
+        Daemon.crash();
+        program.destroyForcibly().waitFor();
+
+        assertThat(Lab.host("virsh", "--quiet", "list", "--name")).contains("orphan");
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            hypervisor.reap();
+            assertThat(hypervisor.list()).isEmpty();
+        }
+    }
+}
