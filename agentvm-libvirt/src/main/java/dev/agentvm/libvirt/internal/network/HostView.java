@@ -15,6 +15,9 @@ public interface HostView {
     /** Whether this process may read and write that file. */
     boolean isUsable(String path);
 
+    /** What a command prints that ends well within two seconds; empty if it does not. */
+    Optional<String> run(String... command);
+
     /** All IPv4 addresses of the host that others than itself could reach, on whatever interface. */
     Set<IPv4Address> addresses();
 
@@ -40,6 +43,11 @@ public interface HostView {
             @Override
             public boolean isUsable(String path) {
                 return true;
+            }
+
+            @Override
+            public Optional<String> run(String... command) {
+                return Optional.empty();
             }
 
             @Override

@@ -3,10 +3,12 @@ package dev.agentvm.libvirt.internal.network;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
 import dev.agentvm.network.IPv4Address;
+import java.io.File;
 import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.NetworkInterface;
 import java.net.SocketException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Enumeration;
@@ -14,12 +16,18 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /** The host that this program runs on. */
 final class LocalHost implements HostView {
     /** Where libvirtd's own PATH leads on the distributions it is packaged for. */
     private static final List<String> PROGRAM_DIRECTORIES =
             List.of("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin");
+
+    private static final long PATIENCE_SECONDS = 2;
 
     @Override
     public Optional<String> read(String path) {
@@ -38,6 +46,45 @@ final class LocalHost implements HostView {
     @Override
     public boolean isUsable(String path) {
         return Files.isReadable(Path.of(path)) && Files.isWritable(Path.of(path));
+    }
+
+    @Override
+    public Optional<String> run(String... command) {
+        Process process;
+        try {
+            process = new ProcessBuilder(command)
+                    .redirectError(ProcessBuilder.Redirect.DISCARD)
+                    .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
+                    .start();
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+        // Whoever fills the pipe would never end, so the output is read aside.
+        CompletableFuture<String> output = new CompletableFuture<>();
+        Thread reader = new Thread(() -> output.complete(readAll(process)), "agentvm-host-command");
+        reader.setDaemon(true);
+        reader.start();
+        try {
+            String text = output.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+            return process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS) && process.exitValue() == 0
+                    ? Optional.of(text)
+                    : Optional.empty();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
+        } catch (ExecutionException | TimeoutException e) {
+            return Optional.empty();
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    private static String readAll(Process process) {
+        try {
+            return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            return "";
+        }
     }
 
     /**

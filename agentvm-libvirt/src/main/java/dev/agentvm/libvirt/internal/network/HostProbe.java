@@ -1,0 +1,285 @@
+package dev.agentvm.libvirt.internal.network;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.LibvirtVersion;
+import dev.agentvm.libvirt.internal.connection.Networks;
+import dev.agentvm.libvirt.internal.xml.CapabilitiesXml;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.NetworkMode;
+import dev.agentvm.network.NetworkPolicy;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Looks whether the host can keep what is promised of a VM. A check takes a few milliseconds, so it runs before every
+ * launch; only what libvirt found out when it started is asked once. Safe for use by many threads.
+ */
+public final class HostProbe {
+    /** The first libvirt that checks filters by its schema when they are defined (7.7.0). */
+    private static final LibvirtVersion OLDEST = new LibvirtVersion(7, 7, 0);
+    /** The first libvirt whose networks may use nftables (10.4.0). */
+    private static final LibvirtVersion NFT_NETWORKS = new LibvirtVersion(10, 4, 0);
+
+    private static final String IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
+    private static final String NETWORK_CONF = "/etc/libvirt/network.conf";
+    private static final Pattern BACKEND = Pattern.compile("(?m)^\\s*firewall_backend\\s*=\\s*\"(\\w+)\"");
+    private static final List<String> SHAPING = List.of("sch_htb", "sch_sfq", "act_police");
+
+    private final Libvirt libvirt;
+    private final HostView host;
+    private volatile @Nullable List<String> confinement;
+
+    /** Looks at that libvirt and that host. */
+    public HostProbe(Libvirt libvirt, HostView host) {
+        this.libvirt = libvirt;
+        this.host = host;
+    }
+
+    /**
+     * What a VM needs.
+     *
+     * @param settings the network of the VMs
+     * @param confined whether a host without AppArmor and SELinux is refused
+     * @param kvm whether a host without KVM is refused
+     */
+    public record Needs(
+            NetworkMode mode,
+            NetworkPolicy policy,
+            BandwidthLimit bandwidth,
+            NetworkSettings settings,
+            boolean confined,
+            boolean kvm) {
+        /** What the default template needs. */
+        public static Needs standard() {
+            return new Needs(
+                    NetworkMode.NAT_FILTERED,
+                    NetworkPolicy.agentDefault(),
+                    BandwidthLimit.standard(),
+                    NetworkSettings.standard(),
+                    false,
+                    false);
+        }
+    }
+
+    /** Everything that {@code needs} depends on, whether it is as it should be or not. */
+    public List<Finding> check(Needs needs) {
+        List<Finding> findings = new ArrayList<>();
+        findings.add(uri());
+        findings.add(version());
+        findings.add(confinement(needs));
+        findings.add(kvm(needs));
+        if (!needs.mode().equals(NetworkMode.ISOLATED)) {
+            findings.add(filters());
+            findings.add(tools());
+            findings.add(layer3(needs));
+            findings.add(bandwidth(needs));
+        }
+        if (needs.mode().equals(NetworkMode.NAT_FILTERED)) {
+            findings.add(network(needs));
+            findings.add(forwarding(needs));
+            findings.add(backend(needs));
+        }
+        return List.copyOf(findings);
+    }
+
+    private Finding uri() {
+        String uri = libvirt.host().uri();
+        return uri.contains("/session")
+                ? Finding.fatal(
+                        "system-uri",
+                        "connected to " + uri + ", where libvirt has neither filters nor networks of its own",
+                        "Connect to qemu:///system; add the user to the group libvirt for that")
+                : Finding.ok("system-uri", "connected to " + uri);
+    }
+
+    private Finding version() {
+        LibvirtVersion version = libvirt.host().daemonVersion();
+        return version.compareTo(OLDEST) < 0
+                ? Finding.fatal(
+                        "libvirt-version",
+                        "libvirt " + version + " cannot check filters before it defines them",
+                        "Use libvirt " + OLDEST + " or later")
+                : Finding.ok("libvirt-version", "libvirt " + version);
+    }
+
+    private Finding filters() {
+        try {
+            return Finding.ok("nwfilter", libvirt.filters().list().size() + " filters defined");
+        } catch (AgentVMException e) {
+            return Finding.fatal(
+                    "nwfilter",
+                    "libvirt does not answer for network filters: " + e.getMessage(),
+                    "Install libvirt's nwfilter driver (Debian: libvirt-daemon-system, Fedora:"
+                            + " libvirt-daemon-driver-nwfilter) and start virtnwfilterd or libvirtd");
+        }
+    }
+
+    private Finding tools() {
+        List<String> missing = List.of("ebtables", "iptables", "ip6tables").stream()
+                .filter(tool -> !host.hasProgram(tool))
+                .toList();
+        return missing.isEmpty()
+                ? Finding.ok("firewall-tools", "ebtables, iptables and ip6tables are there")
+                : Finding.fatal(
+                        "firewall-tools",
+                        "libvirt filters by programs that are not there: " + String.join(", ", missing),
+                        "Install them (Debian: apt-get install ebtables iptables; Fedora: dnf install iptables-nft)");
+    }
+
+    private Finding layer3(Needs needs) {
+        String value = host.read(NwfilterEnforcer.BRIDGE_NF).orElse("absent");
+        String evidence = "net.bridge.bridge-nf-call-iptables is " + value;
+        String remedy = "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1";
+        if (value.equals("1")) {
+            return Finding.ok("bridge-netfilter", evidence);
+        }
+        if (needs.mode() instanceof NetworkMode.Bridge) {
+            return Finding.fatal(
+                    "bridge-netfilter", evidence + ", so nothing tells answers to the VM from new connections", remedy);
+        }
+        if (needs.policy().denied() == DenyAction.DROP) {
+            return Finding.ok("bridge-netfilter", evidence + "; the policy drops, which does not need it");
+        }
+        return Finding.warning(
+                "bridge-netfilter",
+                evidence + ", so denied TCP is dropped instead of refused"
+                        + (needs.policy().connectionLimit().isPresent() ? ", and connections are not limited" : ""),
+                remedy);
+    }
+
+    private Finding bandwidth(Needs needs) {
+        if (needs.bandwidth().isUnlimited()) {
+            return Finding.ok("bandwidth", "no limit is wanted");
+        }
+        List<String> missing =
+                SHAPING.stream().filter(module -> !hasModule(module)).toList();
+        if (missing.isEmpty()) {
+            return Finding.ok("bandwidth", "the kernel can shape traffic");
+        }
+        String evidence = "the kernel lacks " + String.join(", ", missing) + ", so libvirt cannot limit the bandwidth";
+        String remedy = "Use a kernel with them, or BandwidthLimit.unlimited()";
+        return needs.bandwidth().isRequired()
+                ? Finding.fatal("bandwidth", evidence, remedy)
+                : Finding.warning("bandwidth", evidence, remedy);
+    }
+
+    private boolean hasModule(String module) {
+        if (host.read("/sys/module/" + module + "/initstate").isPresent()
+                || host.read("/sys/module/" + module + "/uevent").isPresent()) {
+            return true;
+        }
+        String directory =
+                "/lib/modules/" + host.read("/proc/sys/kernel/osrelease").orElse("");
+        // Such as kernel/net/sched/sch_sfq.ko.zst
+        Pattern file = Pattern.compile("/" + Pattern.quote(module) + "\\.ko");
+        return List.of("/modules.builtin", "/modules.dep").stream()
+                .flatMap(list -> host.read(directory + list).stream())
+                .anyMatch(list -> file.matcher(list).find());
+    }
+
+    private Finding network(Needs needs) {
+        return ManagedNetwork.obstacle(libvirt, needs.settings(), host)
+                .map(obstacle -> Finding.fatal(
+                        "network", obstacle, "See virsh net-list --all, and ip route, for what uses which addresses"))
+                .orElseGet(() -> Finding.ok(
+                        "network",
+                        "the network '" + needs.settings().name() + "' is there, or its name and addresses are free"));
+    }
+
+    private Finding forwarding(Needs needs) {
+        String value = host.read(IP_FORWARD).orElse("absent");
+        boolean active = libvirt.networks()
+                .lookup(needs.settings().name())
+                .map(Networks.Info::active)
+                .orElse(false);
+        if (value.equals("0") && active) {
+            return Finding.fatal(
+                    "ip-forward",
+                    "net.ipv4.ip_forward is 0 while the network runs, so nothing reaches the Internet",
+                    "sysctl -w net.ipv4.ip_forward=1");
+        }
+        return Finding.ok(
+                "ip-forward",
+                "net.ipv4.ip_forward is " + value + (active ? "" : "; libvirt turns it on with the network"));
+    }
+
+    /** With nftables, libvirt's accepts stand in another table, and a drop in one is not undone by an accept in another. */
+    private Finding backend(Needs needs) {
+        LibvirtVersion version = libvirt.host().daemonVersion();
+        if (version.compareTo(NFT_NETWORKS) < 0) {
+            return Finding.ok("forward-policy", "libvirt " + version + " puts its rules before those of others");
+        }
+        Optional<String> configured = host.read(NETWORK_CONF)
+                .map(BACKEND::matcher)
+                .filter(Matcher::find)
+                .map(matcher -> matcher.group(1));
+        boolean nft = configured.isPresent()
+                ? configured.get().equals("nftables")
+                : host.run("nft", "list", "tables")
+                        .filter(tables -> tables.contains("libvirt_network"))
+                        .isPresent();
+        if (!nft) {
+            return Finding.ok("forward-policy", "libvirt's networks use iptables");
+        }
+        String rules = host.run("iptables", "-S").orElse("");
+        boolean drops = rules.lines().anyMatch("-P FORWARD DROP"::equals);
+        boolean accepts = rules.lines()
+                .anyMatch(rule -> rule.contains("-o " + needs.settings().bridge()) && rule.endsWith("-j ACCEPT"));
+        if (!drops || accepts) {
+            return Finding.ok("forward-policy", "libvirt's networks use nftables, and FORWARD lets their traffic pass");
+        }
+        return Finding.fatal(
+                "forward-policy",
+                "libvirt's networks use nftables, and the policy of FORWARD in iptables is DROP (as Docker sets it), so"
+                        + " no answer reaches a VM",
+                "Set firewall_backend = \"iptables\" in " + NETWORK_CONF
+                        + " and restart libvirt, or: iptables -I FORWARD"
+                        + " -o " + needs.settings().bridge()
+                        + " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
+    }
+
+    private Finding confinement(Needs needs) {
+        List<String> models = confinement;
+        if (models == null) {
+            models = securityModels();
+            confinement = models;
+        }
+        if (models.contains("apparmor") || models.contains("selinux")) {
+            return Finding.ok("confinement", "QEMU is confined by " + String.join(", ", models));
+        }
+        String evidence = "QEMU is not confined by AppArmor or SELinux, so whoever breaks out of QEMU has all rights of"
+                + " its user";
+        String remedy = "Turn AppArmor or SELinux on, and look for security_driver in /etc/libvirt/qemu.conf";
+        return needs.confined()
+                ? Finding.fatal("confinement", evidence, remedy)
+                : Finding.warning("confinement", evidence, remedy);
+    }
+
+    private List<String> securityModels() {
+        CapabilitiesXml capabilities = LibvirtXml.read(libvirt.host().capabilitiesXml(), CapabilitiesXml.class);
+        return capabilities.host == null
+                ? List.of()
+                : capabilities.host.securityModels.stream()
+                        .map(model -> model.model)
+                        .filter(Objects::nonNull)
+                        .toList();
+    }
+
+    private Finding kvm(Needs needs) {
+        if (host.isUsable("/dev/kvm")) {
+            return Finding.ok("kvm", "/dev/kvm can be opened");
+        }
+        String evidence = "/dev/kvm is not there or not usable, so guests are emulated, about ten times slower";
+        String remedy =
+                "Turn virtualisation on in the firmware, load kvm_intel or kvm_amd, or allow nested virtualisation";
+        return needs.kvm() ? Finding.fatal("kvm", evidence, remedy) : Finding.warning("kvm", evidence, remedy);
+    }
+}

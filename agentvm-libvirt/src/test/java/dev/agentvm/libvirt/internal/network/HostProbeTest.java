@@ -1,0 +1,299 @@
+package dev.agentvm.libvirt.internal.network;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.FailureContext;
+import dev.agentvm.libvirt.internal.connection.HostFacts;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.LibvirtVersion;
+import dev.agentvm.libvirt.internal.connection.NetworkFilters;
+import dev.agentvm.libvirt.internal.connection.Networks;
+import dev.agentvm.libvirt.internal.network.Finding.Severity;
+import dev.agentvm.libvirt.internal.network.HostProbe.Needs;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.Cidr;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.NetworkMode;
+import dev.agentvm.network.NetworkPolicy;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class HostProbeTest {
+    private static final String BRIDGE_NF = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+    private final Map<String, String> files = new HashMap<>(Map.of(
+            BRIDGE_NF,
+            "1",
+            "/proc/sys/net/ipv4/ip_forward",
+            "1",
+            "/proc/sys/kernel/osrelease",
+            "6.1.0",
+            "/lib/modules/6.1.0/modules.dep",
+            "kernel/net/sched/sch_htb.ko: kernel/net/sched/sch_sfq.ko.zst: \nkernel/net/sched/act_police.ko.xz:",
+            "/proc/net/route",
+            "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
+                    + "eth0 00000000 0102A8C0 0003 0 0 0 00000000 0 0 0\n"));
+    private final Map<String, String> commands = new HashMap<>();
+    private final Set<String> missing = new HashSet<>();
+    private String uri = "qemu:///system";
+    private LibvirtVersion version = new LibvirtVersion(9, 0, 0);
+    private String capabilities =
+            "<capabilities><host><secmodel><model>apparmor</model><doi>0</doi></secmodel></host></capabilities>";
+    private boolean nwfilter = true;
+    private Optional<String> network = Optional.empty();
+    private boolean active = true;
+
+    private final HostView host = new HostView() {
+        @Override
+        public Optional<String> read(String path) {
+            return Optional.ofNullable(files.get(path));
+        }
+
+        @Override
+        public boolean hasProgram(String name) {
+            return !missing.contains(name);
+        }
+
+        @Override
+        public boolean isUsable(String path) {
+            return !missing.contains(path);
+        }
+
+        @Override
+        public Optional<String> run(String... command) {
+            return Optional.ofNullable(commands.get(String.join(" ", command)));
+        }
+
+        @Override
+        public Set<IPv4Address> addresses() {
+            return Set.of();
+        }
+    };
+
+    private Libvirt libvirt() {
+        HostFacts facts = Stub.of(HostFacts.class)
+                .on("uri", arguments -> uri)
+                .on("daemonVersion", arguments -> version)
+                .on("capabilitiesXml", arguments -> capabilities)
+                .get();
+        NetworkFilters filters = Stub.of(NetworkFilters.class)
+                .on("list", arguments -> {
+                    if (!nwfilter) {
+                        throw new AgentVMException("no nwfilter driver", FailureContext.of("list filters"));
+                    }
+                    return List.of("clean-traffic");
+                })
+                .get();
+        Networks networks = Stub.of(Networks.class)
+                .on("list", List.of())
+                .on(
+                        "lookup",
+                        arguments -> network.map(xml -> new Networks.Info("agentvm", UUID.randomUUID(), active, true)))
+                .on("inactiveXml", arguments -> network.orElseThrow())
+                .get();
+        return Stub.of(Libvirt.class)
+                .on("host", facts)
+                .on("filters", filters)
+                .on("networks", networks)
+                .get();
+    }
+
+    private Finding find(String id, Needs needs) {
+        return new HostProbe(libvirt(), host)
+                .check(needs).stream()
+                        .filter(finding -> finding.id().equals(id))
+                        .findFirst()
+                        .orElseThrow(() -> new AssertionError(id + " was not looked at"));
+    }
+
+    private Severity severity(String id) {
+        return find(id, Needs.standard()).severity();
+    }
+
+    private static Needs needs(NetworkMode mode, NetworkPolicy policy, BandwidthLimit bandwidth) {
+        return new Needs(mode, policy, bandwidth, NetworkSettings.standard(), true, true);
+    }
+
+    private void networkRuns(boolean running) {
+        network = Optional.of(LibvirtXml.write(NetworkRenderer.render(
+                NetworkSettings.standard(), new Subnet(Cidr.of("192.168.101.0/24")), UUID.randomUUID())));
+        active = running;
+    }
+
+    @Test
+    void check_goodHost_findsNothing() {
+        assertThat(new HostProbe(libvirt(), host).check(Needs.standard()))
+                .allSatisfy(finding ->
+                        assertThat(finding.severity()).as(finding.toString()).isEqualTo(Severity.OK))
+                .extracting(Finding::id)
+                .doesNotHaveDuplicates()
+                .hasSize(11);
+    }
+
+    @Test
+    void check_isolated_looksAtNothingOfTheNetwork() {
+        missing.add("ebtables");
+        nwfilter = false;
+        files.clear();
+        NetworkPolicy policy = NetworkPolicy.agentDefault();
+
+        assertThat(new HostProbe(libvirt(), host).check(needs(NetworkMode.ISOLATED, policy, BandwidthLimit.standard())))
+                .extracting(Finding::severity)
+                .containsOnly(Severity.OK);
+    }
+
+    @Test
+    void check_session_isFatal() {
+        uri = "qemu:///session";
+        assertThat(severity("system-uri")).isEqualTo(Severity.FATAL);
+    }
+
+    @Test
+    void check_oldLibvirt_isFatal() {
+        version = new LibvirtVersion(7, 6, 0);
+        assertThat(severity("libvirt-version")).isEqualTo(Severity.FATAL);
+        version = new LibvirtVersion(7, 7, 0);
+        assertThat(severity("libvirt-version")).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_noFilterDriver_isFatal() {
+        nwfilter = false;
+        assertThat(severity("nwfilter")).isEqualTo(Severity.FATAL);
+    }
+
+    @Test
+    void check_noEbtables_isFatal() {
+        missing.add("ebtables");
+        assertThat(find("firewall-tools", Needs.standard()))
+                .isEqualTo(Finding.fatal(
+                        "firewall-tools",
+                        "libvirt filters by programs that are not there: ebtables",
+                        "Install them (Debian: apt-get install ebtables iptables; Fedora: dnf install iptables-nft)"));
+    }
+
+    @Test
+    void check_bridgeNetfilterOff_dependsOnThePolicy() {
+        files.put(BRIDGE_NF, "0");
+        NetworkPolicy refusing = NetworkPolicy.agentDefault();
+        NetworkPolicy dropping = refusing.toBuilder().denied(DenyAction.DROP).build();
+        BandwidthLimit limit = BandwidthLimit.unlimited();
+
+        assertThat(severity("bridge-netfilter")).isEqualTo(Severity.WARNING);
+        assertThat(find("bridge-netfilter", needs(NetworkMode.NAT_FILTERED, dropping, limit))
+                        .severity())
+                .isEqualTo(Severity.OK);
+        assertThat(find("bridge-netfilter", needs(NetworkMode.bridge("br0"), dropping, limit))
+                        .severity())
+                .isEqualTo(Severity.FATAL);
+        files.remove(BRIDGE_NF);
+        assertThat(find("bridge-netfilter", Needs.standard()).evidence()).contains("absent");
+    }
+
+    @Test
+    void check_kernelThatCannotShape_dependsOnTheLimit() {
+        files.remove("/lib/modules/6.1.0/modules.dep");
+        files.put("/sys/module/sch_htb/initstate", "live");
+        NetworkPolicy policy = NetworkPolicy.agentDefault();
+
+        assertThat(find("bandwidth", Needs.standard()).evidence())
+                .contains("sch_sfq, act_police")
+                .doesNotContain("htb");
+        assertThat(severity("bandwidth")).isEqualTo(Severity.WARNING);
+        assertThat(find(
+                                "bandwidth",
+                                needs(
+                                        NetworkMode.NAT_FILTERED,
+                                        policy,
+                                        BandwidthLimit.standard().required()))
+                        .severity())
+                .isEqualTo(Severity.FATAL);
+        assertThat(find("bandwidth", needs(NetworkMode.NAT_FILTERED, policy, BandwidthLimit.unlimited()))
+                        .severity())
+                .isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_forwardingOffUnderARunningNetwork_isFatal() {
+        files.put("/proc/sys/net/ipv4/ip_forward", "0");
+        assertThat(severity("ip-forward")).isEqualTo(Severity.OK);
+        networkRuns(false);
+        assertThat(severity("ip-forward")).isEqualTo(Severity.OK);
+        networkRuns(true);
+        assertThat(severity("ip-forward")).isEqualTo(Severity.FATAL);
+    }
+
+    @Test
+    void check_foreignNetwork_isFatal() {
+        network = Optional.of("<network><name>agentvm</name></network>");
+        assertThat(severity("network")).isEqualTo(Severity.FATAL);
+    }
+
+    @Test
+    void check_subnetTakenWhileTheNetworkIsDown_isFatal() {
+        networkRuns(false);
+        files.merge("/proc/net/route", "tun0 0065A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0\n", String::concat);
+
+        assertThat(find("network", Needs.standard()).evidence()).contains("192.168.101.0/24", "tun0");
+        network = Optional.empty();
+        assertThat(severity("network")).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_nftablesUnderDroppingForward_isFatal() {
+        version = new LibvirtVersion(11, 3, 0);
+        commands.put("nft list tables", "table ip libvirt_network\n");
+        commands.put("iptables -S", "-P FORWARD DROP\n-A FORWARD -o docker0 -j DOCKER\n");
+        assertThat(severity("forward-policy")).isEqualTo(Severity.FATAL);
+
+        files.put("/etc/libvirt/network.conf", "# firewall_backend = \"nftables\"\nfirewall_backend = \"iptables\"\n");
+        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
+
+        files.put("/etc/libvirt/network.conf", "firewall_backend = \"nftables\"");
+        assertThat(severity("forward-policy")).isEqualTo(Severity.FATAL);
+
+        commands.merge(
+                "iptables -S",
+                "-A FORWARD -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n",
+                String::concat);
+        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
+
+        commands.put("iptables -S", "-P FORWARD ACCEPT\n");
+        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_oldLibvirtUnderDroppingForward_isGood() {
+        commands.put("iptables -S", "-P FORWARD DROP\n");
+        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_unconfined_isFatalOnlyWhereDemanded() {
+        capabilities = "<capabilities><host><secmodel><model>dac</model></secmodel></host></capabilities>";
+        assertThat(severity("confinement")).isEqualTo(Severity.WARNING);
+        assertThat(find(
+                                "confinement",
+                                needs(NetworkMode.ISOLATED, NetworkPolicy.agentDefault(), BandwidthLimit.unlimited()))
+                        .severity())
+                .isEqualTo(Severity.FATAL);
+    }
+
+    @Test
+    void check_noKvm_isFatalOnlyWhereDemanded() {
+        missing.add("/dev/kvm");
+        assertThat(severity("kvm")).isEqualTo(Severity.WARNING);
+        assertThat(find("kvm", needs(NetworkMode.ISOLATED, NetworkPolicy.agentDefault(), BandwidthLimit.unlimited()))
+                        .severity())
+                .isEqualTo(Severity.FATAL);
+    }
+}
