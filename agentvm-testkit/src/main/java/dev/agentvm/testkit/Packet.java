@@ -58,6 +58,10 @@ public final class Packet {
         return new Builder(Direction.TO_VM, path);
     }
 
+    static Packet of(PacketData data) {
+        return new Packet(data);
+    }
+
     PacketData data() {
         return data;
     }

@@ -137,19 +137,19 @@ enum AttributeType {
 
     private static Optional<String> tcpFlagSet(String text) {
         int bits = 0;
-        String rest = text;
-        while (!(rest = skipSeparators(rest)).isEmpty()) {
+        String rest = skipSeparators(text);
+        while (!rest.isEmpty()) {
             String upper = rest.toUpperCase(Locale.ROOT);
             Optional<String> name =
                     TCP_FLAG_NAMES.stream().filter(upper::startsWith).findFirst();
             if (name.isPresent()) {
                 bits |= 1 << TCP_FLAG_NAMES.indexOf(name.get());
-                rest = rest.substring(3);
+                rest = skipSeparators(rest.substring(3));
             } else if (upper.startsWith("ALL")) {
                 bits = 0x3f;
-                rest = rest.substring(3);
+                rest = skipSeparators(rest.substring(3));
             } else if (upper.startsWith("NONE")) {
-                rest = rest.substring(4);
+                rest = skipSeparators(rest.substring(4));
             } else {
                 return Optional.empty();
             }

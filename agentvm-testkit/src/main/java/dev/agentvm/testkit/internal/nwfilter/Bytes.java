@@ -21,7 +21,7 @@ public final class Bytes {
         return bytes.clone();
     }
 
-    int length() {
+    public int length() {
         return bytes.length;
     }
 

@@ -214,7 +214,7 @@ final class Conntrack {
                     tuple.source(),
                     tuple.protocol(),
                     tuple.sourcePort(),
-                    answer << 8 | tuple.destinationPort() & 0xff);
+                    answer << 8 | (tuple.destinationPort() & 0xff));
         }
         return new Tuple(
                 tuple.destination(), tuple.source(), tuple.protocol(), tuple.destinationPort(), tuple.sourcePort());

@@ -200,13 +200,13 @@ public final class Frames {
                     arp.protocolType(),
                     arp.operation() == 1 ? 2 : arp.operation(),
                     packet.direction() == Packet.Direction.FROM_VM ? packet.destination() : arp.targetMac(),
-                    arp.targetIp(),
+                    /* senderIp= */ arp.targetIp(),
                     arp.senderMac(),
-                    arp.senderIp());
+                    /* targetIp= */ arp.senderIp());
         } else if (body instanceof PacketData.Ip ip) {
             body = new PacketData.Ip(
-                    ip.destination(),
-                    ip.source(),
+                    /* source= */ ip.destination(),
+                    /* destination= */ ip.source(),
                     ip.protocol(),
                     ip.trafficClass(),
                     ip.hopLimit(),
@@ -217,8 +217,8 @@ public final class Frames {
         return new PacketData(
                 opposite(packet.direction()),
                 packet.path(),
-                packet.destination(),
-                packet.source(),
+                /* source= */ packet.destination(),
+                /* destination= */ packet.source(),
                 packet.vlan(),
                 packet.etherType(),
                 body,
@@ -236,8 +236,8 @@ public final class Frames {
                     ? Set.of()
                     : opening ? EnumSet.of(TcpFlag.SYN, TcpFlag.ACK) : EnumSet.of(TcpFlag.ACK);
             return new PacketData.Ports(
-                    ports.destination(),
-                    ports.source(),
+                    /* source= */ ports.destination(),
+                    /* destination= */ ports.source(),
                     Set.copyOf(flags),
                     opening ? 1 : ports.acknowledgement(),
                     ports.flags().contains(TcpFlag.SYN) ? ports.sequence() + 1 : ports.sequence());
@@ -260,8 +260,8 @@ public final class Frames {
         return new PacketData(
                 opposite(packet.direction()),
                 packet.path(),
-                packet.destination(),
-                packet.source(),
+                /* source= */ packet.destination(),
+                /* destination= */ packet.source(),
                 packet.vlan(),
                 packet.etherType(),
                 error,

@@ -63,7 +63,7 @@ final class Instantiation {
             } else if (entry instanceof Rule rule) {
                 for (VariableAccess access : rule.variables()) {
                     List<String> values = variables.get(access.name());
-                    if (values == null || access.element() && access.number() >= values.size()) {
+                    if (values == null || (access.element() && access.number() >= values.size())) {
                         missing.add(access.toString());
                     }
                 }

@@ -176,7 +176,7 @@ public record IpAddress(int version, BigInteger value) implements Comparable<IpA
                 bestLength = length;
             }
         }
-        boolean dotted = best == 0 && (bestLength == 6 || bestLength == 5 && groups[5] == 0xffff);
+        boolean dotted = best == 0 && (bestLength == 6 || (bestLength == 5 && groups[5] == 0xffff));
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < (dotted ? 6 : 8); i++) {
             if (best >= 0 && i >= best && i < best + bestLength) {

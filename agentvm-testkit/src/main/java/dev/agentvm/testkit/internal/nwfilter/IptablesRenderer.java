@@ -48,7 +48,7 @@ final class IptablesRenderer {
                 add("FI", instance, values, in, new StateRule(states, false), in);
             }
             if (in) {
-                add("FO", instance, values, !in, new StateRule(states, false), inout);
+                add("FO", instance, values, false, new StateRule(states, false), inout);
             }
             if (!in || inout) {
                 add("HI", instance, values, in, new StateRule(states, false), in);
@@ -95,7 +95,7 @@ final class IptablesRenderer {
         writer.transport();
         boolean macSkipped = reverse && rule.items().containsKey("srcmacaddr");
         boolean limited = rule.items().containsKey("connlimit-above");
-        if (macSkipped && arguments.size() == bare || limited && reverse) {
+        if ((macSkipped && arguments.size() == bare) || (limited && reverse)) {
             return;
         }
         if (macSkipped) {

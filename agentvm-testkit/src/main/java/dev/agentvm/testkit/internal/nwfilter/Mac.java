@@ -31,7 +31,7 @@ public record Mac(long bits) {
     byte[] bytes() {
         byte[] bytes = new byte[6];
         for (int i = 0; i < 6; i++) {
-            bytes[i] = (byte) (bits >> 8 * (5 - i));
+            bytes[i] = (byte) (bits >> (8 * (5 - i)));
         }
         return bytes;
     }

@@ -19,8 +19,8 @@ enum State {
     /** As libvirt does: without regard to case, separators optional, {@code NONE} overriding all else. */
     static Optional<Set<State>> parse(String text) {
         EnumSet<State> states = EnumSet.noneOf(State.class);
-        String rest = text;
-        while (!(rest = AttributeType.skipSeparators(rest)).isEmpty()) {
+        String rest = AttributeType.skipSeparators(text);
+        while (!rest.isEmpty()) {
             String upper = rest.toUpperCase(Locale.ROOT);
             Optional<State> state = Arrays.stream(values())
                     .filter(s -> upper.startsWith(s.name()))
@@ -29,7 +29,8 @@ enum State {
                 return Optional.empty();
             }
             states.add(state.get());
-            rest = rest.substring(state.get().name().length());
+            rest = AttributeType.skipSeparators(
+                    rest.substring(state.get().name().length()));
         }
         return Optional.of(states.contains(NONE) ? EnumSet.of(NONE) : states);
     }
