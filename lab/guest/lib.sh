@@ -18,6 +18,11 @@ fetch_and_unpack() {
     dpkg-deb -x "$deb" "$into"
   done
   rm -rf "$debs"
+  # Debian 13 ships modules below /usr; depmod and modprobe look below /lib.
+  if [[ -d $into/usr/lib/modules && ! -e $into/lib/modules ]]; then
+    mkdir -p "$into/lib"
+    ln -s ../usr/lib/modules "$into/lib/modules"
+  fi
 }
 
 # The package that holds the newest cloud kernel.
