@@ -151,7 +151,7 @@ public final class FilterCompiler {
     }
 
     private void tcpToVM() {
-        if (openings.open().stream().anyMatch(opening -> opening.transport() == TCP)) {
+        if (!of(TCP, openings.open()).isEmpty()) {
             in(ACCEPT, answers(TCP), "answers to TCP; the host's NAT lets no others in");
             return;
         }
@@ -175,18 +175,29 @@ public final class FilterCompiler {
         for (IPv4Address resolver : resolvers()) {
             in(ACCEPT, answers(UDP).from(resolver).fromPorts(DNS), "answers of the resolver");
         }
-        openings.named(UDP).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
-        List<Openings.Opening> open = openings.open().stream()
-                .filter(opening -> opening.transport() == UDP)
+        of(UDP, openings.host()).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
+        List<Openings.Opening> blocks = new ArrayList<>(of(UDP, openings.closed()));
+        List<Openings.Opening> open = of(UDP, openings.open());
+        boolean anywhere = open.stream().anyMatch(opening -> opening.destination() == null);
+        if (!anywhere) {
+            blocks.addAll(open);
+        }
+        for (Cidr closed : overlapping(hostAndSubnet(), blocks)) {
+            in(DROP, Packet.any().from(closed), "the host and other VMs stay closed within a range that is opened");
+        }
+        blocks.forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
+        if (anywhere) {
+            for (Cidr closed : CidrSet.merged(allClosed())) {
+                in(DROP, Packet.any().from(closed), "no UDP from closed addresses");
+            }
+            in(ACCEPT, answers(UDP), "answers to UDP, fragments too; the host's NAT lets no others in");
+        }
+    }
+
+    private static List<Openings.Opening> of(Transport transport, List<Openings.Opening> openings) {
+        return openings.stream()
+                .filter(opening -> opening.transport() == transport)
                 .toList();
-        if (open.stream().noneMatch(opening -> opening.destination() == null)) {
-            open.forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
-            return;
-        }
-        for (Cidr closed : CidrSet.merged(allClosed())) {
-            in(DROP, Packet.any().from(closed), "no UDP from closed addresses");
-        }
-        in(ACCEPT, answers(UDP), "answers to UDP, fragments too; the host's NAT lets no others in");
     }
 
     /** Layer 3. It sees the VM's packets whole, whatever they were cut into. */
