@@ -81,6 +81,7 @@ public final class LibvirtHypervisor implements Hypervisor {
         private Path storageDirectory = Path.of("/var/lib/libvirt/agentvm");
         private NetworkSettings network = NetworkSettings.standard();
         private @Nullable Accelerator accelerator;
+        private boolean confinement;
 
         /** Starts with all defaults. */
         public Builder() {}
@@ -161,6 +162,12 @@ public final class LibvirtHypervisor implements Hypervisor {
             return this;
         }
 
+        /** Refuses to launch where QEMU is not confined by AppArmor or SELinux; else such a VM only warns. */
+        public Builder requireConfinement() {
+            confinement = true;
+            return this;
+        }
+
         /**
          * Connects, and removes what programs that died have left.
          *
@@ -176,6 +183,7 @@ public final class LibvirtHypervisor implements Hypervisor {
                     storageDirectory,
                     network,
                     Optional.ofNullable(accelerator).or(Builder::acceleratorOfEnvironment),
+                    confinement,
                     Clock.systemUTC())));
         }
 

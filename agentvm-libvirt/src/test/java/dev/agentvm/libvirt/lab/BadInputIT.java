@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestImage;
+import dev.agentvm.HostNotReadyException;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.ImageNotFoundException;
@@ -17,6 +18,7 @@ import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
+import dev.agentvm.network.Cidr;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -219,6 +221,31 @@ class BadInputIT {
                 assertThat(interrupted.get()).as("after %s", step).isTrue();
                 Leftovers.assertNone();
             }
+        }
+    }
+
+    @Test
+    void launch_confinementRequiredWhereThereIsNone_isRefused() {
+        try (Hypervisor hypervisor =
+                new LibvirtHypervisor.Builder().requireConfinement().connect()) {
+            assertThatExceptionOfType(HostNotReadyException.class)
+                    .isThrownBy(() -> hypervisor.launch(Lab.tiny("confined")))
+                    .withMessageContainingAll("AppArmor", "To mend it");
+        }
+    }
+
+    @Test
+    void launch_subnetTaken_saysByWhat() {
+        try (Hypervisor hypervisor = new LibvirtHypervisor.Builder()
+                .network("taken")
+                .subnet(Cidr.of("10.77.0.0/24"))
+                .connect()) {
+            Lab.host("ip", "route", "add", "10.77.0.0/25", "dev", Lab.fact("LAB_OUTSIDE_INTERFACE"));
+            assertThatExceptionOfType(HostNotReadyException.class)
+                    .isThrownBy(() -> hypervisor.launch(Lab.tiny("taken")))
+                    .withMessageContainingAll("10.77.0.0/24", "taken by", Lab.fact("LAB_OUTSIDE_INTERFACE"));
+        } finally {
+            Lab.host("ip", "route", "del", "10.77.0.0/25");
         }
     }
 

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -180,7 +181,48 @@ class LaunchIT {
 
             assertThat(vm.awaitEnd(Duration.ofSeconds(20))).isTrue();
             assertThat(vm.endReason().orElseThrow()).contains("stopped");
-            org.awaitility.Awaitility.await().atMost(Duration.ofSeconds(10)).untilAsserted(Leftovers::assertNone);
+            Awaitility.await().atMost(Duration.ofSeconds(10)).untilAsserted(Leftovers::assertNone);
         }
+    }
+
+    @Test
+    void timeToLive_over_destroysTheVM() {
+        VMTemplate template = Lab.tiny("mortal").withTimeToLive(Duration.ofSeconds(2));
+
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(template)) {
+            assertThat(vm.awaitEnd(Duration.ofSeconds(20))).isTrue();
+            assertThat(vm.endReason().orElseThrow()).contains("time to live");
+        }
+    }
+
+    @Test
+    void idleTimeout_withoutCommands_destroysTheVM() {
+        VMTemplate template = Lab.tiny("idle").withIdleTimeout(Duration.ofSeconds(3));
+
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(template)) {
+            for (int i = 0; i < 4; i++) {
+                Lab.output(vm, Command.of("sleep", "1"));
+            }
+            assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+            assertThat(vm.awaitEnd(Duration.ofSeconds(20))).isTrue();
+            assertThat(vm.endReason().orElseThrow()).contains("idle");
+        }
+    }
+
+    @Test
+    void reap_detachedVMPastItsTimeToLive_isRemovedByAnyProgram() {
+        VMTemplate template = Lab.tiny("forgotten").withTimeToLive(Duration.ofSeconds(1));
+        Hypervisor first = LibvirtHypervisor.connect();
+        first.launch(template, new LaunchOptions.Builder().detached(true).build());
+        first.close();
+
+        Awaitility.await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
+            try (Hypervisor second = LibvirtHypervisor.connect()) {
+                second.reap();
+                assertThat(second.list()).isEmpty();
+            }
+        });
     }
 }

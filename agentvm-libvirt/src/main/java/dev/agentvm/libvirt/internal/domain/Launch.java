@@ -21,6 +21,7 @@ import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.Overlays;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkMode;
 import java.time.Duration;
 import java.time.Instant;
@@ -59,11 +60,11 @@ final class Launch {
     LibvirtVM run() {
         try {
             requireNotInterrupted();
-            BootSource boot = check();
+            Prepared prepared = check();
             Ledger ledger =
                     new Ledger(parts.journals().begin(domain.uuid(), domain.name(), options.detached()), List.of());
             try {
-                return launch(boot, ledger);
+                return launch(prepared, ledger);
             } catch (RuntimeException | Error e) {
                 Uninterrupted.run(() -> undo(ledger, e));
                 throw e;
@@ -74,25 +75,26 @@ final class Launch {
     }
 
     /** Nothing is made before the host, the image and the name are known to be good. */
-    private BootSource check() {
+    private Prepared check() {
         BootSource boot = parts.images().resolve(template.image());
-        parts.requirements().check(template, warnings);
+        Requirements.Met met = parts.requirements().check(template);
+        warnings.addAll(met.warnings());
         if (parts.libvirt().domains().lookup(template.name()).isPresent()) {
             throw new VMAlreadyExistsException(
                     "A domain named '" + template.name() + "' exists already; choose another name or destroy that VM",
                     FailureContext.of("launch").vm(template.name()));
         }
         done(LaunchStep.HOST_CHECKED);
-        return boot;
+        return new Prepared(boot, met.bandwidth());
     }
 
-    private LibvirtVM launch(BootSource boot, Ledger ledger) {
+    private LibvirtVM launch(Prepared prepared, Ledger ledger) {
         Optional<Place> place = place(ledger);
         ledger.announce(Resource.VOLUME, parts.overlays().pool(), Overlays.volumeName(domain.uuid()));
         VMDisk disk = parts.overlays()
-                .create(domain.uuid(), boot, template.resources().diskGiB());
+                .create(domain.uuid(), prepared.boot(), template.resources().diskGiB());
         done(LaunchStep.DISK_MADE);
-        Optional<DomainPlan.Card> card = place.map(where -> card(where, ledger));
+        Optional<DomainPlan.Card> card = place.map(where -> card(where, prepared.bandwidth(), ledger));
 
         LibvirtVM vm = host.register(
                 new LibvirtVM.Identity(
@@ -104,7 +106,7 @@ final class Launch {
                 ledger);
         try {
             ledger.announce(Resource.DOMAIN, domain.uuid().toString(), domain.name());
-            create(boot, disk, card);
+            create(prepared.boot(), disk, card);
             vm.openConsole();
             done(LaunchStep.DOMAIN_CREATED);
             place.ifPresent(where -> {
@@ -145,7 +147,7 @@ final class Launch {
         return Optional.of(new Place(network, attached));
     }
 
-    private DomainPlan.Card card(Place place, Ledger ledger) {
+    private DomainPlan.Card card(Place place, BandwidthLimit bandwidth, Ledger ledger) {
         ledger.announce(Resource.FILTER, FilterRenderer.name(domain.uuid()));
         PolicyEnforcer.Prepared policy =
                 parts.networking().enforcer().prepare(domain.uuid(), template.networkPolicy(), place.attached());
@@ -156,7 +158,7 @@ final class Launch {
                 new DomainPlan.Link.Network(place.network().name()),
                 Networking.tap(domain.uuid()),
                 policy.filter(),
-                parts.requirements().bandwidth(template, warnings));
+                bandwidth);
     }
 
     /** A creation whose caller gave up may still succeed, and is then undone. */
@@ -165,7 +167,7 @@ final class Launch {
         String xml = LibvirtXml.write(DomainRenderer.render(new DomainPlan(
                 domain.uuid(),
                 domain.name(),
-                parts.accelerator(),
+                parts.requirements().accelerator(),
                 template.resources(),
                 boot,
                 disk,
@@ -228,6 +230,9 @@ final class Launch {
     private void undo(Ledger ledger, Throwable failure) {
         ledger.clear(parts.cleaner()).forEach(left -> failure.addSuppressed(left.cause()));
     }
+
+    /** What was found good before anything was made. */
+    private record Prepared(BootSource boot, BandwidthLimit bandwidth) {}
 
     /** Where the VM is attached. */
     private record Place(ManagedNetwork network, Attached attached) {}

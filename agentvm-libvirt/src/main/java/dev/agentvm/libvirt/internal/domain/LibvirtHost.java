@@ -229,12 +229,14 @@ public final class LibvirtHost implements Hypervisor {
             all.addAll(found);
         }
         for (LibvirtVM vm : all) {
-            if (parts.libvirt().domains().state(vm.domain()).isEmpty()) {
-                vm.ended("libvirt was restarted, and the VM ended with it");
-                cleanUpAfter(vm.id());
-            } else if (vm.endReason().isEmpty()) {
-                keepHouse(vm::openConsole);
-            }
+            keepHouse(() -> {
+                vm.endIfLost();
+                if (vm.endReason().isPresent()) {
+                    cleanUpAfter(vm.id());
+                } else {
+                    vm.openConsole();
+                }
+            });
         }
     }
 

@@ -4,6 +4,7 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.FailureContext;
+import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.Isolation;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
@@ -27,9 +28,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A VM on libvirt: a handle on its domain, and on all else that its launch made. */
 final class LibvirtVM implements VM {
+    private static final Logger LOG = LoggerFactory.getLogger(LibvirtVM.class);
+
     private final Parts parts;
     private final Identity identity;
     private final Runnable remains;
@@ -125,6 +130,10 @@ final class LibvirtVM implements VM {
         lastActivity = System.nanoTime();
         try {
             return agent.exec(command);
+        } catch (HypervisorUnavailableException e) {
+            endIfLost();
+            requireAlive("exec");
+            throw e;
         } finally {
             lastActivity = System.nanoTime();
         }
@@ -157,6 +166,18 @@ final class LibvirtVM implements VM {
             destroy("closed by its program");
         } else {
             release();
+            tidyUp();
+        }
+    }
+
+    /** What commands left in the guest goes with the handle; a guest that does not answer keeps it. */
+    private void tidyUp() {
+        if (endReason().isEmpty()) {
+            try {
+                agent.release();
+            } catch (AgentVMException e) {
+                LOG.debug("commands of '{}' are not tidied up", name(), e);
+            }
         }
     }
 
@@ -178,6 +199,13 @@ final class LibvirtVM implements VM {
     void ended(String reason) {
         if (end.complete(reason)) {
             agent.fail(gone("exec", reason));
+        }
+    }
+
+    /** A restart of libvirt takes attached VMs along; this waits for the new connection to tell. */
+    void endIfLost() {
+        if (parts.libvirt().domains().state(domain()).isEmpty()) {
+            ended("libvirt was restarted, and the VM ended with it");
         }
     }
 

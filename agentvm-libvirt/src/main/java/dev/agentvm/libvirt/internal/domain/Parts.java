@@ -1,7 +1,5 @@
 package dev.agentvm.libvirt.internal.domain;
 
-import dev.agentvm.Accelerator;
-import dev.agentvm.AgentVMException;
 import dev.agentvm.VMNotFoundException;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
@@ -16,8 +14,6 @@ import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import java.time.Clock;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What a host is made of.
@@ -28,7 +24,6 @@ import org.slf4j.LoggerFactory;
  * @param overlays the VMs' own disks
  * @param networking the VMs' network
  * @param requirements what templates need of the host
- * @param accelerator what runs guests
  * @param clock tells the time of launches and ends
  */
 record Parts(
@@ -38,14 +33,13 @@ record Parts(
         Overlays overlays,
         Networking networking,
         Requirements requirements,
-        Accelerator accelerator,
         Clock clock)
         implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(Parts.class);
 
     /** Connects, and opens all else that {@code settings} name. */
     static Parts open(Settings settings) {
         LibvirtXml.prepare();
+        HostView host = HostView.local();
         Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()));
         try {
             return new Parts(
@@ -55,26 +49,12 @@ record Parts(
                             libvirt.host().uri() + " on " + libvirt.host().hostname()),
                     new ImageDirectory(settings.imageDirectory()),
                     new Overlays(libvirt, settings.storagePool(), settings.storageDirectory()),
-                    new Networking(libvirt, settings.network(), HostView.local()),
-                    new Requirements(),
-                    settings.accelerator().orElseGet(() -> best(libvirt)),
+                    new Networking(libvirt, settings.network(), host),
+                    new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),
                     settings.clock());
         } catch (RuntimeException e) {
             libvirt.close();
             throw e;
-        }
-    }
-
-    /** KVM where libvirt offers it for the machine that is rendered. */
-    private static Accelerator best(Libvirt libvirt) {
-        try {
-            libvirt.host()
-                    .domainCapabilitiesXml(
-                            Optional.empty(), Optional.of("x86_64"), Optional.of("q35"), Optional.of("kvm"));
-            return Accelerator.KVM;
-        } catch (AgentVMException e) {
-            LOG.debug("no KVM here: {}", e.getMessage());
-            return Accelerator.TCG;
         }
     }
 

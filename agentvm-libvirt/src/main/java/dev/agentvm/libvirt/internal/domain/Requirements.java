@@ -1,30 +1,132 @@
 package dev.agentvm.libvirt.internal.domain;
 
+import dev.agentvm.Accelerator;
+import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.network.Finding;
+import dev.agentvm.libvirt.internal.network.HostProbe;
+import dev.agentvm.libvirt.internal.network.HostView;
+import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkMode;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 
-/** What templates need of their host. */
+/** What templates need of their host. Safe for use by many threads. */
 final class Requirements {
+    private static final String KVM_CHECK = "kvm";
+    private static final String BANDWIDTH_CHECK = "bandwidth";
+
+    private final HostProbe probe;
+    private final NetworkSettings network;
+    private final boolean confinement;
+    private final Accelerator accelerator;
+    private final Optional<String> kvmObstacle;
+
     /**
-     * Checks the host.
+     * The host of that libvirt.
      *
-     * @param warnings gets the promises that the host keeps in a weaker form
-     * @throws HostNotReadyException if it cannot keep one at all
+     * @param demanded what must run guests; if empty, KVM where libvirt offers it
+     * @param confinement whether QEMU must be confined by AppArmor or SELinux
      */
-    void check(VMTemplate template, List<String> warnings) {
-        if (template.networkMode() instanceof NetworkMode.Bridge) {
-            throw new HostNotReadyException(
-                    "Bridge mode is not available yet; use NAT_FILTERED or ISOLATED",
-                    FailureContext.of("check the host").vm(template.name()));
+    Requirements(
+            Libvirt libvirt,
+            HostView host,
+            NetworkSettings network,
+            Optional<Accelerator> demanded,
+            boolean confinement) {
+        this.probe = new HostProbe(libvirt, host);
+        this.network = network;
+        this.confinement = confinement;
+        this.kvmObstacle = demanded.equals(Optional.of(Accelerator.TCG)) ? Optional.empty() : kvmObstacle(libvirt);
+        this.accelerator = demanded.orElse(kvmObstacle.isEmpty() ? Accelerator.KVM : Accelerator.TCG);
+    }
+
+    /** What libvirt says against KVM for the machine that is rendered. */
+    private static Optional<String> kvmObstacle(Libvirt libvirt) {
+        try {
+            libvirt.host()
+                    .domainCapabilitiesXml(
+                            Optional.empty(), Optional.of("x86_64"), Optional.of("q35"), Optional.of("kvm"));
+            return Optional.empty();
+        } catch (AgentVMException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
         }
     }
 
-    /** What can be kept of the template's limit. */
-    BandwidthLimit bandwidth(VMTemplate template, List<String> warnings) {
-        return BandwidthLimit.unlimited();
+    /** What runs guests. */
+    Accelerator accelerator() {
+        return accelerator;
     }
+
+    /**
+     * Checks the host.
+     *
+     * @throws HostNotReadyException if it cannot keep a promise at all; the message has the evidence and the remedy
+     */
+    Met check(VMTemplate template) {
+        if (template.networkMode() instanceof NetworkMode.Bridge) {
+            throw notReady(template, "Bridge mode is not available yet; use NAT_FILTERED or ISOLATED");
+        }
+        if (accelerator == Accelerator.KVM && kvmObstacle.isPresent()) {
+            throw notReady(
+                    template,
+                    "KVM was demanded, and libvirt does not offer it: " + kvmObstacle.get()
+                            + ". Turn virtualisation on in the firmware, load kvm_intel or kvm_amd, or allow Accelerator.TCG");
+        }
+        List<Finding> findings = probe
+                .check(new HostProbe.Needs(
+                        template.networkMode(),
+                        template.networkPolicy(),
+                        template.bandwidth(),
+                        network,
+                        confinement,
+                        false))
+                .stream()
+                .filter(finding -> !finding.id().equals(KVM_CHECK))
+                .toList();
+        List<Finding> fatal = of(findings, Finding.Severity.FATAL);
+        if (!fatal.isEmpty()) {
+            throw notReady(template, fatal.stream().map(Requirements::words).collect(Collectors.joining("; ")));
+        }
+        List<Finding> weaker = of(findings, Finding.Severity.WARNING);
+        boolean shaped = weaker.stream().noneMatch(finding -> finding.id().equals(BANDWIDTH_CHECK));
+        List<String> warnings =
+                weaker.stream().map(Requirements::words).collect(Collectors.toCollection(ArrayList::new));
+        if (accelerator == Accelerator.TCG) {
+            warnings.add(
+                    "kvm: the guest is emulated (TCG), which is slow, and no boundary that QEMU's authors vouch for"
+                            + kvmObstacle.map(why -> ": " + why).orElse(""));
+        }
+        return new Met(warnings, shaped ? template.bandwidth() : BandwidthLimit.unlimited());
+    }
+
+    private static List<Finding> of(List<Finding> findings, Finding.Severity severity) {
+        return findings.stream()
+                .filter(finding -> finding.severity() == severity)
+                .toList();
+    }
+
+    private static String words(Finding finding) {
+        return finding.id() + ": " + finding.evidence()
+                + (finding.remedy().isEmpty() ? "" : ". To mend it: " + finding.remedy());
+    }
+
+    private static HostNotReadyException notReady(VMTemplate template, String message) {
+        return new HostNotReadyException(
+                message, FailureContext.of("check the host").vm(template.name()));
+    }
+
+    /**
+     * What the host can do for a template.
+     *
+     * @param warnings the promises that it keeps in a weaker form
+     * @param bandwidth the limit that it can keep
+     */
+    record Met(List<String> warnings, BandwidthLimit bandwidth) {}
 }

@@ -15,7 +15,8 @@ import java.util.Optional;
  * @param storagePool the name of the pool of the VMs' disks
  * @param storageDirectory where that pool's files are
  * @param network what the VMs' network shall be
- * @param accelerator what runs guests; what the host is best at if empty
+ * @param accelerator what must run guests; KVM where libvirt offers it if empty
+ * @param confinement whether QEMU must be confined by AppArmor or SELinux
  * @param clock tells the time of launches and ends
  */
 public record Settings(
@@ -26,4 +27,5 @@ public record Settings(
         Path storageDirectory,
         NetworkSettings network,
         Optional<Accelerator> accelerator,
+        boolean confinement,
         Clock clock) {}

@@ -30,6 +30,7 @@ public final class Journals implements AutoCloseable {
     private static final Duration TORN_AFTER = Duration.ofMinutes(1);
     private static final String SUFFIX = ".journal";
     private static final String LOCK = ".lock";
+    private static final String UNNAMED = ".new";
 
     private final Path launches;
     private final Path owners;
@@ -41,7 +42,7 @@ public final class Journals implements AutoCloseable {
         this.launches = directory(stateDirectory.resolve("launches"));
         this.owners = directory(stateDirectory.resolve("owners"));
         this.hypervisor = hypervisor;
-        this.owner = Owner.create(owners.resolve(ownerId + LOCK));
+        this.owner = Owner.create(owners.resolve(ownerId + LOCK), owners.resolve(ownerId + UNNAMED));
     }
 
     /**
@@ -109,11 +110,12 @@ public final class Journals implements AutoCloseable {
             String name = lock.getFileName().toString();
             byOwner.computeIfAbsent(name.substring(0, name.length() - LOCK.length()), unused -> new ArrayList<>());
         }
+        files(owners, UNNAMED).forEach(Journals::removeTorn);
         byOwner.remove(ownerId);
         byOwner.forEach((id, files) -> visit(id, files, visitor));
     }
 
-    /** A program died while it wrote the head: nothing was announced. One that is being written now is left alone. */
+    /** A program died while it made the file: nothing was announced. One that is being made now is left alone. */
     private static void removeTorn(Path file) {
         try {
             if (Files.getLastModifiedTime(file)

@@ -7,6 +7,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Optional;
@@ -34,14 +35,20 @@ final class Owner implements AutoCloseable {
         this.channel = channel;
     }
 
-    /** Makes the lock file and takes its lock. */
-    static Owner create(Path file) {
+    /**
+     * Makes the lock file. It gets its name only when its lock is held: under its name and unlocked it would be taken for
+     * that of an owner that is gone.
+     *
+     * @param unnamed where it is made
+     */
+    static Owner create(Path file, Path unnamed) {
         try {
-            FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            FileChannel channel = FileChannel.open(unnamed, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             if (Uninterrupted.io(channel::tryLock) == null) {
                 throw new IOException("locked by another program");
             }
             HELD_HERE.add(file);
+            Files.move(unnamed, file, StandardCopyOption.ATOMIC_MOVE);
             return new Owner(file, channel);
         } catch (IOException e) {
             throw new JournalException("create", file, e);

@@ -139,6 +139,24 @@ class JournalsTest {
     }
 
     @Test
+    void visit_byAnotherProgramWhileOwnersComeAndGo_isHandedNothing() throws Exception {
+        Process watcher = start("watch");
+        try {
+            assertThat(watcher.getInputStream().read()).isEqualTo('w');
+            for (int i = 0; i < 500; i++) {
+                try (Journals living = Journals.open(state, HERE)) {
+                    LaunchJournal journal = living.begin(UUID.randomUUID(), "vm", false);
+                    journal.announce(Resource.VOLUME, "pool", "volume");
+                    journal.remove();
+                }
+            }
+            assertThat(watcher.isAlive()).as("it was handed no orphan").isTrue();
+        } finally {
+            watcher.destroyForcibly().waitFor();
+        }
+    }
+
+    @Test
     void close_nothingLeft_removesItsLockFile() throws IOException {
         Journals.open(state, HERE).close();
 
@@ -175,26 +193,37 @@ class JournalsTest {
     }
 
     private int run(String how) throws Exception {
-        Process process = new ProcessBuilder(
+        Process process = start(how);
+        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        return process.exitValue();
+    }
+
+    private Process start(String how) throws IOException {
+        return new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-cp",
                         System.getProperty("java.class.path"),
                         OtherProgram.class.getName(),
                         state.toString(),
                         how)
-                .inheritIO()
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
-        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        return process.exitValue();
     }
 
     /** A program beside this one. */
     static final class OtherProgram {
         private OtherProgram() {}
 
-        /** Begins a launch and kills itself, or answers with the number of orphans that it is handed. */
+        /** Begins a launch and kills itself, or counts the orphans that it is handed, or waits for one. */
         public static void main(String[] args) throws IOException {
             Journals journals = Journals.open(Path.of(args[0]), HERE);
+            if (args[1].equals("watch")) {
+                System.out.println("watching");
+                while (orphans(journals).isEmpty()) {
+                    Thread.onSpinWait();
+                }
+                System.exit(1);
+            }
             if (args[1].equals("count")) {
                 System.exit(orphans(journals).size());
             }

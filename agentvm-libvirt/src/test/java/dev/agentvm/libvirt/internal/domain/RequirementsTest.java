@@ -1,0 +1,61 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.agentvm.Accelerator;
+import dev.agentvm.HostNotReadyException;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
+import dev.agentvm.libvirt.internal.network.HostView;
+import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.network.NetworkMode;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** On libvirt's test driver, which has no KVM. */
+class RequirementsTest {
+    private static final VMTemplate ISOLATED = new VMTemplate.Builder()
+            .name("vm")
+            .networkMode(NetworkMode.ISOLATED)
+            .build();
+
+    private final Libvirt libvirt = Libvirt.open(LibvirtOptions.of("test:///default"));
+
+    @AfterEach
+    void close() {
+        libvirt.close();
+    }
+
+    @Test
+    void check_kvmDemandedAndNotOffered_isRefused() {
+        Requirements requirements = requirements(Optional.of(Accelerator.KVM));
+
+        assertThatExceptionOfType(HostNotReadyException.class)
+                .isThrownBy(() -> requirements.check(ISOLATED))
+                .withMessageContainingAll("KVM was demanded", "Accelerator.TCG");
+    }
+
+    @Test
+    void check_nothingDemandedAndNoKvm_emulatesAndWarns() {
+        Requirements requirements = requirements(Optional.empty());
+
+        assertThat(requirements.accelerator()).isEqualTo(Accelerator.TCG);
+        assertThat(requirements.check(ISOLATED).warnings())
+                .anySatisfy(warning -> assertThat(warning).contains("emulated"));
+    }
+
+    @Test
+    void check_bridge_isRefused() {
+        assertThatExceptionOfType(HostNotReadyException.class)
+                .isThrownBy(() -> requirements(Optional.empty())
+                        .check(ISOLATED.withNetworkMode(NetworkMode.bridge("br0", "9.9.9.9"))))
+                .withMessageContaining("not available");
+    }
+
+    private Requirements requirements(Optional<Accelerator> demanded) {
+        return new Requirements(libvirt, HostView.local(), NetworkSettings.standard(), demanded, false);
+    }
+}
