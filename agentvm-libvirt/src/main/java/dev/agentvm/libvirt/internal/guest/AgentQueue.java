@@ -5,6 +5,7 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMNotFoundException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -103,6 +104,23 @@ final class AgentQueue {
         }
     }
 
+    /** As {@link #pause}, whatever interrupts. */
+    void pauseUninterrupted(Duration time) {
+        long until = System.nanoTime() + time.toNanos();
+        boolean interrupted = false;
+        while (true) {
+            try {
+                pause(Duration.ofNanos(Math.max(0, until - System.nanoTime())));
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     private void enqueue(Call call) {
         synchronized (waiting) {
             if (failureReason != null) {
@@ -161,7 +179,7 @@ final class AgentQueue {
     private AgentVMException thrown(@Nullable Throwable cause) {
         FailureContext context = FailureContext.of("exec").vm(vmName);
         String message = cause == null || cause.getMessage() == null ? "" : cause.getMessage();
-        if (cause instanceof VMDestroyedException) {
+        if (cause instanceof VMDestroyedException || cause instanceof VMNotFoundException) {
             return new VMDestroyedException(message, context, cause);
         }
         if (cause instanceof OperationTimeoutException || cause instanceof TimeoutException) {

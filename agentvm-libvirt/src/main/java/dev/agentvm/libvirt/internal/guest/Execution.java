@@ -26,6 +26,7 @@ final class Execution {
     private static final Duration KILL_PATIENCE = Duration.ofSeconds(15);
     private static final Duration FINAL_READING = Duration.ofMinutes(2);
     private static final long DRAIN_EVERY = Duration.ofMillis(500).toNanos();
+    private static final long SILENCE = Duration.ofMinutes(1).toNanos();
     private static final int TAIL = 2000;
 
     /** More than any block size, so that it needs room of its own. */
@@ -201,19 +202,28 @@ final class Execution {
     private AgentCalls.Status await(long pid) throws InterruptedException, TimeUpException, TooMuchOutputException {
         Backoff backoff = new Backoff(System.nanoTime());
         long drained = System.nanoTime();
+        long answered = System.nanoTime();
         while (true) {
-            AgentCalls.Status status = calls.status(pid);
-            if (status.exited()) {
-                return status;
+            try {
+                AgentCalls.Status status = calls.status(pid);
+                if (status.exited()) {
+                    return status;
+                }
+                answered = System.nanoTime();
+                if (answered - drained >= DRAIN_EVERY) {
+                    drain(deadline);
+                    checkSize();
+                    drained = System.nanoTime();
+                }
+            } catch (GuestAgentException e) {
+                // A guest that is out of breath, or an agent that is starting anew, may come round.
+                if (!e.retryable() || System.nanoTime() - answered >= SILENCE) {
+                    throw e;
+                }
             }
             long now = System.nanoTime();
             if (now - deadline >= 0) {
                 throw new TimeUpException();
-            }
-            if (now - drained >= DRAIN_EVERY) {
-                drain(deadline);
-                checkSize();
-                drained = System.nanoTime();
             }
             calls.queue().pause(backoff.next(now, deadline, running.getAsInt()));
         }

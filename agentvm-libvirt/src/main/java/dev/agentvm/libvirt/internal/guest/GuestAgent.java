@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class GuestAgent {
     private static final Duration PREPARATION = Duration.ofSeconds(30);
+    private static final Duration END_BECOMES_KNOWN = Duration.ofMillis(300);
     private static final Pattern DIRECTORY = Pattern.compile("/[a-z/]+/agentvm-[0-9a-f]{32}");
     private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -69,17 +70,27 @@ public final class GuestAgent {
         check(command);
         running.incrementAndGet();
         try {
-            return run(command, begin);
-        } catch (Execution.WorkspaceGoneException gone) {
-            // Something in the guest has removed it. The command was not run, so it can be tried once more.
-            workspace = null;
-            try {
-                return run(command, begin);
-            } catch (Execution.WorkspaceGoneException again) {
-                throw again.reason();
-            }
+            return runOnceMoreIfNeedBe(command, begin);
+        } catch (GuestAgentException e) {
+            // With its VM the agent goes too, and that may be known before the reason is.
+            calls.queue().pauseUninterrupted(END_BECOMES_KNOWN);
+            throw e;
         } finally {
             running.decrementAndGet();
+        }
+    }
+
+    private ExecResult runOnceMoreIfNeedBe(Command command, long begin) {
+        try {
+            return run(command, begin);
+        } catch (Execution.WorkspaceGoneException gone) {
+            // Something in the guest has removed it. The command was not run.
+            workspace = null;
+        }
+        try {
+            return run(command, begin);
+        } catch (Execution.WorkspaceGoneException again) {
+            throw again.reason();
         }
     }
 

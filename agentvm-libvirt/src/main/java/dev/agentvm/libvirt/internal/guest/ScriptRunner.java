@@ -22,28 +22,17 @@ final class ScriptRunner {
     /** Waits for the end of a process, which the agent then forgets. */
     AgentCalls.Status awaitEnd(String what, long pid, long deadline) {
         Backoff backoff = new Backoff(System.nanoTime());
-        boolean interrupted = false;
-        try {
-            while (true) {
-                AgentCalls.Status status = calls.status(pid);
-                if (status.exited()) {
-                    return status;
-                }
-                long now = System.nanoTime();
-                if (now >= deadline) {
-                    throw new GuestAgentException(
-                            what + " did not end in the guest " + calls.vmName() + " in time", calls.context());
-                }
-                try {
-                    calls.queue().pause(backoff.next(now, deadline, 1));
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
+        while (true) {
+            AgentCalls.Status status = calls.status(pid);
+            if (status.exited()) {
+                return status;
             }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
+            long now = System.nanoTime();
+            if (now - deadline >= 0) {
+                throw new GuestAgentException(
+                        what + " did not end in the guest " + calls.vmName() + " in time", calls.context());
             }
+            calls.queue().pauseUninterrupted(backoff.next(now, deadline, 1));
         }
     }
 }
