@@ -47,7 +47,7 @@ public interface VM extends AutoCloseable {
      * @throws CommandStartException if the guest has no such program, or may not run it, or cannot enter the working
      *     directory
      * @throws CommandTimeoutException if it runs longer than its timeout; it was then killed, with the processes that
-     *     it started
+     *     it started, except those that made themselves daemons
      * @throws OutputLimitException if it writes more than {@link Command#MAX_OUTPUT_BYTES}; it was then killed
      * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense
      * @throws VMDestroyedException if the VM is or goes away

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
@@ -26,11 +27,11 @@ final class AgentCalls {
     /** A piece of a file in one reply: far below what fails in libvirt, and big enough to be read at full speed. */
     static final int READ_PIECE = 256 * 1024;
 
+    /** The first piece: most outputs are small, and the agent prepares for as much as it is asked for. */
+    static final int SMALL_PIECE = 4 * 1024;
+
     /** A piece of a file in one request: bigger ones were seen to choke the agent. */
     static final int WRITE_PIECE = 48 * 1024;
-
-    /** How long one call may take, its turn included. */
-    static final Duration PATIENCE = Duration.ofSeconds(30);
 
     /** What guest-exec-status says; {@code output} and {@code errors} are what the agent captured. */
     record Status(boolean exited, OptionalInt exitCode, OptionalInt signal, String output, String errors) {}
@@ -50,10 +51,13 @@ final class AgentCalls {
 
     private final String vmName;
     private final AgentQueue queue;
+    private final Duration patience;
 
-    AgentCalls(String vmName, AgentQueue queue) {
+    /** @param patience how long one call may take, its turn included */
+    AgentCalls(String vmName, AgentQueue queue, Duration patience) {
         this.vmName = vmName;
         this.queue = queue;
+        this.patience = patience;
     }
 
     AgentQueue queue() {
@@ -63,9 +67,10 @@ final class AgentCalls {
     /**
      * Starts a program.
      *
+     * @param atMost how long this may take, if that is less than the usual patience
      * @param late gets the process if it was started although this call gave up
      */
-    long exec(String path, List<String> arguments, byte[] input, LongConsumer late) {
+    long exec(String path, List<String> arguments, byte[] input, Duration atMost, LongConsumer late) {
         Map<String, Object> request = new LinkedHashMap<>();
         request.put("path", path);
         request.put("arg", arguments);
@@ -73,7 +78,7 @@ final class AgentCalls {
         if (input.length > 0) {
             request.put("input-data", Base64.getEncoder().encodeToString(input));
         }
-        return call("guest-exec", request, AgentCalls::pid, reply -> {
+        return result("guest-exec", request, reply -> pid(reply.object("return")), atMost, reply -> {
             try {
                 late.accept(pid(AgentJson.reply(reply).object("return")));
             } catch (MalformedReplyException e) {
@@ -86,8 +91,10 @@ final class AgentCalls {
         return reply.number("pid", 1, MAX_PID);
     }
 
-    Status status(long pid) {
-        return call("guest-exec-status", Map.of("pid", pid), AgentCalls::status);
+    /** Asks after a process that {@link #exec} started; {@code atMost} as there. */
+    Status status(long pid, Duration atMost) {
+        return result(
+                "guest-exec-status", Map.of("pid", pid), reply -> status(reply.object("return")), atMost, reply -> {});
     }
 
     private static Status status(Fields reply) throws MalformedReplyException {
@@ -115,11 +122,11 @@ final class AgentCalls {
                 "guest-file-open", Map.of("path", path, "mode", mode), reply -> reply.number("return", 0, MAX_HANDLE));
     }
 
-    /** Reads on, up to {@link #READ_PIECE} bytes; fewer mean that there is no more at present. */
-    byte[] read(long handle) {
-        return call("guest-file-read", Map.of("handle", handle, "count", READ_PIECE), reply -> {
+    /** Reads on, up to {@code count} bytes; fewer mean that there is no more at present. */
+    byte[] read(long handle, int count) {
+        return call("guest-file-read", Map.of("handle", handle, "count", count), reply -> {
             byte[] bytes = reply.bytes("buf-b64");
-            if (reply.number("count", 0, READ_PIECE) != bytes.length) {
+            if (reply.number("count", 0, count) != bytes.length) {
                 throw new MalformedReplyException("its \"count\" is not the length of its \"buf-b64\"");
             }
             return bytes;
@@ -147,23 +154,21 @@ final class AgentCalls {
     }
 
     private <T> T call(String name, Map<String, ?> arguments, Reader<T> reader) {
-        return call(name, arguments, reader, reply -> {});
-    }
-
-    private <T> T call(String name, Map<String, ?> arguments, Reader<T> reader, Consumer<String> late) {
-        return result(name, arguments, reply -> reader.read(reply.object("return")), late);
+        return result(name, arguments, reply -> reader.read(reply.object("return")));
     }
 
     private <T> T result(String name, Map<String, ?> arguments, Reader<T> reader) {
-        return result(name, arguments, reader, reply -> {});
+        return result(name, arguments, reader, patience, reply -> {});
     }
 
-    private <T> T result(String name, Map<String, ?> arguments, Reader<T> reader, Consumer<String> late) {
+    private <T> T result(
+            String name, Map<String, ?> arguments, Reader<T> reader, Duration atMost, Consumer<String> late) {
+        Duration timeout = atMost.compareTo(patience) < 0 ? atMost : patience;
         String reply;
         try {
-            reply = queue.call(AgentJson.request(name, arguments), PATIENCE, late);
+            reply = queue.call(AgentJson.request(name, arguments), timeout, late);
         } catch (GuestAgentException e) {
-            throw isBlocked(e.getMessage()) ? blocked(name, e) : e;
+            throw isBlocked(e.getMessage()) && !name.equals("guest-info") ? blocked(name, e) : e;
         }
         try {
             Fields fields = AgentJson.reply(reply);
@@ -183,7 +188,7 @@ final class AgentCalls {
     private GuestAgentException refused(String name, String reason) {
         GuestAgentException refusal = new GuestAgentException(
                 "The guest agent of " + vmName + " refused " + name + ": " + Excerpt.head(reason, 300), context());
-        return isBlocked(reason) ? blocked(name, refusal) : refusal;
+        return isBlocked(reason) && !name.equals("guest-info") ? blocked(name, refusal) : refusal;
     }
 
     private static boolean isBlocked(@Nullable String message) {
@@ -192,17 +197,10 @@ final class AgentCalls {
 
     /** Names all that is blocked, so that one visit to the guest's configuration is enough. */
     private GuestAgentException blocked(String name, GuestAgentException cause) {
-        TreeSet<String> blocked = new TreeSet<>(List.of(name));
+        Set<String> blocked = new TreeSet<>(List.of(name));
         try {
-            String reply = queue.call(AgentJson.request("guest-info", Map.of()), PATIENCE, late -> {});
-            TreeSet<String> missing = new TreeSet<>(NEEDED);
-            for (Fields command : AgentJson.reply(reply).object("return").objects("supported_commands")) {
-                if (command.flag("enabled")) {
-                    missing.remove(command.text("name"));
-                }
-            }
-            blocked.addAll(missing);
-        } catch (GuestAgentException | MalformedReplyException e) {
+            blocked.addAll(notPermitted());
+        } catch (GuestAgentException e) {
             cause.addSuppressed(e);
         }
         return new GuestAgentException(
@@ -212,6 +210,19 @@ final class AgentCalls {
                         + " allow-rpcs, in /etc/qemu/qemu-ga.conf; then restart qemu-guest-agent",
                 context(),
                 cause);
+    }
+
+    /** The calls that commands need and the agent refuses. */
+    Set<String> notPermitted() {
+        return call("guest-info", Map.of(), reply -> {
+            Set<String> missing = new TreeSet<>(NEEDED);
+            for (Fields command : reply.objects("supported_commands")) {
+                if (command.flag("enabled")) {
+                    missing.remove(command.text("name"));
+                }
+            }
+            return missing;
+        });
     }
 
     FailureContext context() {

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class AgentQueue {
     /** What a channel gets beyond the timeout that it was told, before it is taken for stuck. */
-    private static final Duration GRACE = Duration.ofSeconds(5);
+    private static final Duration GRACE = Duration.ofSeconds(2);
 
     private final String vmName;
     private final AgentChannel channel;
@@ -64,10 +64,11 @@ final class AgentQueue {
     /**
      * Makes a call and waits for its reply, whatever interrupts.
      *
-     * @param late gets the reply if it comes after this has given up
+     * @param late gets the reply if it comes after this has given up, on a thread where it may make calls
      */
     String call(String json, Duration timeout, Consumer<String> late) {
-        Call call = new Call(json, System.nanoTime() + timeout.toNanos(), late, new CompletableFuture<>());
+        Consumer<String> aside = reply -> executor.execute(() -> late.accept(reply));
+        Call call = new Call(json, System.nanoTime() + timeout.toNanos(), aside, new CompletableFuture<>());
         enqueue(call);
         long patience = call.deadline() + GRACE.toNanos();
         boolean interrupted = false;

@@ -10,10 +10,17 @@ final class Backoff {
     /** Of each running command's share of the agent's time, so that many do not keep it busy with questions. */
     private static final long PER_COMMAND = 5_000_000;
 
+    private static final long LEAST = 2_000_000_000;
+
     private final long begin;
 
     Backoff(long begin) {
         this.begin = begin;
+    }
+
+    /** What is left until a deadline: not nothing, so that a last call can still be made. */
+    static Duration left(long deadline) {
+        return Duration.ofNanos(Math.max(LEAST, deadline - System.nanoTime()));
     }
 
     /** @param commands how many are asked after in this VM */

@@ -17,9 +17,13 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One command from its start to its result, on the caller's thread. Used once. */
 final class Execution {
+    private static final Logger LOG = LoggerFactory.getLogger(Execution.class);
+
     /** Standard input up to this size goes along with the start; more goes through a file. */
     static final int INLINE_STDIN = AgentCalls.WRITE_PIECE;
 
@@ -149,7 +153,8 @@ final class Execution {
             arguments.add(0, path);
             path = workspace.setsid().get();
         }
-        return calls.exec(path, arguments, stdinFromFile ? new byte[0] : command.stdin(), late -> kill(late));
+        return calls.exec(
+                path, arguments, stdinFromFile ? new byte[0] : command.stdin(), Backoff.left(deadline), this::killLate);
     }
 
     /** Waits for the end of the process; kills it if it comes to no good end. */
@@ -205,7 +210,7 @@ final class Execution {
         long answered = System.nanoTime();
         while (true) {
             try {
-                AgentCalls.Status status = calls.status(pid);
+                AgentCalls.Status status = calls.status(pid, Backoff.left(deadline));
                 if (status.exited()) {
                     return status;
                 }
@@ -328,7 +333,7 @@ final class Execution {
             throw e;
         }
         try {
-            return new String(calls.read(handle), StandardCharsets.UTF_8).strip();
+            return new String(calls.read(handle, AgentCalls.SMALL_PIECE), StandardCharsets.UTF_8).strip();
         } finally {
             housekeeping.discard(List.of(handle), List.of(files + ".note"), 0);
         }
@@ -360,6 +365,15 @@ final class Execution {
                             + " of the guest takes no more: " + e.getMessage() + ends(),
                     calls.context(),
                     e);
+        }
+    }
+
+    /** Kills a process that was started when this had given up already. */
+    private void killLate(long pid) {
+        try {
+            LOG.debug("A command in {} began late{}", calls.vmName(), kill(pid));
+        } catch (VMDestroyedException e) {
+            LOG.debug("A command began late, and its VM {} is gone", calls.vmName(), e);
         }
     }
 

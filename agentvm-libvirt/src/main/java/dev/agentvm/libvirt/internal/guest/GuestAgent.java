@@ -4,10 +4,10 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.CommandStartException;
 import dev.agentvm.ExecResult;
-import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -18,7 +18,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,13 +25,22 @@ import org.jspecify.annotations.Nullable;
  * thread; the agent's calls are made one at a time on a thread of the executor.
  */
 public final class GuestAgent {
+    /** How long one call of the agent may take, its turn included: a guest under load takes seconds. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
     private static final Duration PREPARATION = Duration.ofSeconds(30);
     private static final Duration END_BECOMES_KNOWN = Duration.ofMillis(300);
-    private static final Pattern DIRECTORY = Pattern.compile("/[a-z/]+/agentvm-[0-9a-f]{32}");
+
+    /**
+     * Where commands' files may be. In memory first, since a guest's disk is more likely to be full; /run last, since
+     * the agent keeps its own state there and fails when it is full.
+     */
+    private static final List<String> BASES = List.of("/dev/shm", "/tmp", "/var/tmp", "/run");
+
     private static final SecureRandom RANDOM = new SecureRandom();
 
     /** Threads for calls of all VMs: one for each that has a call under way, none when there is none. */
-    private static final Executor THREADS = threads();
+    static final Executor THREADS = threads();
 
     private final AgentCalls calls;
     private final ScriptRunner scripts;
@@ -49,7 +57,11 @@ public final class GuestAgent {
 
     /** @param executor runs the calls; it must have a thread for each VM, since a mute agent holds its one */
     public GuestAgent(String vmName, AgentChannel channel, Executor executor) {
-        this.calls = new AgentCalls(vmName, new AgentQueue(vmName, channel, executor));
+        this(vmName, channel, executor, PATIENCE);
+    }
+
+    GuestAgent(String vmName, AgentChannel channel, Executor executor, Duration patience) {
+        this.calls = new AgentCalls(vmName, new AgentQueue(vmName, channel, executor), patience);
         this.scripts = new ScriptRunner(calls);
         this.housekeeping = new Housekeeping(calls, scripts, executor);
     }
@@ -138,7 +150,7 @@ public final class GuestAgent {
         Workspace old = workspace;
         if (old != null) {
             workspace = null;
-            scripts.run("Tidying up", "exec rm -rf \"$1\"", List.of(old.directory()), PREPARATION);
+            scripts.remove(List.of(old.directory()), PREPARATION);
         }
     }
 
@@ -164,21 +176,41 @@ public final class GuestAgent {
         byte[] random = new byte[16];
         RANDOM.nextBytes(random);
         String name = "agentvm-" + HexFormat.of().formatHex(random);
-        AgentCalls.Status status =
-                scripts.run("Preparing the guest", Scripts.MAKE_WORKSPACE, List.of(name), PREPARATION);
+        List<String> bases = BASES;
+        while (true) {
+            Workspace made = makeWorkspace(name, bases);
+            String base = made.directory().substring(0, made.directory().length() - name.length() - 1);
+            bases = bases.subList(bases.indexOf(base) + 1, bases.size());
+            try {
+                calls.close(calls.open(made.directory() + "/0", "a+"));
+                scripts.remove(List.of(made.directory() + "/0"), PREPARATION);
+                return made;
+            } catch (GuestAgentException e) {
+                if (e.retryable() || bases.isEmpty() || !calls.notPermitted().isEmpty()) {
+                    throw e;
+                }
+                // Where mandatory access control lets programs write but not the agent read.
+                scripts.remove(List.of(made.directory()), PREPARATION);
+            }
+        }
+    }
+
+    private Workspace makeWorkspace(String name, List<String> bases) {
+        List<String> parameters = new ArrayList<>(List.of(name));
+        parameters.addAll(bases);
+        AgentCalls.Status status = scripts.run("Preparing the guest", Scripts.MAKE_WORKSPACE, parameters, PREPARATION);
         String[] lines = status.output().split("\n", -1);
-        // The path becomes a part of scripts, so it must be as it was asked for.
-        if (lines.length < 3 || !DIRECTORY.matcher(lines[0]).matches() || !lines[0].endsWith(name)) {
+        // The path becomes a part of scripts, so it must be one that was asked for.
+        if (lines.length < 3 || bases.stream().noneMatch(base -> lines[0].equals(base + "/" + name))) {
             throw new GuestAgentException(
-                    "The guest of " + calls.vmName()
-                            + " has no place for a command's output: none of /run, /dev/shm, /tmp and /var/tmp takes a"
-                            + " file: " + Excerpt.head(status.errors(), 500),
-                    FailureContext.of("exec").vm(calls.vmName()));
+                    "The guest of " + calls.vmName() + " has no place for a command's output: none of "
+                            + String.join(", ", bases) + " takes a file: " + Excerpt.head(status.errors(), 500),
+                    calls.context());
         }
         return new Workspace(
                 lines[0],
                 Optional.of(lines[1]).filter(program -> !program.isEmpty()),
-                lines[2].replaceFirst("^PATH ", ""));
+                lines[2].replaceFirst("^PATH ?", ""));
     }
 
     private static Executor threads() {

@@ -120,7 +120,7 @@ final class Housekeeping {
 
     private void remove(List<String> paths) {
         if (!paths.isEmpty()) {
-            scripts.run("Removing files", "exec rm -f \"$@\"", paths, PATIENCE);
+            scripts.remove(paths, PATIENCE);
         }
     }
 }

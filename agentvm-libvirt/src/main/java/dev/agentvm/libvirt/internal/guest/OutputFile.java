@@ -31,12 +31,13 @@ final class OutputFile {
     void drain(BooleanSupplier go) {
         Long open = handle;
         while (open != null && go.getAsBoolean()) {
-            byte[] piece = calls.read(open);
+            int count = size == 0 ? AgentCalls.SMALL_PIECE : AgentCalls.READ_PIECE;
+            byte[] piece = calls.read(open, count);
             if (piece.length > 0) {
                 pieces.add(piece);
                 size += piece.length;
             }
-            if (piece.length < AgentCalls.READ_PIECE) {
+            if (piece.length < count) {
                 return;
             }
         }

@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.GuestAgentException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Runs small scripts of our own in the guest, whatever interrupts. */
@@ -14,8 +15,19 @@ final class ScriptRunner {
 
     /** Runs a script and waits for its end. */
     AgentCalls.Status run(String what, String script, List<String> parameters, Duration timeout) {
+        return run(what, Scripts.SHELL, timeout, Scripts.arguments(script, parameters));
+    }
+
+    /** Removes files or directories; those that are not there are no matter. */
+    void remove(List<String> paths, Duration timeout) {
+        List<String> arguments = new ArrayList<>(List.of("-rf"));
+        arguments.addAll(paths);
+        run("Removing files", "rm", timeout, arguments);
+    }
+
+    private AgentCalls.Status run(String what, String program, Duration timeout, List<String> arguments) {
         long deadline = System.nanoTime() + timeout.toNanos();
-        long pid = calls.exec(Scripts.SHELL, Scripts.arguments(script, parameters), new byte[0], late -> {});
+        long pid = calls.exec(program, arguments, new byte[0], timeout, late -> {});
         return awaitEnd(what, pid, deadline);
     }
 
@@ -23,7 +35,7 @@ final class ScriptRunner {
     AgentCalls.Status awaitEnd(String what, long pid, long deadline) {
         Backoff backoff = new Backoff(System.nanoTime());
         while (true) {
-            AgentCalls.Status status = calls.status(pid);
+            AgentCalls.Status status = calls.status(pid, Backoff.left(deadline));
             if (status.exited()) {
                 return status;
             }

@@ -51,20 +51,21 @@ final class Scripts {
             "UID");
 
     /**
-     * Makes a directory named $1 that only its owner may enter, where files can be written. Prints its path, how a
-     * session is made (empty if there is no way), and the PATH.
+     * Makes a directory named $1, which only its owner may enter, in the first of the others that takes files. Prints
+     * its path, how a session is made (empty if there is no way), and the PATH.
      */
     static final String MAKE_WORKSPACE = """
-            for base in /run /dev/shm /tmp /var/tmp; do
-              mkdir -m 700 "$base/$1" || continue
-              if echo x >"$base/$1/0" && [ -s "$base/$1/0" ]; then
-                rm -f "$base/$1/0"
-                echo "$base/$1"
+            name=$1
+            shift
+            for base; do
+              mkdir -m 700 "$base/$name" || continue
+              if echo x >"$base/$name/0" && [ -s "$base/$name/0" ]; then
+                echo "$base/$name"
                 command -v setsid || echo
                 echo "PATH $PATH"
                 exit 0
               fi
-              rm -rf "$base/$1"
+              rm -rf "$base/$name"
             done
             exit 1
             """;

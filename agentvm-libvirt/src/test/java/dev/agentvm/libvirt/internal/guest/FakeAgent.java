@@ -23,6 +23,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
@@ -50,17 +51,17 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
     private volatile Set<String> blocked = Set.of();
     private volatile UnaryOperator<String> distortion = UnaryOperator.identity();
     private volatile String distorted = "";
+    private volatile Path shell = Path.of(Scripts.SHELL);
     private volatile boolean silent;
+    private volatile String delayed = "";
     private final Map<String, String> environment = new LinkedHashMap<>();
 
     private static final class Running {
-        final Posix.Process process;
         final Capture out;
         final Capture err;
         volatile @Nullable Integer status;
 
         Running(Posix.Process process) {
-            this.process = process;
             this.out = new Capture(process.output());
             this.err = new Capture(process.errors());
         }
@@ -100,6 +101,11 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         return environment;
     }
 
+    /** From now on has this for its /bin/sh. */
+    void shell(Path file) {
+        shell = file;
+    }
+
     /** From now on refuses these calls, as the RHEL family's agents do. */
     void block(Set<String> names) {
         blocked = names;
@@ -111,9 +117,14 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         distortion = function;
     }
 
-    /** From now on never answers. */
-    void silence() {
-        silent = true;
+    /** From now on does not answer, or answers again. */
+    void silence(boolean value) {
+        silent = value;
+    }
+
+    /** From now on does what it is asked to, and answers too late. */
+    void delay(String name) {
+        delayed = name;
     }
 
     /** The names of all calls so far. */
@@ -130,7 +141,12 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
     }
 
     @Override
-    public synchronized String call(String json, Duration timeout) {
+    public String call(String json, Duration timeout) {
+        return call(json, timeout, reply -> {});
+    }
+
+    @Override
+    public synchronized String call(String json, Duration timeout, Consumer<String> late) {
         if (silent) {
             await(timeout);
             throw new OperationTimeoutException("no reply", FailureContext.of("agent"));
@@ -165,6 +181,11 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         }
         if (name.equals(distorted)) {
             reply = distortion.apply(reply);
+        }
+        if (name.equals(delayed)) {
+            delayed = "";
+            late.accept(reply);
+            throw new OperationTimeoutException("no reply in time", FailureContext.of("agent"));
         }
         if (reply.length() > REPLY_LIMIT) {
             throw new GuestAgentException("Unable to decode message payload", FailureContext.of("agent"));
@@ -213,6 +234,9 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         if (arguments.members().get("arg") instanceof List<?> list) {
             list.forEach(argument -> argv.add((String) argument));
             argv.stream().filter(text -> text.matches("agentvm-[0-9a-f]{32}")).forEach(workspaces::add);
+        }
+        for (int i = 0; i < Math.min(2, argv.size()); i++) {
+            argv.set(i, argv.get(i).equals(Scripts.SHELL) ? shell.toString() : argv.get(i));
         }
         List<String> variables = new ArrayList<>();
         environment.forEach((name, value) -> variables.add(name + "=" + value));
@@ -343,7 +367,7 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
             Awaitility.await().until(() -> process.status != null);
         }
         for (String name : workspaces) {
-            Path directory = Path.of("/run", name);
+            Path directory = Path.of("/dev/shm", name);
             try (Stream<Path> files = Files.isDirectory(directory) ? Files.list(directory) : Stream.empty()) {
                 files.forEach(file -> file.toFile().delete());
                 Files.deleteIfExists(directory);

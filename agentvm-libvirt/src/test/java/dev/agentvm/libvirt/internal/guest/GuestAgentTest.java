@@ -37,6 +37,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** With an agent whose guest is this machine, so that the scripts really run. */
@@ -339,6 +340,50 @@ class GuestAgentTest {
         assertThat(alive("apart")).isFalse();
     }
 
+    static Stream<Path> shells() {
+        return Stream.of("/bin/dash", "/bin/bash", "/bin/busybox").map(Path::of).filter(Files::exists);
+    }
+
+    @ParameterizedTest
+    @MethodSource("shells")
+    void exec_whateverTheGuestsShellIs_worksAlike(Path shell) throws IOException {
+        Path sh = Files.createSymbolicLink(
+                Files.createDirectory(temporary.resolve("bin")).resolve("sh"), shell);
+        fake.shell(sh);
+        String odd = "it's \"$HOME\" `id`\n\u0001 ü *";
+        Command all = new Command.Builder()
+                .addArgv("sh", "-c", "pwd; printf '[%s]' \"$1\" \"$A\" \"$LC_ALL\"; cat", "sh", odd)
+                .putEnvironment("A", odd)
+                .putEnvironment("LC_ALL", "xx_YY")
+                .workingDirectory(temporary.toString())
+                .build()
+                .withStdin(new byte[60_000]);
+
+        assertThat(text(agent.exec(all)))
+                .isEqualTo(temporary + "\n[" + odd + "][" + odd + "][xx_YY]" + "\0".repeat(60_000));
+        assertThat(agent.exec(Command.shell("kill -9 $$")).signal()).hasValue(9);
+        assertThat(agent.exec(Command.shell("kill -2 $$")).signal()).hasValue(2);
+        assertThat(agent.exec(Command.shell("exit 137")).exitCode()).hasValue(137);
+        assertThat(agent.exec(Command.shell("exit 126")).exitCode()).hasValue(126);
+        assertThatThrownBy(() -> agent.exec(Command.of("nope")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("no program nope");
+        assertThatThrownBy(() -> agent.exec(Command.of("true").withWorkingDirectory("/no/such")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("/no/such cannot be entered: ");
+        assertThat(text(agent.exec(Command.of("env").withEnvironment(Map.of("UID", "77", "SHLVL", "9"))))
+                        .lines())
+                .contains("UID=77", "SHLVL=9");
+        assertThatThrownBy(() -> agent.exec(Command.shell("cd " + temporary
+                                + "; sh -c 'echo $$ >child; sleep 1000' & setsid sh -c 'echo $$ >apart; sleep 1000; :'")
+                        .withTimeout(Duration.ofMillis(700))))
+                .isInstanceOf(CommandTimeoutException.class)
+                .hasMessageContaining("with all its processes");
+        assertThat(alive("child")).isFalse();
+        assertThat(alive("apart")).isFalse();
+        Files.delete(sh);
+    }
+
     @Test
     void exec_timeoutWithoutSetsid_killsDescendants() throws IOException {
         Path bin = Files.createDirectory(temporary.resolve("bin"));
@@ -603,7 +648,7 @@ class GuestAgentTest {
     @Test
     void fail_whileTheAgentIsSilent_wakesAtOnce() throws Exception {
         sh("exit 0");
-        fake.silence();
+        fake.silence(true);
         CompletableFuture<ExecResult> waiter = CompletableFuture.supplyAsync(() -> agent.exec(Command.of("true")));
         CompletableFuture<ExecResult> behind = CompletableFuture.supplyAsync(() -> agent.exec(Command.of("true")));
         Thread.sleep(100);
@@ -612,6 +657,80 @@ class GuestAgentTest {
 
         assertThatThrownBy(() -> waiter.get(1, TimeUnit.SECONDS)).hasCauseInstanceOf(VMDestroyedException.class);
         assertThatThrownBy(() -> behind.get(1, TimeUnit.SECONDS)).hasCauseInstanceOf(VMDestroyedException.class);
+    }
+
+    @Test
+    void exec_silentAgent_saysSo() {
+        GuestAgent impatient = impatient();
+        fake.silence(true);
+
+        assertThatThrownBy(() -> impatient.exec(Command.of("true")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("did not answer in time")
+                .satisfies(e -> assertThat(((AgentVMException) e).retryable()).isTrue());
+    }
+
+    @Test
+    void exec_channelThatHeedsNoTimeout_isGivenUp() {
+        CompletableFuture<String> never = new CompletableFuture<>();
+        GuestAgent stuck =
+                new GuestAgent("vm", (json, timeout) -> never.join(), GuestAgent.THREADS, Duration.ofMillis(200));
+        try {
+            assertThatThrownBy(() -> stuck.exec(Command.of("true")))
+                    .isInstanceOf(GuestAgentException.class)
+                    .hasMessageContaining("did not answer");
+        } finally {
+            never.complete("");
+        }
+    }
+
+    @Test
+    void exec_agentSilentForAWhile_waitsForIt() throws Exception {
+        GuestAgent impatient = impatient();
+        impatient.exec(Command.of("true"));
+        CompletableFuture<ExecResult> command = CompletableFuture.supplyAsync(
+                () -> impatient.exec(Command.shell("echo $$ >" + temporary + "/pid; sleep 1; echo done")));
+        Awaitility.await().until(() -> alive("pid"));
+
+        fake.silence(true);
+        Thread.sleep(1500);
+        fake.silence(false);
+
+        assertThat(text(command.get(10, TimeUnit.SECONDS))).isEqualTo("done\n");
+    }
+
+    @Test
+    void exec_timeoutWhileTheAgentIsSilent_saysThatItWasNotKilled() throws Exception {
+        GuestAgent impatient = impatient();
+        impatient.exec(Command.of("true"));
+        CompletableFuture<ExecResult> command = CompletableFuture.supplyAsync(() -> impatient.exec(
+                Command.shell("echo $$ >" + temporary + "/pid; sleep 5").withTimeout(Duration.ofSeconds(1))));
+        Awaitility.await().until(() -> alive("pid"));
+
+        fake.silence(true);
+
+        assertThatThrownBy(() -> command.get(10, TimeUnit.SECONDS))
+                .cause()
+                .isInstanceOf(CommandTimeoutException.class)
+                .hasMessageContaining("killing it failed (")
+                .hasMessageContaining("did not answer in time");
+    }
+
+    @Test
+    void exec_startedTooLate_isKilled() {
+        agent.exec(Command.of("true"));
+        fake.delay("guest-exec");
+
+        assertThatThrownBy(() -> agent.exec(Command.shell("echo $$ >" + temporary + "/pid; exec sleep 1000")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("did not answer in time");
+
+        Awaitility.await().until(() -> fake.processes() == 0);
+        assertThat(alive("pid")).isFalse();
+    }
+
+    private GuestAgent impatient() {
+        return new GuestAgent("vm", fake, GuestAgent.THREADS, Duration.ofMillis(500));
     }
 
     private boolean alive(String pidFile) {
