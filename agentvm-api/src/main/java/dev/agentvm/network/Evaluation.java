@@ -159,27 +159,24 @@ final class Evaluation {
 
     private Verdict toVM(Flow flow) {
         boolean fromGateway = flow.source().filter(this::isGateway).isPresent();
-        // On a caller's bridge nobody knows who routes and who serves DHCP.
-        boolean fromServer = fromGateway || vm.gateway().isEmpty();
         if (flow.etherType() == Flow.ETHERTYPE_ARP) {
-            return fromServer
-                    ? Verdict.by(Outcome.ALLOWED, "the gateway, or a neighbour on a bridge, asks by ARP")
+            return fromGateway
+                    ? Verdict.by(Outcome.ALLOWED, "the gateway asks by ARP who has an address")
                     : Verdict.by(FloorClause.INBOUND);
         }
         if (flow.etherType() != Flow.ETHERTYPE_IPV4) {
             return Verdict.by(FloorClause.NOT_IPV4);
+        }
+        if (!fromGateway) {
+            return Verdict.by(FloorClause.INBOUND);
         }
         boolean toItself = flow.destination().map(vm.address()::equals).orElse(true);
         boolean toAll = flow.destination().filter(BROADCAST::equals).isPresent();
         if (is(flow, Flow.UDP)
                 && has(flow.sourcePort(), DHCP_SERVER)
                 && has(flow.destinationPort(), DHCP_CLIENT)
-                && fromServer
                 && (toItself || toAll)) {
-            return Verdict.by(Outcome.ALLOWED, "the network's server answers DHCP");
-        }
-        if (!fromGateway) {
-            return Verdict.by(FloorClause.INBOUND);
+            return Verdict.by(Outcome.ALLOWED, "the gateway answers DHCP");
         }
         if (isDnsAnswer(flow) && toItself) {
             return Verdict.by(Outcome.ALLOWED, "the network's resolver answers");

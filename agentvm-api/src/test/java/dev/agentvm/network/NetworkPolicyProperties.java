@@ -165,13 +165,7 @@ class NetworkPolicyProperties {
     void evaluate_towardsVM_passesOnlyFromTheGateway(@ForAll("cases") Case given) {
         Flow flow = given.flow();
         if (flow.direction() == Flow.Direction.TO_VM && given.verdict().allowed()) {
-            boolean neighbourly = flow.etherType() == Flow.ETHERTYPE_ARP
-                    || flow.destinationPort().orElse(0) == 68;
-            if (given.attachment().gateway().isPresent() || !neighbourly) {
-                assertThat(flow.source())
-                        .isEqualTo(given.attachment().gateway())
-                        .isPresent();
-            }
+            assertThat(flow.source()).isEqualTo(given.attachment().gateway()).isPresent();
             assertThat(given.verdict().rule()).isEmpty();
         }
     }

@@ -24,31 +24,25 @@ import org.jspecify.annotations.Nullable;
  * Decides which guest-agent call goes when, over which connection. An agent that does not answer holds its place for
  * seconds, whatever its caller does. So a domain has one call under way, and the mute ones (whose last call went
  * unanswered) may hold half of the places; a domain becomes mute only by holding one place once.
+ *
+ * <p>A place is a connection, for one call at a time. libvirt before 10.0 may fail to wake the thread that reads for all
+ * threads of a connection when another has something to send: that one then waits for an answer to somebody else.
  */
 final class AgentPool {
     /** Below this, libvirt itself refused, and nobody waited for the guest. */
     private static final long MUTE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final List<Place> connections = new ArrayList<>();
+    private final List<ManagedConnection> connections;
+    /** The last used first, so that few are opened for few calls. */
+    private final Deque<ManagedConnection> free;
+
     private final Map<UUID, Guest> guests = new HashMap<>();
     private final Deque<Guest> ready = new ArrayDeque<>();
     private final Deque<Guest> readyMute = new ArrayDeque<>();
     private final ThreadPoolExecutor executor;
-    private final int places;
-    private int underWay;
     private int mutesUnderWay;
     private boolean closed;
-
-    /** A connection, and how many calls are under way over it. */
-    private static final class Place {
-        private final ManagedConnection connection;
-        private int underWay;
-
-        Place(ManagedConnection connection) {
-            this.connection = connection;
-        }
-    }
 
     /** A domain with calls waiting or under way, or a mute one. */
     private static final class Guest {
@@ -95,9 +89,9 @@ final class AgentPool {
     }
 
     AgentPool(List<ManagedConnection> connections) {
-        connections.forEach(connection -> this.connections.add(new Place(connection)));
-        this.places = connections.size() * Lane.CALLS_AT_ONCE;
-        this.executor = LibraryThreads.pool("agent", places);
+        this.connections = List.copyOf(connections);
+        this.free = new ArrayDeque<>(connections);
+        this.executor = LibraryThreads.pool("agent", connections.size());
     }
 
     String call(
@@ -144,7 +138,7 @@ final class AgentPool {
     int underWay() {
         lock.lock();
         try {
-            return underWay;
+            return connections.size() - free.size();
         } finally {
             lock.unlock();
         }
@@ -167,10 +161,10 @@ final class AgentPool {
             lock.unlock();
         }
         calls.forEach(call -> call.fail(Errors.closed()));
-        connections.forEach(place -> place.connection.refuse());
+        connections.forEach(ManagedConnection::refuse);
         try {
             // On a thread of the pool; those whose calls are still under way are closed behind the last of these.
-            executor.execute(() -> connections.forEach(place -> place.connection.close()));
+            executor.execute(() -> connections.forEach(ManagedConnection::close));
         } catch (RejectedExecutionException e) {
             return;
         }
@@ -220,9 +214,9 @@ final class AgentPool {
     }
 
     private void dispatch() {
-        while (underWay < places && !closed) {
+        while (!free.isEmpty() && !closed) {
             Guest guest = ready.poll();
-            if (guest == null && mutesUnderWay < Math.max(1, places / 2)) {
+            if (guest == null && mutesUnderWay < Math.max(1, connections.size() / 2)) {
                 guest = readyMute.poll();
             }
             if (guest == null) {
@@ -237,26 +231,23 @@ final class AgentPool {
     }
 
     private void start(Guest guest, Request request) {
-        Place place = busiestWithRoom();
-        place.underWay++;
-        underWay++;
+        ManagedConnection connection = free.pop();
         guest.underWay = request;
-        request.connection = place.connection;
+        request.connection = connection;
         if (guest.mute) {
             guest.countedMute = true;
             mutesUnderWay++;
         }
         executor.execute(() -> {
             request.call.run();
-            finished(guest, request, place);
+            finished(guest, request, connection);
         });
     }
 
-    private void finished(Guest guest, Request request, Place place) {
+    private void finished(Guest guest, Request request, ManagedConnection connection) {
         lock.lock();
         try {
-            place.underWay--;
-            underWay--;
+            free.push(connection);
             guest.underWay = null;
             if (guest.countedMute) {
                 guest.countedMute = false;
@@ -299,19 +290,5 @@ final class AgentPool {
                 guests.remove(guest.uuid, guest);
             }
         }
-    }
-
-    /** So that few connections are opened for few calls. */
-    private Place busiestWithRoom() {
-        Place best = null;
-        for (Place place : connections) {
-            if (place.underWay < Lane.CALLS_AT_ONCE && (best == null || place.underWay > best.underWay)) {
-                best = place;
-            }
-        }
-        if (best == null) {
-            throw new IllegalStateException("no place");
-        }
-        return best;
     }
 }

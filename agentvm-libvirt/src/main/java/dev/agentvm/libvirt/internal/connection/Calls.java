@@ -16,17 +16,42 @@ final class Calls {
         this.scope = scope;
     }
 
+    /** For a call that changes something. */
     <T> T get(Errors.Operation operation, Function<? super NativeConnection, T> body) {
         return lane.call(scope, operation, body);
     }
 
+    /** For a call that changes something. */
     void run(Errors.Operation operation, Consumer<? super NativeConnection> body) {
-        get(operation, done(body));
+        get(operation, connection -> {
+            body.accept(connection);
+            return true;
+        });
     }
 
-    /** Empty if libvirt says one of {@code absent}. */
-    <T> Optional<T> find(Errors.Operation operation, Function<? super NativeConnection, T> body, int... absent) {
+    /** For a call that changes something: whether it was done, which it was not if libvirt says one of {@code absent}. */
+    boolean done(Errors.Operation operation, Consumer<? super NativeConnection> body, int... absent) {
         return get(operation, connection -> {
+            try {
+                body.accept(connection);
+                return true;
+            } catch (LibvirtError e) {
+                if (e.is(absent)) {
+                    return false;
+                }
+                throw e;
+            }
+        });
+    }
+
+    /** For a call that changes nothing. */
+    <T> T read(Errors.Operation operation, Function<? super NativeConnection, T> body) {
+        return lane.read(scope, operation, body);
+    }
+
+    /** For a call that changes nothing: empty if libvirt says one of {@code absent}. */
+    <T> Optional<T> find(Errors.Operation operation, Function<? super NativeConnection, T> body, int... absent) {
+        return read(operation, connection -> {
             try {
                 return Optional.of(body.apply(connection));
             } catch (LibvirtError e) {
@@ -36,17 +61,5 @@ final class Calls {
                 throw e;
             }
         });
-    }
-
-    /** Whether it was done: not if libvirt says one of {@code absent}. */
-    boolean done(Errors.Operation operation, Consumer<? super NativeConnection> body, int... absent) {
-        return find(operation, done(body), absent).isPresent();
-    }
-
-    private static Function<NativeConnection, Boolean> done(Consumer<? super NativeConnection> body) {
-        return connection -> {
-            body.accept(connection);
-            return true;
-        };
     }
 }

@@ -11,6 +11,7 @@ import dev.agentvm.libvirt.internal.nativeaccess.NativeConnection;
 import dev.agentvm.libvirt.internal.nativeaccess.NativeLibvirt;
 import java.util.List;
 import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
@@ -20,7 +21,8 @@ import org.slf4j.LoggerFactory;
  * The connections of one {@link Libvirt} and the threads that work them.
  *
  * <ul>
- *   <li>control: owns the domains that are to end with the program, hears the events, makes all short calls;
+ *   <li>owner: owns the domains that are to end with the program, creates them, hears the events;
+ *   <li>control: make all other short calls;
  *   <li>agents: carry the calls that wait for guests;
  *   <li>stream: carries consoles and channels, however much a guest writes.
  * </ul>
@@ -39,15 +41,19 @@ final class Core {
     private final Background reconnect = new Background("reconnect");
     private final Background cleanup = new Background("cleanup");
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final ManagedConnection ownerConnection;
+    private final Lane owner;
     private final Lane control;
     private final Streams streams;
     private final AgentPool agents;
 
     Core(LibvirtOptions options) {
-        this.control = new Lane("control", new ManagedConnection("control", options, losses, new Control()), cleanup);
+        this.ownerConnection = new ManagedConnection("owner", options, losses, new Owner());
+        this.owner = Lane.sharing("owner", ownerConnection, cleanup);
+        this.control = Lane.separate("control", () -> plain("control", options), cleanup);
         this.streams = new Streams(options, losses, cleanup);
         this.agents = new AgentPool(IntStream.range(0, options.agentConnections())
-                .mapToObj(i -> new ManagedConnection("agent", options, losses, new ManagedConnection.Owner() {}))
+                .mapToObj(i -> plain("agent", options))
                 .toList());
         // An agent that comes, or a domain that goes, is mute no longer.
         notifier.add(event -> {
@@ -59,8 +65,19 @@ final class Core {
         });
     }
 
-    /** The connection that owns the domains. */
-    private final class Control implements ManagedConnection.Owner {
+    private ManagedConnection plain(String role, LibvirtOptions options) {
+        return new ManagedConnection(role, options, losses, new ManagedConnection.Owner() {
+            // libvirt is back after the owner connection was given up: events are wanted again.
+            @Override
+            public void opened(NativeConnection connection) {
+                if (!ownerConnection.connected()) {
+                    reconnect.execute(ownerConnection::reconnect);
+                }
+            }
+        });
+    }
+
+    private final class Owner implements ManagedConnection.Owner {
         @Override
         public void opened(NativeConnection connection) {
             check("library", NativeLibvirt.version());
@@ -74,7 +91,7 @@ final class Core {
         @Override
         public void lost(String reason) {
             notifier.post(new ConnectionLost(reason));
-            reconnect.execute(control.connection()::reconnect);
+            reconnect.execute(ownerConnection::reconnect);
         }
 
         @Override
@@ -93,6 +110,15 @@ final class Core {
                 throw OpenFailure.tooOld(what, version, OLDEST);
             }
         }
+    }
+
+    ManagedConnection ownerConnection() {
+        return ownerConnection;
+    }
+
+    /** Over the one connection that owns domains. */
+    Lane owner() {
+        return owner;
     }
 
     Lane control() {
@@ -123,18 +149,20 @@ final class Core {
         agents.close();
         streams.lane().close();
         control.close();
+        owner.close();
         List<ThreadPoolExecutor> pools = List.of(
                 streams.closer().executor(),
                 streams.readerThread().executor(),
                 agents.executor(),
                 streams.lane().executor(),
                 control.executor(),
+                owner.executor(),
                 losses.executor(),
                 reconnect.executor(),
                 cleanup.executor(),
                 notifier.executor());
         pools.forEach(ThreadPoolExecutor::shutdown);
-        long deadline = System.nanoTime() + java.util.concurrent.TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
         for (ThreadPoolExecutor pool : pools) {
             if (!LibraryThreads.awaitEnd(pool, deadline)) {
                 LOG.debug("Still under way at the close: {}", pool);

@@ -9,20 +9,22 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 
-/** {@link Domains} over the control connection. */
+/** {@link Domains} over the owner connection where a domain is made, else over control connections. */
 final class DomainCalls implements Domains {
     private final Core core;
+    private final Calls owner;
     private final Calls calls;
 
     DomainCalls(Core core, Scope scope) {
         this.core = core;
+        this.owner = new Calls(core.owner(), scope);
         this.calls = new Calls(core.control(), scope);
     }
 
     @Override
     public DomainRef create(String xml, Set<CreateFlag> flags) {
         int bits = flags.stream().mapToInt(CreateFlag::bit).reduce(0, (a, b) -> a | b);
-        return calls.get(new Operation("create", null), c -> c.domains().create(xml, bits, DomainRef::new));
+        return owner.get(new Operation("create", null), c -> c.domains().create(xml, bits, DomainRef::new));
     }
 
     @Override
@@ -84,7 +86,7 @@ final class DomainCalls implements Domains {
 
     @Override
     public String xml(DomainRef domain) {
-        return calls.get(new Operation("XML", domain), c -> c.domains().xml(domain.uuid()));
+        return calls.read(new Operation("XML", domain), c -> c.domains().xml(domain.uuid()));
     }
 
     @Override
@@ -105,7 +107,7 @@ final class DomainCalls implements Domains {
 
     @Override
     public List<DomainListing> list(String metadataUri) {
-        return calls.get(
+        return calls.read(
                 new Operation("list of domains", null),
                 c -> c.domains()
                         .list(

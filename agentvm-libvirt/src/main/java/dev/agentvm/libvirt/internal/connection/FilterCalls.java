@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
-/** {@link NetworkFilters} over the control connection. */
+/** {@link NetworkFilters} over control connections. */
 final class FilterCalls implements NetworkFilters {
     private final Calls calls;
 
@@ -39,7 +39,7 @@ final class FilterCalls implements NetworkFilters {
 
     @Override
     public List<String> list() {
-        return calls.get(
+        return calls.read(
                 new Operation("list of network filters", null), c -> c.filters().list());
     }
 

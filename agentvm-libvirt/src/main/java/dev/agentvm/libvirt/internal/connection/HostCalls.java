@@ -5,7 +5,7 @@ import dev.agentvm.libvirt.internal.nativeaccess.NativeConnection;
 import dev.agentvm.libvirt.internal.nativeaccess.NativeLibvirt;
 import java.util.Optional;
 
-/** {@link HostFacts} over the control connection. */
+/** {@link HostFacts} over control connections. */
 final class HostCalls implements HostFacts {
     private final Calls calls;
 
@@ -15,38 +15,38 @@ final class HostCalls implements HostFacts {
 
     @Override
     public LibvirtVersion libraryVersion() {
-        return calls.get(operation("library version"), c -> LibvirtVersion.of(NativeLibvirt.version()));
+        return calls.read(operation("library version"), c -> LibvirtVersion.of(NativeLibvirt.version()));
     }
 
     @Override
     public LibvirtVersion daemonVersion() {
-        return calls.get(operation("daemon version"), c -> LibvirtVersion.of(c.daemonVersion()));
+        return calls.read(operation("daemon version"), c -> LibvirtVersion.of(c.daemonVersion()));
     }
 
     @Override
     public LibvirtVersion hypervisorVersion() {
-        return calls.get(operation("hypervisor version"), c -> LibvirtVersion.of(c.hypervisorVersion()));
+        return calls.read(operation("hypervisor version"), c -> LibvirtVersion.of(c.hypervisorVersion()));
     }
 
     @Override
     public String uri() {
-        return calls.get(operation("URI"), NativeConnection::uri);
+        return calls.read(operation("URI"), NativeConnection::uri);
     }
 
     @Override
     public String hostname() {
-        return calls.get(operation("hostname"), NativeConnection::hostname);
+        return calls.read(operation("hostname"), NativeConnection::hostname);
     }
 
     @Override
     public String capabilitiesXml() {
-        return calls.get(operation("capabilities"), NativeConnection::capabilities);
+        return calls.read(operation("capabilities"), NativeConnection::capabilities);
     }
 
     @Override
     public String domainCapabilitiesXml(
             Optional<String> emulator, Optional<String> arch, Optional<String> machine, Optional<String> virtType) {
-        return calls.get(
+        return calls.read(
                 operation("domain capabilities"),
                 c -> c.domainCapabilities(
                         emulator.orElse(null), arch.orElse(null), machine.orElse(null), virtType.orElse(null)));

@@ -1,8 +1,12 @@
 package dev.agentvm.libvirt.internal.connection;
 
 import dev.agentvm.libvirt.internal.nativeaccess.NativeConnection;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -10,36 +14,69 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
-/** A connection and the few threads that make calls over it. */
+/**
+ * A few threads that make calls, over one connection that they share, or each over one of its own.
+ *
+ * <p>Sharing has two prices. libvirtd serves five requests of one connection at a time by default, and beyond that stops
+ * reading from it; then it misses the client's answers to its keepalive and ends the connection, with every domain tied
+ * to it. And before 10.0 a call may be sent only when that of another thread is answered. So few share, and only calls
+ * that are soon answered.
+ */
 final class Lane {
-    /**
-     * libvirtd serves five requests of one connection at a time by default, and beyond that stops reading from it; then
-     * it misses the client's answers to its keepalive and ends the connection, with every domain tied to it.
-     */
+    /** How many calls are made at once. */
     static final int CALLS_AT_ONCE = 4;
 
     private final ThreadPoolExecutor executor;
-    private final ManagedConnection connection;
+    private final List<ManagedConnection> connections;
+    private final Deque<ManagedConnection> free;
     private final Executor cleanup;
     private final Set<PendingCall<?>> pending = ConcurrentHashMap.newKeySet();
 
-    Lane(String role, ManagedConnection connection, Executor cleanup) {
-        this.executor = LibraryThreads.pool(role, CALLS_AT_ONCE);
-        this.connection = connection;
+    private Lane(
+            String role, List<ManagedConnection> connections, List<ManagedConnection> perThread, Executor cleanup) {
+        this.executor = LibraryThreads.pool(role, perThread.size());
+        this.connections = connections;
+        this.free = new ConcurrentLinkedDeque<>(perThread);
         this.cleanup = cleanup;
     }
 
-    ManagedConnection connection() {
-        return connection;
+    /** Threads that share a connection. */
+    static Lane sharing(String role, ManagedConnection connection, Executor cleanup) {
+        return new Lane(role, List.of(connection), Collections.nCopies(CALLS_AT_ONCE, connection), cleanup);
+    }
+
+    /** Threads of which each uses a connection of its own during a call. */
+    static Lane separate(String role, Supplier<ManagedConnection> connection, Executor cleanup) {
+        List<ManagedConnection> all =
+                Stream.generate(connection).limit(CALLS_AT_ONCE).toList();
+        return new Lane(role, all, all, cleanup);
     }
 
     /** Calls libvirt on a thread of the lane, and waits for the result as the scope says. */
     <T> T call(Scope scope, Errors.Operation operation, Function<? super NativeConnection, T> body) {
-        return run(scope, operation, () -> connection.use(body));
+        return over(scope, operation, connection -> connection.use(body));
     }
 
-    /** As {@link #call}, for what needs a thread of the lane and perhaps not its connection. */
+    /** As {@link #call}, for what changes nothing, and may be called again when a connection turns out to be lost. */
+    <T> T read(Scope scope, Errors.Operation operation, Function<? super NativeConnection, T> body) {
+        return over(scope, operation, connection -> connection.read(body));
+    }
+
+    private <T> T over(Scope scope, Errors.Operation operation, Function<ManagedConnection, T> call) {
+        return run(scope, operation, () -> {
+            // There are as many as threads. The last used comes first, so that few are opened for few calls.
+            ManagedConnection connection = free.pop();
+            try {
+                return call.apply(connection);
+            } finally {
+                free.push(connection);
+            }
+        });
+    }
+
+    /** As {@link #call}, for what needs a thread of the lane and none of its connections. */
     <T> T run(Scope scope, Errors.Operation operation, Supplier<T> body) {
         PendingCall<T> call = new PendingCall<>(body, value -> scope.undo().ifPresent(cleanup::execute));
         pending.add(call);
@@ -65,11 +102,11 @@ final class Lane {
         return e.getCause() == null ? e : e.getCause();
     }
 
-    /** Fails the calls under way and queued, and closes the connection behind the last one. */
+    /** Fails the calls under way and queued, and closes each connection behind the last call over it. */
     void close() {
-        connection.refuse();
+        connections.forEach(ManagedConnection::refuse);
         try {
-            executor.execute(connection::close);
+            executor.execute(() -> connections.forEach(ManagedConnection::close));
         } catch (RejectedExecutionException e) {
             return;
         }

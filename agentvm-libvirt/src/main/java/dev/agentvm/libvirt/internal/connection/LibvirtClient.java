@@ -24,8 +24,8 @@ final class LibvirtClient implements Libvirt {
         Scope scope = new Scope(options.callTimeout(), Optional.empty());
         boolean opened = false;
         try {
-            core.control().run(scope, operation, () -> {
-                core.control().connection().openFirst();
+            core.owner().run(scope, operation, () -> {
+                core.ownerConnection().openFirst();
                 return true;
             });
             opened = true;
@@ -94,7 +94,7 @@ final class LibvirtClient implements Libvirt {
 
     @Override
     public boolean connected() {
-        return core.control().connection().connected();
+        return core.ownerConnection().connected();
     }
 
     @Override

@@ -9,8 +9,8 @@ import java.util.Objects;
  * @param uri the connection URI, such as {@code qemu:///system}
  * @param callTimeout how long a call waits unless its view says otherwise
  * @param reconnectTimeout how long a lost connection is tried again, at the loss and by each call after it
- * @param agentConnections connections for guest-agent calls, each of which carries four at once; libvirtd has 20
- *     workers by default for all its clients
+ * @param agentConnections connections for guest-agent calls, one call at a time each; libvirtd has 20 workers by
+ *     default for all its clients
  */
 public record LibvirtOptions(String uri, Duration callTimeout, Duration reconnectTimeout, int agentConnections) {
     /** Checks the ranges. */
@@ -29,6 +29,6 @@ public record LibvirtOptions(String uri, Duration callTimeout, Duration reconnec
 
     /** The defaults for {@code uri}. */
     public static LibvirtOptions of(String uri) {
-        return new LibvirtOptions(uri, Duration.ofSeconds(60), Duration.ofSeconds(20), 4);
+        return new LibvirtOptions(uri, Duration.ofSeconds(60), Duration.ofSeconds(20), 16);
     }
 }

@@ -32,6 +32,15 @@ final class ManagedConnection {
         default void givenUp(String reason) {}
     }
 
+    /** A connection was lost during a call. */
+    private static final class LostException extends UnreachableException {
+        private static final long serialVersionUID = 1L;
+
+        LostException(LibvirtError error) {
+            super("the connection to libvirt was lost: " + error.text(), true, error, error);
+        }
+    }
+
     private static final Logger LOG = LoggerFactory.getLogger(ManagedConnection.class);
     private static final long FIRST_PAUSE_MILLIS = 50;
     private static final long LONGEST_PAUSE_MILLIS = 1000;
@@ -67,6 +76,16 @@ final class ManagedConnection {
         }
     }
 
+    /** As {@link #use}, for a call that changes nothing: if the connection turns out to be lost, it is made once more. */
+    <T> T read(Function<? super NativeConnection, T> call) {
+        try {
+            return use(call);
+        } catch (LostException e) {
+            LOG.debug("Once more, over a new {} connection", role);
+            return use(call);
+        }
+    }
+
     /** Calls libvirt, over a new connection if there is none. */
     <T> T use(Function<? super NativeConnection, T> call) {
         NativeConnection current = current();
@@ -80,7 +99,7 @@ final class ManagedConnection {
                 throw e;
             }
             lost(current, e.text());
-            throw new UnreachableException("the connection to libvirt was lost: " + e.text(), true, e, e);
+            throw new LostException(e);
         }
     }
 

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 
-/** {@link Networks} over the control connection. */
+/** {@link Networks} over control connections. */
 final class NetworkCalls implements Networks {
     private final Calls calls;
 
@@ -22,7 +22,7 @@ final class NetworkCalls implements Networks {
 
     @Override
     public List<Info> list() {
-        return calls.get(
+        return calls.read(
                 new Operation("list of networks", null), c -> c.networks().list(Info::new));
     }
 
@@ -54,12 +54,12 @@ final class NetworkCalls implements Networks {
 
     @Override
     public String xml(String name) {
-        return calls.get(operation("XML", name), c -> c.networks().xml(name, false));
+        return calls.read(operation("XML", name), c -> c.networks().xml(name, false));
     }
 
     @Override
     public String inactiveXml(String name) {
-        return calls.get(operation("XML", name), c -> c.networks().xml(name, true));
+        return calls.read(operation("XML", name), c -> c.networks().xml(name, true));
     }
 
     @Override
@@ -90,7 +90,7 @@ final class NetworkCalls implements Networks {
 
     @Override
     public List<Lease> leases(String name) {
-        return calls.get(
+        return calls.read(
                 operation("leases", name),
                 c -> c.networks()
                         .leases(

@@ -6,7 +6,7 @@ import dev.agentvm.libvirt.internal.nativeaccess.LibvirtError;
 import java.util.List;
 import java.util.Optional;
 
-/** {@link StoragePools} over the control connection. */
+/** {@link StoragePools} over control connections. */
 final class StorageCalls implements StoragePools {
     private final Calls calls;
 
@@ -22,7 +22,7 @@ final class StorageCalls implements StoragePools {
 
     @Override
     public List<PoolInfo> listPools() {
-        return calls.get(
+        return calls.read(
                 new Operation("list of storage pools", null), c -> c.storage().list(PoolInfo::new));
     }
 
@@ -64,7 +64,7 @@ final class StorageCalls implements StoragePools {
 
     @Override
     public String poolXml(String name) {
-        return calls.get(pool("XML", name), c -> c.storage().xml(name));
+        return calls.read(pool("XML", name), c -> c.storage().xml(name));
     }
 
     @Override
@@ -113,7 +113,7 @@ final class StorageCalls implements StoragePools {
 
     @Override
     public List<String> listVolumes(String pool) {
-        return calls.get(pool("list of volumes", pool), c -> c.storage().listVolumes(pool));
+        return calls.read(pool("list of volumes", pool), c -> c.storage().listVolumes(pool));
     }
 
     @Override

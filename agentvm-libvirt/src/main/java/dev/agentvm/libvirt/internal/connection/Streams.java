@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** All open streams, their connection and the thread that reads them. */
 final class Streams {
@@ -30,7 +31,7 @@ final class Streams {
                 List.copyOf(open).forEach(stream -> stream.fail(failure));
             }
         });
-        this.lane = new Lane("streams", connection, cleanup);
+        this.lane = Lane.sharing("streams", connection, cleanup);
     }
 
     ByteStream open(
@@ -53,7 +54,7 @@ final class Streams {
 
     /** Where an opened stream is put, so that it is closed if its caller has gone by then, or goes. */
     private final class StreamSlot {
-        private @org.jspecify.annotations.Nullable OpenStream stream;
+        private @Nullable OpenStream stream;
         private boolean abandoned;
 
         synchronized void fill(OpenStream opened) {

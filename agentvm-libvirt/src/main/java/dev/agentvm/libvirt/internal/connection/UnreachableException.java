@@ -4,7 +4,7 @@ import dev.agentvm.libvirt.internal.nativeaccess.LibvirtError;
 import org.jspecify.annotations.Nullable;
 
 /** On a library thread: libvirt cannot be reached. {@link Errors} makes of it what the caller sees. */
-final class UnreachableException extends RuntimeException {
+class UnreachableException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     private final boolean retryable;

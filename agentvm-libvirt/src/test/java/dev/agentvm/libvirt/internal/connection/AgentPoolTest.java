@@ -27,10 +27,9 @@ import org.junit.jupiter.api.Test;
 class AgentPoolTest {
     private static final Duration LONG = Duration.ofSeconds(20);
     private static final Duration SHORT = Duration.ofMillis(50);
-    private static final int CONNECTIONS = 2;
-    private static final int PLACES = CONNECTIONS * Lane.CALLS_AT_ONCE;
+    private static final int PLACES = 8;
 
-    private final AgentPool pool = new AgentPool(IntStream.range(0, CONNECTIONS)
+    private final AgentPool pool = new AgentPool(IntStream.range(0, PLACES)
             .mapToObj(i -> new ManagedConnection(
                     "agent", LibvirtOptions.of(TestDriver.URI), Runnable::run, new ManagedConnection.Owner() {}))
             .toList());

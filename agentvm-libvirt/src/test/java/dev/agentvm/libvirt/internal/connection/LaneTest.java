@@ -22,7 +22,7 @@ class LaneTest {
     private static final Duration LONG = Duration.ofSeconds(20);
 
     private final Background cleanup = new Background("cleanup-test");
-    private final Lane lane = new Lane(
+    private final Lane lane = Lane.sharing(
             "lane-test",
             new ManagedConnection("test", LibvirtOptions.of(TestDriver.URI), cleanup, new ManagedConnection.Owner() {}),
             cleanup);
