@@ -20,6 +20,7 @@ import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.Cidr;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -246,6 +247,45 @@ class BadInputIT {
                     .withMessageContainingAll("10.77.0.0/24", "taken by", Lab.fact("LAB_OUTSIDE_INTERFACE"));
         } finally {
             Lab.host("ip", "route", "del", "10.77.0.0/25");
+        }
+    }
+
+    @Test
+    void connect_withoutTheRight_saysWhoAndHowToGetIt() throws Exception {
+        // The capability lets it read the class path, which is not its own; it gives no right to a socket.
+        Process stranger = new ProcessBuilder(
+                        "setpriv",
+                        "--reuid=65534",
+                        "--regid=65534",
+                        "--clear-groups",
+                        "--inh-caps=-all,+dac_read_search",
+                        "--ambient-caps=+dac_read_search",
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:-UsePerfData",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Stranger.class.getName())
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(stranger.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertThat(stranger.waitFor()).as(output).isEqualTo(3);
+        assertThat(output).contains("libvirt-sock", "group", "libvirt");
+    }
+
+    /** A program of a user who may not use libvirt. */
+    static final class Stranger {
+        private Stranger() {}
+
+        /** Ends with status 3 and the message, if it is refused. */
+        public static void main(String[] args) {
+            try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+                System.out.println("connected: " + hypervisor.list());
+            } catch (HypervisorUnavailableException e) {
+                System.out.println(e.getMessage());
+                System.exit(3);
+            }
         }
     }
 

@@ -17,6 +17,7 @@ import java.util.UUID;
  * @param id the domain's UUID
  * @param name the domain's name
  * @param accelerator what runs the guest's instructions
+ * @param amd whether the host's CPU is AMD's
  * @param resources how much of the host it may use
  * @param boot what boots
  * @param disk its own disk
@@ -30,6 +31,7 @@ public record DomainPlan(
         UUID id,
         String name,
         Accelerator accelerator,
+        boolean amd,
         Resources resources,
         BootSource boot,
         VMDisk disk,

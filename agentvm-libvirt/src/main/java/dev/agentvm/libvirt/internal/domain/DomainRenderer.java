@@ -28,8 +28,9 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li><b>type, machine</b>: KVM, or QEMU's emulation where that was chosen; q35 is the machine that is still developed.
  *   <li><b>cpu</b>: {@code host-model} gives the guest what the host's CPU has and stays migratable, without {@code vmx}
- *       and {@code svm}: nested virtualisation is a large attack surface that agents do not need. {@code maximum} is the
- *       most that emulation offers.
+ *       and {@code svm}: nested virtualisation is a large attack surface that agents do not need. On AMD without
+ *       {@code arch-capabilities}, an Intel register that KVM emulates there, and not every KVM can. {@code maximum} is
+ *       the most that emulation offers.
  *   <li><b>memory</b>: out of QEMU's core dumps, since it may hold secrets; no balloon, through which a guest could push
  *       at the host's memory management. The hard limit leaves QEMU 1 GiB beyond the guest's memory for itself: a limit
  *       equal to the guest's memory invites the OOM killer.
@@ -75,7 +76,7 @@ public final class DomainRenderer {
         limits(domain, plan.resources());
         domain.os = os(plan.boot());
         domain.features = features();
-        domain.cpu = cpu(kvm);
+        domain.cpu = cpu(kvm, plan.amd());
         domain.clock = new DomainXml.Clock();
         domain.clock.offset = "utc";
         domain.onPoweroff = "destroy";
@@ -134,11 +135,12 @@ public final class DomainRenderer {
         return features;
     }
 
-    private static DomainXml.Cpu cpu(boolean kvm) {
+    private static DomainXml.Cpu cpu(boolean kvm, boolean amd) {
         DomainXml.Cpu cpu = new DomainXml.Cpu();
         if (kvm) {
             cpu.mode = "host-model";
-            return cpu.without("vmx").without("svm");
+            cpu.without("vmx").without("svm");
+            return amd ? cpu.without("arch-capabilities") : cpu;
         }
         cpu.mode = "maximum";
         return cpu;

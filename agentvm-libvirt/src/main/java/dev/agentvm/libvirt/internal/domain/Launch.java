@@ -168,6 +168,7 @@ final class Launch {
                 domain.uuid(),
                 domain.name(),
                 parts.requirements().accelerator(),
+                parts.requirements().amd(),
                 template.resources(),
                 boot,
                 disk,

@@ -10,6 +10,8 @@ import dev.agentvm.libvirt.internal.network.Finding;
 import dev.agentvm.libvirt.internal.network.HostProbe;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.libvirt.internal.xml.CapabilitiesXml;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkMode;
 import java.util.ArrayList;
@@ -26,6 +28,7 @@ final class Requirements {
     private final NetworkSettings network;
     private final boolean confinement;
     private final Accelerator accelerator;
+    private final boolean amd;
     private final Optional<String> kvmObstacle;
 
     /**
@@ -45,6 +48,7 @@ final class Requirements {
         this.confinement = confinement;
         this.kvmObstacle = demanded.equals(Optional.of(Accelerator.TCG)) ? Optional.empty() : kvmObstacle(libvirt);
         this.accelerator = demanded.orElse(kvmObstacle.isEmpty() ? Accelerator.KVM : Accelerator.TCG);
+        this.amd = isAmd(libvirt);
     }
 
     /** What libvirt says against KVM for the machine that is rendered. */
@@ -57,6 +61,16 @@ final class Requirements {
         } catch (AgentVMException e) {
             return Optional.of(String.valueOf(e.getMessage()));
         }
+    }
+
+    private static boolean isAmd(Libvirt libvirt) {
+        CapabilitiesXml capabilities = LibvirtXml.read(libvirt.host().capabilitiesXml(), CapabilitiesXml.class);
+        return capabilities.host != null && capabilities.host.cpu != null && "AMD".equals(capabilities.host.cpu.vendor);
+    }
+
+    /** Whether the host's CPU is AMD's. */
+    boolean amd() {
+        return amd;
     }
 
     /** What runs guests. */

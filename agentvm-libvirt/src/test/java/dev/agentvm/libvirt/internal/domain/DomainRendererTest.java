@@ -63,7 +63,8 @@ class DomainRendererTest {
         Schemas.assertValid(xml);
         assertThat(xml)
                 .contains("<domain type=\"kvm\">", "<cpu mode=\"host-model\"")
-                .contains("<feature policy=\"disable\" name=\"vmx\"/>", "<feature policy=\"disable\" name=\"svm\"/>");
+                .contains("<feature policy=\"disable\" name=\"vmx\"/>", "<feature policy=\"disable\" name=\"svm\"/>")
+                .contains("<feature policy=\"disable\" name=\"arch-capabilities\"/>");
     }
 
     @Test
@@ -132,6 +133,7 @@ class DomainRendererTest {
                 ID,
                 "vm",
                 accelerator,
+                true,
                 Resources.standard(),
                 boot,
                 new VMDisk("agentvm", ID + ".qcow2", "/pool/" + ID + ".qcow2", boot.backing()),

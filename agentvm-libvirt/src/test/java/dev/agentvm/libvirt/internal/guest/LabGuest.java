@@ -46,6 +46,7 @@ final class LabGuest implements AutoCloseable {
                 id,
                 "guest-" + id,
                 "kvm".equals(System.getenv("AGENTVM_ACCELERATOR")) ? Accelerator.KVM : Accelerator.TCG,
+                true,
                 resources,
                 new ImageDirectory(Path.of("/var/lib/agentvm/images")).resolve(GuestImage.named("default")),
                 new VMDisk("none", "none", "/none", Optional.empty()),
