@@ -41,11 +41,14 @@ final class AgentCalls {
             "guest-exec-status",
             "guest-file-open",
             "guest-file-read",
+            "guest-file-seek",
             "guest-file-write",
             "guest-file-flush",
             "guest-file-close");
     private static final Pattern BLOCKED = Pattern.compile(
             "[Cc]ommand '?[a-z-]+'? (has been|is) (disabled|not allowed)|[Cc]ommand '?guest-[a-z-]+'? has not been found");
+    private static final int SEEK_SET = 0;
+    private static final int SEEK_END = 2;
     private static final long MAX_HANDLE = Long.MAX_VALUE;
     private static final int MAX_PID = 1 << 22; // Linux's PID_MAX_LIMIT
 
@@ -143,6 +146,26 @@ final class AgentCalls {
                     reply -> (int) reply.number("count", 1, piece.length));
         }
         call("guest-file-flush", Map.of("handle", handle), reply -> reply);
+    }
+
+    /** Goes to its end, and says where that is. */
+    long seekEnd(long handle) {
+        return seek(handle, 0, SEEK_END);
+    }
+
+    /** Goes to that place, counted from its start. */
+    void seek(long handle, long position) {
+        if (seek(handle, position, SEEK_SET) != position) {
+            throw new GuestAgentException(
+                    "The guest agent of " + vmName + " did not go to byte " + position + " of a file", context());
+        }
+    }
+
+    private long seek(long handle, long offset, int whence) {
+        return call(
+                "guest-file-seek",
+                Map.of("handle", handle, "offset", offset, "whence", whence),
+                reply -> reply.number("position", 0, Long.MAX_VALUE));
     }
 
     void close(long handle) {

@@ -28,8 +28,8 @@ final class Execution {
     static final int INLINE_STDIN = AgentCalls.WRITE_PIECE;
 
     private static final Duration KILL_PATIENCE = Duration.ofSeconds(15);
-    private static final Duration FINAL_READING = Duration.ofMinutes(2);
-    private static final long DRAIN_EVERY = Duration.ofMillis(500).toNanos();
+    private static final Duration READING = Duration.ofMinutes(5);
+    private static final long MEASURE_EVERY = Duration.ofMillis(500).toNanos();
     private static final long SILENCE = Duration.ofMinutes(1).toNanos();
     private static final int TAIL = 2000;
 
@@ -48,6 +48,8 @@ final class Execution {
     private final OutputFile out;
     private final OutputFile err;
     private @Nullable GuestAgentException openFailure;
+    /** How much output there is, as far as is known. */
+    private long size;
 
     /** The workspace is not there any more; the command was not run. */
     static final class WorkspaceGoneException extends Exception {
@@ -113,7 +115,7 @@ final class Execution {
                     handles.add(handle);
                 }
             }
-            housekeeping.discard(handles, toRemove, (long) out.size() + err.size() + command.stdin().length);
+            housekeeping.discard(handles, toRemove, size + command.stdin().length);
         }
     }
 
@@ -170,9 +172,8 @@ final class Execution {
         } catch (TooMuchOutputException e) {
             String fate = kill(pid);
             throw new OutputLimitException(
-                    name() + " wrote more than " + Command.MAX_OUTPUT_BYTES + " bytes (" + out.size()
-                            + " to its standard output and " + err.size() + " to its standard error were read)" + fate
-                            + "; let it write to a file in the guest",
+                    name() + " wrote more than " + Command.MAX_OUTPUT_BYTES + " bytes of output, " + size
+                            + " when it was seen" + fate + "; let it write to a file in the guest",
                     calls.context());
         } catch (InterruptedException e) {
             String fate = kill(pid);
@@ -206,7 +207,7 @@ final class Execution {
 
     private AgentCalls.Status await(long pid) throws InterruptedException, TimeUpException, TooMuchOutputException {
         Backoff backoff = new Backoff(System.nanoTime());
-        long drained = System.nanoTime();
+        long measured = System.nanoTime();
         long answered = System.nanoTime();
         while (true) {
             try {
@@ -215,10 +216,9 @@ final class Execution {
                     return status;
                 }
                 answered = System.nanoTime();
-                if (answered - drained >= DRAIN_EVERY) {
-                    drain(deadline);
+                if (answered - measured >= Math.max(MEASURE_EVERY, running.getAsInt() * MEASURE_EVERY / 50)) {
                     checkSize();
-                    drained = System.nanoTime();
+                    measured = System.nanoTime();
                 }
             } catch (GuestAgentException e) {
                 // A guest that is out of breath, or an agent that is starting anew, may come round.
@@ -234,16 +234,12 @@ final class Execution {
         }
     }
 
-    private void drain(long until) {
-        for (OutputFile file : List.of(out, err)) {
-            file.drain(
-                    () -> System.nanoTime() - until < 0 && (long) out.size() + err.size() <= Command.MAX_OUTPUT_BYTES);
-        }
-    }
-
     private void checkSize() throws TooMuchOutputException {
-        if ((long) out.size() + err.size() > Command.MAX_OUTPUT_BYTES) {
-            throw new TooMuchOutputException();
+        if (openFailure == null) {
+            size = out.length() + err.length();
+            if (size > Command.MAX_OUTPUT_BYTES) {
+                throw new TooMuchOutputException();
+            }
         }
     }
 
@@ -254,22 +250,16 @@ final class Execution {
         if (openFailure != null) {
             throw openFailure;
         }
-        long until = System.nanoTime() + FINAL_READING.toNanos();
-        drain(until);
-        if ((long) out.size() + err.size() > Command.MAX_OUTPUT_BYTES) {
+        try {
+            read();
+        } catch (TooMuchOutputException e) {
             throw new OutputLimitException(
-                    name() + " wrote more than " + Command.MAX_OUTPUT_BYTES
-                            + " bytes before it ended; let it write to a file in the guest",
+                    name() + " wrote more than " + Command.MAX_OUTPUT_BYTES + " bytes of output, " + size
+                            + " when it had ended; let it write to a file in the guest",
                     calls.context());
         }
-        if (System.nanoTime() - until >= 0) {
-            throw new GuestAgentException(
-                    "The output of " + name() + " could not be read within " + FINAL_READING.toSeconds() + " s",
-                    calls.context().retryable(true));
-        }
         checkStarted(status);
-        boolean good = status.exitCode().isPresent() && status.exitCode().getAsInt() == 0;
-        if (!good || out.size() + err.size() >= AgentCalls.READ_PIECE) {
+        if (!status.exitCode().equals(OptionalInt.of(0)) || size >= AgentCalls.READ_PIECE) {
             checkRoom();
         }
         ExecResult.Builder result = new ExecResult.Builder()
@@ -279,6 +269,28 @@ final class Execution {
         status.exitCode().ifPresent(result::exitCode);
         status.signal().ifPresent(result::signal);
         return result.build();
+    }
+
+    private void read() throws TooMuchOutputException {
+        boolean outIsAll = out.readFirst();
+        boolean errIsAll = err.readFirst();
+        if (!outIsAll || !errIsAll) {
+            checkSize();
+            long until = System.nanoTime() + READING.toNanos();
+            for (OutputFile file : List.of(out, err)) {
+                file.readRest(() ->
+                        (long) out.read() + err.read() <= Command.MAX_OUTPUT_BYTES && System.nanoTime() - until < 0);
+            }
+            if (System.nanoTime() - until >= 0) {
+                throw new GuestAgentException(
+                        "The output of " + name() + " could not be read within " + READING.toSeconds() + " s",
+                        calls.context().retryable(true));
+            }
+        }
+        size = (long) out.read() + err.read();
+        if (size > Command.MAX_OUTPUT_BYTES) {
+            throw new TooMuchOutputException();
+        }
     }
 
     private AgentVMException notBegun(String stage, String said) throws WorkspaceGoneException {
@@ -345,7 +357,7 @@ final class Execution {
         return new CommandStartException(
                 "The guest has no program " + Excerpt.head(program, 200) + ", or cannot run it"
                         + (program.contains("/") ? "" : "; its PATH is " + Excerpt.head(path, 500))
-                        + "; it said: " + Excerpt.tail(err.tail(TAIL), TAIL),
+                        + "; it said: " + Excerpt.tail(err.bytes(), TAIL),
                 calls.context());
     }
 
@@ -384,7 +396,6 @@ final class Execution {
             AgentCalls.Status killing =
                     scripts.run("Killing processes", Scripts.KILL, List.of(Long.toString(pid)), KILL_PATIENCE);
             scripts.awaitEnd(name(), pid, until);
-            drain(until);
             return killing.exitCode().equals(OptionalInt.of(0))
                     ? "; it was killed, with all its processes"
                     : "; it was killed, but some of its processes may be left";
@@ -395,15 +406,18 @@ final class Execution {
         }
     }
 
+    /** The ends of its outputs, in words; empty if there are none or they cannot be read. */
     private String ends() {
-        StringBuilder ends = new StringBuilder();
-        if (out.size() > 0) {
-            ends.append("; its standard output ends: ").append(Excerpt.tail(out.tail(TAIL), TAIL));
+        try {
+            return end("output", out) + end("error", err);
+        } catch (GuestAgentException e) {
+            return "";
         }
-        if (err.size() > 0) {
-            ends.append("; its standard error ends: ").append(Excerpt.tail(err.tail(TAIL), TAIL));
-        }
-        return ends.toString();
+    }
+
+    private static String end(String which, OutputFile file) {
+        byte[] tail = file.tail(TAIL);
+        return tail.length == 0 ? "" : "; its standard " + which + " ends: " + Excerpt.tail(tail, TAIL);
     }
 
     private String name() {

@@ -5,20 +5,21 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** One output of a command: its file in the guest, and what was read of it so far. */
+/** One output of a command: its file in the guest, and what was read of it. Nothing is read before it is opened. */
 final class OutputFile {
     private final AgentCalls calls;
     private final String path;
     private final List<byte[]> pieces = new ArrayList<>();
     private @Nullable Long handle;
-    private int size;
+    private boolean moved;
+    private int read;
 
     OutputFile(AgentCalls calls, String path) {
         this.calls = calls;
         this.path = path;
     }
 
-    /** Opens it; the reading begins at its start, and it is made if the command did not yet. */
+    /** Opens it; it is made if the command did not yet. */
     void open() {
         handle = calls.open(path, "a+");
     }
@@ -27,28 +28,65 @@ final class OutputFile {
         return handle;
     }
 
-    /** Reads what there is at present, while {@code go}; at most a piece more than allowed by it. */
-    void drain(BooleanSupplier go) {
+    /** How long it is at present. */
+    long length() {
         Long open = handle;
-        while (open != null && go.getAsBoolean()) {
-            int count = size == 0 ? AgentCalls.SMALL_PIECE : AgentCalls.READ_PIECE;
-            byte[] piece = calls.read(open, count);
-            if (piece.length > 0) {
-                pieces.add(piece);
-                size += piece.length;
-            }
-            if (piece.length < count) {
-                return;
-            }
+        if (open == null) {
+            return 0;
+        }
+        moved = true;
+        return calls.seekEnd(open);
+    }
+
+    /**
+     * Reads a first, small piece: for most commands all that there is.
+     *
+     * @return whether that was all
+     */
+    boolean readFirst() {
+        Long open = handle;
+        if (open == null) {
+            return true;
+        }
+        returnTo(open, 0);
+        return take(calls.read(open, AgentCalls.SMALL_PIECE)) < AgentCalls.SMALL_PIECE;
+    }
+
+    /** Reads on to the end, while {@code go}. */
+    void readRest(BooleanSupplier go) {
+        Long open = handle;
+        if (open == null) {
+            return;
+        }
+        returnTo(open, read);
+        boolean more = true;
+        while (more && go.getAsBoolean()) {
+            more = take(calls.read(open, AgentCalls.READ_PIECE)) == AgentCalls.READ_PIECE;
         }
     }
 
-    int size() {
-        return size;
+    private void returnTo(long open, long position) {
+        if (moved) {
+            calls.seek(open, position);
+            moved = false;
+        }
+    }
+
+    private int take(byte[] piece) {
+        if (piece.length > 0) {
+            pieces.add(piece);
+            read += piece.length;
+        }
+        return piece.length;
+    }
+
+    /** How much was read. */
+    int read() {
+        return read;
     }
 
     byte[] bytes() {
-        byte[] all = new byte[size];
+        byte[] all = new byte[read];
         int at = 0;
         for (byte[] piece : pieces) {
             System.arraycopy(piece, 0, all, at, piece.length);
@@ -57,16 +95,14 @@ final class OutputFile {
         return all;
     }
 
-    /** The last bytes, at most {@code limit}. */
+    /** The last bytes of the file as it is now, at most {@code limit}. */
     byte[] tail(int limit) {
-        byte[] tail = new byte[Math.min(limit, size)];
-        int at = tail.length;
-        for (int i = pieces.size() - 1; i >= 0 && at > 0; i--) {
-            byte[] piece = pieces.get(i);
-            int length = Math.min(at, piece.length);
-            at -= length;
-            System.arraycopy(piece, piece.length - length, tail, at, length);
+        Long open = handle;
+        if (open == null) {
+            return new byte[0];
         }
-        return tail;
+        calls.seek(open, Math.max(0, length() - limit));
+        moved = true;
+        return calls.read(open, limit);
     }
 }

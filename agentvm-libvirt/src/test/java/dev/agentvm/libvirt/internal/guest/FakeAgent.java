@@ -61,7 +61,7 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         final Capture err;
         volatile @Nullable Integer status;
 
-        Running(Posix.Process process) {
+        Running(Posix.Child process) {
             this.out = new Capture(process.output());
             this.err = new Capture(process.errors());
         }
@@ -171,6 +171,7 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
                 case "guest-exec-status" -> status(arguments);
                 case "guest-file-open" -> open(arguments);
                 case "guest-file-read" -> read(arguments);
+                case "guest-file-seek" -> seek(arguments);
                 case "guest-file-write" -> write(arguments);
                 case "guest-file-flush" -> "{\"return\": {}}";
                 case "guest-file-close" -> close(arguments);
@@ -215,6 +216,7 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
                 "guest-exec-status",
                 "guest-file-open",
                 "guest-file-read",
+                "guest-file-seek",
                 "guest-file-write",
                 "guest-file-flush",
                 "guest-file-close")) {
@@ -241,7 +243,7 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         List<String> variables = new ArrayList<>();
         environment.forEach((name, value) -> variables.add(name + "=" + value));
         byte[] input = arguments.bytes("input-data");
-        Posix.Process process = Posix.spawn(argv, variables, input.length > 0);
+        Posix.Child process = Posix.spawn(argv, variables, input.length > 0);
         if (process == null) {
             throw error(
                     "guest-exec",
@@ -330,6 +332,17 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
                     + (length < count) + "}}";
         } catch (IOException e) {
             throw error("guest-file-read", "failed to read file: " + e.getMessage());
+        }
+    }
+
+    private String seek(Fields arguments) throws MalformedReplyException {
+        try {
+            RandomAccessFile file = file(arguments);
+            long base = arguments.number("whence", 0, 2) == 0 ? 0 : file.length();
+            file.seek(base + arguments.number("offset", 0, Long.MAX_VALUE));
+            return "{\"return\": {\"position\": " + file.getFilePointer() + ", \"eof\": false}}";
+        } catch (IOException e) {
+            throw error("guest-file-seek", "failed to seek file: " + e.getMessage());
         }
     }
 

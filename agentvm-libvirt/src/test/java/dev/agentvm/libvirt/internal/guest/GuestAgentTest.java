@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -753,7 +754,8 @@ class GuestAgentTest {
 
     /** Where the commands of this test's agent have their files, as one of them sees it. */
     private Path workspace() {
-        return Path.of(sh("readlink /proc/self/fd/1").strip()).getParent();
+        return Objects.requireNonNull(
+                Path.of(sh("readlink /proc/self/fd/1").strip()).getParent());
     }
 
     private static byte[] random(int size) {

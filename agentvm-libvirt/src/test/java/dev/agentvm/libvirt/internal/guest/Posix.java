@@ -56,12 +56,12 @@ final class Posix {
     }
 
     /** A running process, with our ends of its pipes; {@code input} is -1 if it reads nothing. */
-    record Process(int pid, int input, int output, int errors) {}
+    record Child(int pid, int input, int output, int errors) {}
 
     private Posix() {}
 
     /** Starts a program; null if there is none of that name. */
-    static @Nullable Process spawn(List<String> argv, List<String> environment, boolean withInput) {
+    static @Nullable Child spawn(List<String> argv, List<String> environment, boolean withInput) {
         int[] input = withInput ? pipe() : new int[] {-1, -1};
         int[] output = pipe();
         int[] errors = pipe();
@@ -103,7 +103,7 @@ final class Posix {
             if (error != 0) {
                 throw new IllegalStateException("posix_spawnp: error " + error);
             }
-            return new Process(pid.getValue(), input[1], output[0], errors[0]);
+            return new Child(pid.getValue(), input[1], output[0], errors[0]);
         }
     }
 
