@@ -28,6 +28,7 @@ import dev.agentvm.network.PortRange;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,8 +40,10 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>There are no rules that deny a wrong source: every rule that accepts names the VM's own MAC and IP, and the last
  *       rule drops the rest.
- *   <li>What the kernel itself refuses to forward is left to it: 0/8 always, 127/8 unless {@code route_localnet} is set.
- *   <li>Under {@link DenyAction#REJECT} the ranges where nobody is ({@link FloorClause#SPECIAL}) are closed at layer 3.
+ *   <li>What the kernel itself refuses to forward is left to it: 127/8, unless {@code route_localnet} is set. (0/8 is
+ *       not: Linux forwards it since 5.3.)
+ *   <li>Under {@link DenyAction#REJECT} the ranges where nobody is ({@link FloorClause#SPECIAL} and 0/8) are closed at
+ *       layer 3.
  *       Everything behind which somebody could be is closed at layer 2, which nothing ever unlinks.
  *   <li>Towards the VM no layer 2 can tell an answer from a question. UDP is accepted only from where the VM may ask.
  *       TCP and ICMP are accepted from anywhere, once the VM may use them at all: what comes from outside has passed the
@@ -61,6 +64,10 @@ public final class FilterCompiler {
     private static final IPv4Address BROADCAST = IPv4Address.of("255.255.255.255");
     private static final IPv4Address UNSPECIFIED = IPv4Address.of("0.0.0.0");
     private static final Cidr LOOPBACK = Cidr.of("127.0.0.0/8");
+    private static final List<Cidr> EMPTY_RANGES = Stream.concat(
+                    FloorClause.LOCAL.ranges().stream(), FloorClause.SPECIAL.ranges().stream())
+            .filter(range -> !range.equals(LOOPBACK))
+            .toList();
 
     private final NetworkPolicy policy;
     private final Attached attached;
@@ -227,8 +234,8 @@ public final class FilterCompiler {
         }
         openings.host().forEach(this::pass);
         openings.closed().forEach(this::pass);
-        for (Cidr closed : FloorClause.SPECIAL.ranges()) {
-            add(IP, OUT, DROP, Packet.any().to(closed), FloorClause.SPECIAL.reason());
+        for (Cidr closed : EMPTY_RANGES) {
+            add(IP, OUT, DROP, Packet.any().to(closed), reason(closed));
         }
         openings.open().forEach(this::pass);
         boolean pings = openings.all().stream().anyMatch(opening -> opening.transport() == ICMP);
@@ -247,8 +254,7 @@ public final class FilterCompiler {
     /** Accepts at layer 3 what layer 2 has accepted, if a later rule of layer 3 would deny it. */
     private void pass(Openings.Opening opening) {
         Cidr destination = opening.destination();
-        boolean special = destination != null
-                && FloorClause.SPECIAL.ranges().stream().anyMatch(range -> range.overlaps(destination));
+        boolean special = destination != null && EMPTY_RANGES.stream().anyMatch(range -> range.overlaps(destination));
         if (opening.transport() == TCP || special) {
             Packet packet = Packet.any()
                     .to(destination)
@@ -268,16 +274,15 @@ public final class FilterCompiler {
     private List<Cidr> closedAtLayer2() {
         List<Cidr> closed = new ArrayList<>(allClosed());
         if (reject) {
-            closed.removeAll(FloorClause.SPECIAL.ranges());
+            closed.removeAll(EMPTY_RANGES);
         }
         return CidrSet.merged(closed);
     }
 
     private List<Cidr> allClosed() {
         List<Cidr> closed = new ArrayList<>(FloorClause.closedRanges());
-        closed.removeAll(FloorClause.LOCAL.ranges());
-        if (attached.loopbackRouted()) {
-            closed.add(LOOPBACK);
+        if (!attached.loopbackRouted()) {
+            closed.remove(LOOPBACK);
         }
         closed.addAll(hostAndSubnet());
         return closed;

@@ -50,8 +50,8 @@ class FilterCompilerTest {
         FilterPlan dropping = compile(dropping(NetworkPolicy.agentDefault()));
 
         assertThat(refusing.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(21);
-        assertThat(refusing.rules(Layer.IP)).hasSizeLessThanOrEqualTo(14);
-        assertThat(dropping.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(30);
+        assertThat(refusing.rules(Layer.IP)).hasSizeLessThanOrEqualTo(15);
+        assertThat(dropping.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(31);
         assertThat(dropping.rules(Layer.IP)).isEmpty();
     }
 
@@ -92,6 +92,7 @@ class FilterCompilerTest {
         assertThat(dropped(compile(dropping(NetworkPolicy.agentDefault())), Layer.ETHERNET, Direction.OUT))
                 .extracting(Cidr::toString)
                 .containsExactly(
+                        "0.0.0.0/8",
                         "10.0.0.0/8",
                         "100.64.0.0/10",
                         "169.254.0.0/16",
@@ -122,6 +123,7 @@ class FilterCompilerTest {
         assertThat(dropped(plan, Layer.IP, Direction.OUT))
                 .extracting(Cidr::toString)
                 .containsExactly(
+                        "0.0.0.0/8",
                         "192.0.0.0/24",
                         "192.0.2.0/24",
                         "192.88.99.0/24",

@@ -1,0 +1,192 @@
+package dev.agentvm.libvirt.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.agentvm.Command;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.VM;
+import dev.agentvm.libvirt.HostCheck;
+import dev.agentvm.libvirt.LibvirtHypervisor;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.FilterRule;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
+import java.io.IOException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
+import java.util.HexFormat;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Policies on a real guest that is root and hostile. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class PolicyIT {
+    private static final int PORT = 9999;
+
+    @AfterEach
+    void nothingIsLeft() {
+        Leftovers.assertNone();
+    }
+
+    @Test
+    void policy_withOpenings_opensThemAndNothingElse() throws IOException {
+        String metadata = Lab.fact("METADATA_ADDRESS");
+        NetworkPolicy policy = NetworkPolicy.agentDefault().toBuilder()
+                .addRule(FilterRule.allow().tcp(8080).to("10.77.0.5").because("the build cache"))
+                .addRule(FilterRule.allow().udp(8080).because("echo"))
+                .build();
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("openings").withNetworkPolicy(policy))) {
+            Lab.awaitNetwork(vm);
+            assertThat(Lab.probe(vm, "tcp", "10.77.0.5", "8080")).startsWith("open");
+            assertThat(Lab.probe(vm, "tcp", "10.77.0.5", "80", "700")).isEqualTo("timeout");
+            assertThat(Lab.probe(vm, "tcp", "172.16.5.5", "8080", "700")).isEqualTo("timeout");
+            assertThat(Lab.probe(vm, "tcp", metadata, "80", "700")).isEqualTo("timeout");
+            assertThat(Lab.probe(vm, "udp", Lab.fact("WWW_ADDRESS"), "8080", "hello"))
+                    .isEqualTo("reply hello");
+            assertThat(Lab.probe(vm, "udp", "10.77.0.5", "8080", "hello", "700"))
+                    .isEqualTo("timeout");
+            assertThat(Lab.probe(vm, "dns", gateway(vm), Lab.fact("REBIND_NAME")))
+                    .as("an answer that leads into a private network")
+                    .doesNotContain(Lab.fact("REBIND_ADDRESS"));
+            assertThat(Lab.output(vm, Command.shell("hostname"))).isNotEmpty();
+            assertUnreachable(vm);
+        }
+    }
+
+    @Test
+    void policy_dropping_answersNothing() throws IOException {
+        NetworkPolicy policy =
+                NetworkPolicy.agentDefault().toBuilder().denied(DenyAction.DROP).build();
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("dropping").withNetworkPolicy(policy))) {
+            Lab.awaitNetwork(vm);
+            String www = Lab.fact("WWW_ADDRESS");
+            assertThat(Lab.probe(vm, "tcp", www, "443")).startsWith("open");
+            assertThat(Lab.probe(vm, "ping", www)).startsWith("reply");
+            assertThat(Lab.probe(vm, "tcp", www, "8080", "700")).isEqualTo("timeout");
+            assertThat(Lab.probe(vm, "tcp", "192.168.55.5", "443", "700")).isEqualTo("timeout");
+            assertUnreachable(vm);
+        }
+    }
+
+    @Test
+    void loopbackOfTheHost_isClosed_byTheKernelOrByTheFilter() throws IOException {
+        NetworkPolicy policy = NetworkPolicy.agentDefault().toBuilder()
+                .addRule(FilterRule.allow().udp(PORT).because("a probe of what the kernel refuses"))
+                .build();
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                DatagramSocket socket = new DatagramSocket(new InetSocketAddress("127.0.0.1", PORT))) {
+            socket.setSoTimeout(1500);
+            try (VM vm = hypervisor.launch(Lab.tiny("martian").withNetworkPolicy(policy))) {
+                Lab.awaitNetwork(vm);
+                String bridge = Lab.host("sh", "-c", "ls /proc/sys/net/ipv4/conf | grep '^agentvm'");
+                String routeLocalnet = "net.ipv4.conf." + bridge + ".route_localnet=";
+                assertThat(arrives(vm, socket, "127.0.0.1")).isFalse();
+                Lab.host("sysctl", "-qw", routeLocalnet + "1");
+                try {
+                    assertThat(arrives(vm, socket, "127.0.0.1"))
+                            .as("the probe works once the kernel lets it")
+                            .isTrue();
+                    try (VM other = hypervisor.launch(Lab.tiny("closed").withNetworkPolicy(policy))) {
+                        Lab.awaitNetwork(other);
+                        assertThat(arrives(other, socket, "127.0.0.1"))
+                                .as("a VM launched since")
+                                .isFalse();
+                    }
+                } finally {
+                    Lab.host("sysctl", "-qw", routeLocalnet + "0");
+                }
+            }
+        }
+    }
+
+    @Test
+    void hostCheck_lab_isReady() {
+        HostCheck check = HostCheck.run();
+
+        assertThat(check.isReady()).as(check.toString()).isTrue();
+        long start = System.nanoTime();
+        HostCheck.run();
+        assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start)).isLessThan(5000);
+    }
+
+    /** Nobody starts a connection to the VM: its own sshd-like listener is up, and the host cannot reach it. */
+    private static void assertUnreachable(VM vm) throws IOException {
+        String address = vm.attachment().orElseThrow().address().toString();
+        Lab.output(vm, Command.shell("(nc -l -p 2222 >/tmp/tcp 2>&1 &) ; sleep 0.3"));
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(address, 2222), 1500);
+            throw new AssertionError("the host reached the VM");
+        } catch (SocketTimeoutException expected) {
+            assertThat(expected).isNotNull();
+        }
+        String before = datagrams(vm);
+        try (DatagramSocket socket = new DatagramSocket()) {
+            socket.send(new DatagramPacket(new byte[] {65}, 1, new InetSocketAddress(address, 2223)));
+        }
+        assertThat(datagrams(vm)).isEqualTo(before);
+        String ping = Lab.host("sh", "-c", "ping -c 1 -W 1 " + address + " || true");
+        assertThat(ping).contains("100% packet loss");
+    }
+
+    /** How many datagrams have reached the guest, to an open port and to none. */
+    private static String datagrams(VM vm) {
+        return Lab.output(vm, Command.shell("sleep 0.3; awk '/^Udp:/ { print $2, $3 }' /proc/net/snmp | tail -n 1"));
+    }
+
+    private static String gateway(VM vm) {
+        return vm.attachment().orElseThrow().gateway().orElseThrow().toString();
+    }
+
+    /** Whether a datagram that the guest sends there, in a frame to the gateway, reaches the socket. */
+    private static boolean arrives(VM vm, DatagramSocket socket, String destination) throws IOException {
+        NetworkAttachment card = vm.attachment().orElseThrow();
+        String gatewayMac = Lab.output(
+                vm, Command.shell("ip neigh show " + gateway(vm) + " | sed 's/.*lladdr \\([^ ]*\\).*/\\1/'"));
+        byte[] frame = ByteBuffer.allocate(14 + 20 + 8 + 1)
+                .put(HexFormat.ofDelimiter(":").parseHex(gatewayMac))
+                .put(HexFormat.ofDelimiter(":").parseHex(card.mac().toString()))
+                .putShort((short) 0x0800)
+                .put(ipHeader(card.address(), IPv4Address.of(destination)))
+                .putShort((short) 40000)
+                .putShort((short) PORT)
+                .putShort((short) 9)
+                .putShort((short) 0)
+                .put((byte) 65)
+                .array();
+        assertThat(Lab.probe(vm, "frame", "eth0", HexFormat.of().formatHex(frame)))
+                .startsWith("sent");
+        try {
+            socket.receive(new DatagramPacket(new byte[9], 9));
+            return true;
+        } catch (SocketTimeoutException e) {
+            return false;
+        }
+    }
+
+    private static byte[] ipHeader(IPv4Address source, IPv4Address destination) {
+        ByteBuffer header = ByteBuffer.allocate(20)
+                .putShort((short) 0x4500)
+                .putShort((short) 29)
+                .putInt(0)
+                .putShort((short) 0x4011)
+                .putShort((short) 0)
+                .putInt(source.bits())
+                .putInt(destination.bits());
+        int sum = 0;
+        for (int i = 0; i < 20; i += 2) {
+            sum += header.getShort(i) & 0xffff;
+        }
+        sum = (sum & 0xffff) + (sum >>> 16);
+        sum = (sum & 0xffff) + (sum >>> 16);
+        return header.putShort(10, (short) ~sum).array();
+    }
+}
