@@ -6,6 +6,7 @@ import dev.agentvm.libvirt.internal.nativeaccess.NativeConnection;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -54,8 +55,10 @@ final class ManagedConnection {
     private final CountDownLatch closed = new CountDownLatch(1);
 
     private final ReentrantLock lock = new ReentrantLock();
-    private volatile @Nullable NativeConnection connection;
-    private boolean everLost;
+    /** Set under the lock, taken away without it: a loss is to be told of while another thread tries to reopen. */
+    private final AtomicReference<@Nullable NativeConnection> connection = new AtomicReference<>();
+
+    private volatile boolean everLost;
     private long failedAt;
     private @Nullable UnreachableException failure;
 
@@ -105,7 +108,7 @@ final class ManagedConnection {
 
     /** Whether a connection is open, as far as is known. */
     boolean connected() {
-        return connection != null;
+        return connection.get() != null;
     }
 
     /** Opens a lost connection anew, for as long as the options say. */
@@ -127,8 +130,7 @@ final class ManagedConnection {
         refuse();
         lock.lock();
         try {
-            NativeConnection current = connection;
-            connection = null;
+            NativeConnection current = connection.getAndSet(null);
             if (current != null) {
                 current.close();
             }
@@ -142,14 +144,17 @@ final class ManagedConnection {
     }
 
     private NativeConnection current() {
-        NativeConnection current = connection;
+        NativeConnection current = connection.get();
         if (current != null) {
-            return current;
+            if (current.alive()) {
+                return current;
+            }
+            lost(current, "its socket is closed");
         }
         long since = System.nanoTime();
         lock.lock();
         try {
-            current = connection;
+            current = connection.get();
             if (current != null) {
                 return current;
             }
@@ -211,8 +216,13 @@ final class ManagedConnection {
             throw e;
         }
         failure = null;
-        connection = opened;
+        connection.set(opened);
         LOG.debug("Opened the {} connection to {}", role, options.uri());
+        if (!opened.alive()) {
+            // Its callback came before it was ours to lose.
+            lost(opened, "its socket is closed");
+            throw new UnreachableException("the connection to libvirt was lost at once", true, null, null);
+        }
         if (everLost) {
             owner.regained();
         }
@@ -230,16 +240,10 @@ final class ManagedConnection {
     }
 
     private void lost(NativeConnection which, String reason) {
-        lock.lock();
-        try {
-            if (connection != which) {
-                return;
-            }
-            connection = null;
-            everLost = true;
-        } finally {
-            lock.unlock();
+        if (!connection.compareAndSet(which, null)) {
+            return;
         }
+        everLost = true;
         which.close();
         LOG.debug("Lost the {} connection to {}: {}", role, options.uri(), reason);
         owner.lost(reason);
