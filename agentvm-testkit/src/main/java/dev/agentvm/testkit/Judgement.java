@@ -74,8 +74,8 @@ public final class Judgement {
     }
 
     /**
-     * Whether the kernel answers a rejected packet. It answers no ICMP error, nothing sent to a group, and no
-     * fragment but the first.
+     * Whether the kernel answers a rejected packet. It answers no ICMP but queries and their replies, nothing sent to a
+     * group, no fragment but the first, and nothing whose checksum is wrong, which no {@link Packet}'s is.
      */
     public boolean answered() {
         return answered;

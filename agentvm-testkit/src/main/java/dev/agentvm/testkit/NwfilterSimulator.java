@@ -80,6 +80,7 @@ public final class NwfilterSimulator {
         private boolean bridged6 = true;
         private Judgement.Outcome forward = Judgement.Outcome.ACCEPTED;
         private Judgement.Outcome input = Judgement.Outcome.ACCEPTED;
+        private boolean tracking = true;
 
         private Builder() {}
 
@@ -125,6 +126,16 @@ public final class NwfilterSimulator {
         }
 
         /**
+         * Whether something beside the filter makes the host track connections, as NAT does; by default true. If not, it
+         * does only for filters that compare states or count connections. It matters to fragments of IPv4: only where
+         * connections are tracked do the IP rules see them put together.
+         */
+        public Builder connectionTracking(boolean always) {
+            tracking = always;
+            return this;
+        }
+
+        /**
          * A set of networks ({@code hash:net} or {@code hash:ip}) that the attribute {@code ipset} may name.
          *
          * @param members addresses with or without a prefix length
@@ -144,7 +155,8 @@ public final class NwfilterSimulator {
                 refuseCircle(name, new LinkedHashSet<>());
             }
             return new NwfilterSimulator(
-                    Map.copyOf(filters), new Host.Settings(bridged4, bridged6, forward, input, Map.copyOf(sets)));
+                    Map.copyOf(filters),
+                    new Host.Settings(bridged4, bridged6, forward, input, tracking, Map.copyOf(sets)));
         }
 
         private void refuseCircle(String name, Set<String> above) {

@@ -17,8 +17,11 @@ public final class Simulation {
     /**
      * What becomes of a packet. The connection that an accepted packet begins is known from then on.
      *
-     * <p>A fragment passes the frame rules on its own; the IP rules see its datagram put together again, so each fragment
-     * shares the datagram's fate there, the other fragments being taken for granted.
+     * <p>A fragment passes the frame rules on its own. Where connections are tracked the IP rules see its datagram put
+     * together again, so each fragment shares the datagram's fate there, the other fragments being taken for granted.
+     *
+     * <p>Time stands still: no connection expires, and a connection limit never counts a connection whose first packet was
+     * dropped, as the kernel does for some milliseconds.
      */
     public synchronized Judgement judge(Packet packet) {
         Host.Verdict verdict = host.judge(packet.data());

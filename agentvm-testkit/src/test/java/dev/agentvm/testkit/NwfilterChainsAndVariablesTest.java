@@ -135,6 +135,28 @@ class NwfilterChainsAndVariablesTest {
         assertThat(simulation.judge(tcpOut(1)).explanation()).contains("I-vnet0-ipv4 [-700]");
     }
 
+    @Test
+    void oneChain_ofTwoPriorities_takesTheLastRulesPriority() {
+        String low = "<filter name='low' chain='ipv4-x' priority='-700'>%s</filter>";
+        String high = "<filter name='high' chain='ipv4-x' priority='300'>%s</filter>";
+        String root = filter("f", reference("low"), reference("high"), rule("accept", "out", 100, "<ip/>"));
+
+        assertRefused(
+                Kind.START_REFUSED,
+                "does not exist yet",
+                () -> tree(
+                        root,
+                        low.formatted(rule("drop", "out", 1, "<ip/>")),
+                        high.formatted(rule("drop", "out", 2, "<ip/>"))));
+        Simulation lastIsLow = tree(
+                root,
+                low.formatted(rule("drop", "out", 400, "<ip/>")),
+                high.formatted(rule("drop", "out", 2, "<ip/>")));
+        assertThat(outcome(lastIsLow, tcpOut(1)))
+                .as("the jump is before the root rule")
+                .isEqualTo(DROPPED);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"1001", "-1001", "99999999999", "x", "", "5 "})
     void rulePriority_notInRange_isSilently500(String priority) {

@@ -248,6 +248,46 @@ class NwfilterHooksTest {
     }
 
     @Test
+    void fragments_withoutTracking_areJudgedByTheBytesTheyHave() {
+        Simulation simulation = NwfilterSimulator.builder()
+                .filter(filter(
+                        "f",
+                        rule("drop", "out", 1, "<udp dstportstart='53'/>"),
+                        rule("drop", "out", 2, "<udp dstportstart='12336'/>")))
+                .connectionTracking(false)
+                .build()
+                .attach("f", NIC);
+        var zeros = out(Path.ROUTED)
+                .udp(1, 53)
+                .identification(9)
+                .payload(new byte[100])
+                .build()
+                .fragments(48);
+        var digits = out(Path.ROUTED)
+                .udp(1, 99)
+                .identification(10)
+                .payload("0".repeat(100).getBytes(java.nio.charset.StandardCharsets.US_ASCII))
+                .build()
+                .fragments(48);
+
+        assertThat(zeros).extracting(f -> outcome(simulation, f)).containsExactly(DROPPED, ACCEPTED, ACCEPTED);
+        assertThat(digits).extracting(f -> outcome(simulation, f)).containsExactly(ACCEPTED, DROPPED, DROPPED);
+    }
+
+    @Test
+    void fragments_forTheHost_areAlwaysPutTogether() {
+        Simulation simulation = NwfilterSimulator.builder()
+                .filter(filter("f", rule("reject", "out", 1, "<udp dstportstart='53'/>")))
+                .connectionTracking(false)
+                .build()
+                .attach("f", NIC);
+        var fragments = out(Path.HOST).udp(1, 53).payload(new byte[100]).build().fragments(48);
+
+        assertThat(fragments).extracting(f -> outcome(simulation, f)).containsOnly(REJECTED);
+        assertThat(fragments).allMatch(f -> simulation.judge(f).answered());
+    }
+
+    @Test
     void explanation_namesEveryRuleOnTheWay() {
         Simulation simulation = attach(
                 rule("accept", "out", 100, "<mac protocolid='arp'/>"),

@@ -120,12 +120,28 @@ class NwfilterTrapsTest {
     }
 
     @Test
-    void negatedPorts_both_areNegative() {
+    void negatedPorts_both_areTakenAsAPair() {
         Simulation simulation =
-                attach(rule("drop", "out", 100, "<tcp match='no' srcportstart='1' dstportstart='443'/>"));
+                attach(rule("drop", "out", 100, "<tcp match='no' srcportstart='40000' dstportstart='443'/>"));
 
         assertThat(outcome(simulation, tcpOut(443))).isEqualTo(ACCEPTED);
         assertThat(outcome(simulation, tcpOut(80))).isEqualTo(DROPPED);
+        assertThat(outcome(simulation, out(Path.ROUTED).tcp(1, 443).build()))
+                .as("neither would match by itself")
+                .isEqualTo(DROPPED);
+    }
+
+    @Test
+    void negatedPortRanges_areNegativeEach() {
+        Simulation simulation = attach(rule(
+                "drop",
+                "out",
+                100,
+                "<tcp match='no' srcportstart='40000' srcportend='40001' dstportstart='443' dstportend='444'/>"));
+
+        assertThat(outcome(simulation, out(Path.ROUTED).tcp(1, 443).build())).isEqualTo(ACCEPTED);
+        assertThat(outcome(simulation, tcpOut(80))).isEqualTo(ACCEPTED);
+        assertThat(outcome(simulation, out(Path.ROUTED).tcp(1, 80).build())).isEqualTo(DROPPED);
     }
 
     @Test

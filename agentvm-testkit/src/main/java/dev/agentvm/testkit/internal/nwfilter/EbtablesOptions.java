@@ -3,6 +3,7 @@ package dev.agentvm.testkit.internal.nwfilter;
 import dev.agentvm.testkit.internal.nwfilter.Match.Compiled;
 import dev.agentvm.testkit.internal.nwfilter.Match.Found;
 import dev.agentvm.testkit.internal.nwfilter.Match.Network;
+import dev.agentvm.testkit.internal.nwfilter.Match.PortRange;
 import dev.agentvm.testkit.internal.nwfilter.Match.Property;
 import dev.agentvm.testkit.internal.nwfilter.Match.Subject;
 import dev.agentvm.testkit.internal.nwfilter.Match.Tokens;
@@ -228,13 +229,13 @@ final class EbtablesOptions {
 
     private void port(String option, boolean negated, String value, ToIntFunction<PacketData.Ports> field) {
         ports = true;
-        int[] range = tokens.ports(value);
+        PortRange range = tokens.ports(value);
         ip(option, negated, value, ip -> {
             if (!ip.showsTransport() || !(ip.transport() instanceof PacketData.Ports packetPorts)) {
                 return null;
             }
             int port = field.applyAsInt(packetPorts);
-            return new Found(String.valueOf(port), range[0] <= port && port <= range[1]);
+            return new Found(String.valueOf(port), range.contains(port));
         });
     }
 

@@ -37,6 +37,12 @@ final class EbtablesRenderer {
             while (created < subChains.size() && subChains.get(created).priority() <= instance.priority()) {
                 renderer.jump(subChains.get(created++));
             }
+            boolean late = subChains.subList(created, subChains.size()).stream()
+                    .anyMatch(c -> c.name().equals(instance.chain()) && isFor(instance.rule(), c.fromVM()));
+            if (late) {
+                throw Refusal.start(instance.rule() + ": its chain '" + instance.chain()
+                        + "' does not exist yet, because another filter gives it a higher priority");
+            }
             for (Map<VariableAccess, String> values : Instantiation.combinations(instance)) {
                 renderer.rule(instance, values);
             }

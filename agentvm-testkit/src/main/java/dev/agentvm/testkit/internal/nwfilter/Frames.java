@@ -50,12 +50,23 @@ public final class Frames {
     }
 
     private static byte[] ip(PacketData.Ip ip, byte[] payload) {
+        byte[] transport = transportPart(ip, payload);
+        return ip.version() == 4 ? ip4(ip, transport, ip.fragment()) : ip6(ip, transport);
+    }
+
+    /** What stands behind the IP header of a packet, in a fragment its part of it. */
+    static byte[] transportPart(PacketData packet) {
+        return packet.body() instanceof PacketData.Ip ip
+                ? transportPart(ip, packet.payload().toArray())
+                : new byte[0];
+    }
+
+    private static byte[] transportPart(PacketData.Ip ip, byte[] payload) {
         byte[] transport = transport(ip, payload);
         PacketData.Fragment fragment = ip.fragment();
-        if (fragment != null) {
-            transport = Arrays.copyOfRange(transport, fragment.offset(), fragment.offset() + fragment.length());
-        }
-        return ip.version() == 4 ? ip4(ip, transport, fragment) : ip6(ip, transport);
+        return fragment == null
+                ? transport
+                : Arrays.copyOfRange(transport, fragment.offset(), fragment.offset() + fragment.length());
     }
 
     private static byte[] ip4(PacketData.Ip ip, byte[] transport, PacketData.@Nullable Fragment fragment) {

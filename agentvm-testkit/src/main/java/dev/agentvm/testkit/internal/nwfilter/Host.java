@@ -14,12 +14,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** A host with one filter in force: leads packets through the kernel's hooks and libvirt's chains. */
 public final class Host {
     private static final String NIC = "vnet0";
     private static final String KERNEL = "kernel";
+    private static final Set<String> TRACKING_MATCHES = Set.of("conntrack", "connlimit");
+    private static final Set<Integer> ICMP_QUERIES = Set.of(0, 8, 13, 14, 15, 16, 17, 18);
 
     private final Settings settings;
     private final List<String> notes;
@@ -36,10 +39,16 @@ public final class Host {
      * @param bridged6 whether bridged IPv6 is shown to ip6tables
      * @param forward what the rest of FORWARD does
      * @param input what the rest of INPUT does
+     * @param tracking whether something beside the filter makes the host track connections
      * @param sets the members of each ipset
      */
     public record Settings(
-            boolean bridged4, boolean bridged6, Outcome forward, Outcome input, Map<String, List<String>> sets) {}
+            boolean bridged4,
+            boolean bridged6,
+            Outcome forward,
+            Outcome input,
+            boolean tracking,
+            Map<String, List<String>> sets) {}
 
     /** The end of a packet's way, and the way. */
     public record Verdict(Outcome outcome, boolean answered, List<Step> steps) {}
@@ -121,6 +130,14 @@ public final class Host {
 
     private Map<String, List<Compiled>> chainsOf(RuleElement.Engine engine) {
         return chains.getOrDefault(engine, Map.of());
+    }
+
+    /** Only where connections are tracked does the kernel put fragments together before it filters them. */
+    private boolean tracks() {
+        return settings.tracking()
+                || chainsOf(RuleElement.Engine.IPTABLES).values().stream()
+                        .flatMap(List::stream)
+                        .anyMatch(r -> r.rule().arguments().stream().anyMatch(TRACKING_MATCHES::contains));
     }
 
     private boolean isUsed(RuleElement.Engine engine) {
@@ -256,6 +273,11 @@ public final class Host {
             if (ip.fragment() == null) {
                 return whole(packet, ip, confirm);
             }
+            // What is for the host itself is put together anyway.
+            if (packet.path() != Path.HOST && !tracks()) {
+                note("defragmentation", "nothing tracks connections: the IP rules see each fragment by itself");
+                return hooks(RuleElement.Engine.IPTABLES, new Subject(packet, null, conntrack), bridged(ip));
+            }
             Datagram key =
                     new Datagram(packet.direction(), ip.source(), ip.destination(), ip.protocol(), ip.identification());
             Verdict known = datagrams.get(key);
@@ -270,6 +292,7 @@ public final class Host {
                 return outcome;
             }
             note("defragmentation", "a fragment of a datagram judged before");
+            answered = known.answered();
             steps.addAll(known.steps());
             return known.outcome();
         }
@@ -385,8 +408,9 @@ public final class Host {
                 return false;
             }
             boolean error = ip.transport() instanceof PacketData.Icmp icmp
-                    && (ip.version() == 4 ? List.of(3, 4, 5, 11, 12).contains(icmp.type()) : icmp.type() < 128);
+                    && (ip.version() == 4 ? !ICMP_QUERIES.contains(icmp.type()) : icmp.type() < 128);
             return !error
+                    && ip.fragment() == null
                     && !ip.destination().isGroup()
                     && !ip.source().isGroup()
                     && ip.source().value().signum() != 0;

@@ -3,6 +3,7 @@ package dev.agentvm.testkit.internal.nwfilter;
 import dev.agentvm.testkit.internal.nwfilter.Match.Compiled;
 import dev.agentvm.testkit.internal.nwfilter.Match.Found;
 import dev.agentvm.testkit.internal.nwfilter.Match.Network;
+import dev.agentvm.testkit.internal.nwfilter.Match.PortRange;
 import dev.agentvm.testkit.internal.nwfilter.Match.Property;
 import dev.agentvm.testkit.internal.nwfilter.Match.Tokens;
 import dev.agentvm.testkit.internal.nwfilter.PacketData.TcpFlag;
@@ -27,6 +28,7 @@ final class IptablesOptions {
     private final int version;
     private final Map<String, List<String>> sets;
     private final List<Match> matches = new ArrayList<>();
+    private final List<Port> ports = new ArrayList<>();
     private String target = "";
 
     private IptablesOptions(Tokens tokens, int version, Map<String, List<String>> sets) {
@@ -41,6 +43,7 @@ final class IptablesOptions {
         while (options.tokens.hasNext()) {
             options.option();
         }
+        options.addPorts();
         return new Compiled(rule, List.copyOf(options.matches), options.target);
     }
 
@@ -131,27 +134,75 @@ final class IptablesOptions {
     }
 
     private void port(String option, boolean negated, String value, ToIntFunction<PacketData.Ports> field) {
-        int[] range = tokens.ports(value);
-        ip(option, negated, value, ip -> {
-            if (!(ip.transport() instanceof PacketData.Ports ports)) {
-                return null;
-            }
-            int port = field.applyAsInt(ports);
-            return new Found(String.valueOf(port), range[0] <= port && port <= range[1]);
-        });
+        PortRange range = tokens.ports(value);
+        ports.add(new Port(option, negated, value, range, field));
+    }
+
+    private void addPorts() {
+        boolean merged = ports.size() == 2
+                && ports.stream()
+                        .allMatch(p ->
+                                p.negated() && p.range().isSingle() && p.range().from() != 0);
+        if (merged) {
+            String options = ports.get(0).option() + " and " + ports.get(1).option();
+            String values = ports.get(0).value() + " and " + ports.get(1).value();
+            add(options, true, values + ", taken as a pair by iptables-nft 1.8.9", subject -> {
+                PacketData.Ports packet = ports(subject.packet());
+                return packet == null
+                        ? null
+                        : new Found(
+                                packet.source() + " and " + packet.destination(),
+                                ports.stream().allMatch(p -> p.holds(packet)));
+            });
+            return;
+        }
+        for (Port port : ports) {
+            add(port.option(), port.negated(), port.value(), subject -> {
+                PacketData.Ports packet = ports(subject.packet());
+                return packet == null
+                        ? null
+                        : new Found(String.valueOf(port.field().applyAsInt(packet)), port.holds(packet));
+            });
+        }
+    }
+
+    /** In a later fragment the kernel takes for ports whatever stands where ports stand in a first one. */
+    private static PacketData.@Nullable Ports ports(PacketData packet) {
+        if (!(packet.body() instanceof PacketData.Ip ip) || !(ip.transport() instanceof PacketData.Ports ports)) {
+            return null;
+        }
+        if (ip.showsTransport()) {
+            return ports;
+        }
+        byte[] bytes = Frames.transportPart(packet);
+        return bytes.length < 4
+                ? null
+                : new PacketData.Ports(
+                        (bytes[0] & 0xff) << 8 | (bytes[1] & 0xff),
+                        (bytes[2] & 0xff) << 8 | (bytes[3] & 0xff),
+                        ports.flags(),
+                        0,
+                        0);
+    }
+
+    private record Port(
+            String option, boolean negated, String value, PortRange range, ToIntFunction<PacketData.Ports> field) {
+        boolean holds(PacketData.Ports packet) {
+            return range.contains(field.applyAsInt(packet));
+        }
     }
 
     private void tcpFlags(boolean negated, String mask, String set) {
         Set<TcpFlag> looked = tcpFlags(mask);
         Set<TcpFlag> wanted = tcpFlags(set);
         ip("--tcp-flags", negated, mask + " " + set, ip -> {
-            if (!(ip.transport() instanceof PacketData.Ports ports)) {
+            if (!ip.showsTransport() || !(ip.transport() instanceof PacketData.Ports packetPorts)) {
                 return null;
             }
             EnumSet<TcpFlag> seen = EnumSet.noneOf(TcpFlag.class);
-            seen.addAll(ports.flags());
+            seen.addAll(packetPorts.flags());
             seen.retainAll(looked);
-            return new Found(ports.flags().stream().sorted().toList().toString(), seen.equals(wanted));
+            return new Found(packetPorts.flags().stream().sorted().toList().toString(), seen.equals(wanted));
         });
     }
 

@@ -102,7 +102,7 @@ interface Match {
         }
 
         /** A port, or two with a colon, either of which may be missing. */
-        int[] ports(String text) {
+        PortRange ports(String text) {
             String[] parts = text.split(":", -1);
             if (parts.length > 2) {
                 throw refused("'" + text + "' is no port range");
@@ -112,7 +112,7 @@ interface Match {
             if (from > to) {
                 throw refused("invalid portrange (min > max)");
             }
-            return new int[] {from, to};
+            return new PortRange(from, to);
         }
 
         IpAddress address(int version, String text) {
@@ -151,6 +151,17 @@ interface Match {
                     .orElseThrow(() -> text.matches("[A-Za-z]+")
                             ? notModelled("the name '" + text + "'")
                             : refused("'" + text + "' is no MAC address"));
+        }
+    }
+
+    /** Ports, both ends included. */
+    record PortRange(int from, int to) {
+        boolean contains(int port) {
+            return from <= port && port <= to;
+        }
+
+        boolean isSingle() {
+            return from == to;
         }
     }
 
