@@ -47,6 +47,7 @@ class NwfilterSimulatorIT {
     private @Nullable Wire wire;
     private int compared;
     private int arriving;
+    private int lastNumber;
 
     @TempDir
     Path directory = Path.of("/nonexistent");
@@ -103,10 +104,12 @@ class NwfilterSimulatorIT {
         return wire;
     }
 
+    /** Numbers come again late enough for the kernel to have given up waiting for fragments that were dropped. */
     private Map<Integer, List<Packet>> numbered() {
         Map<Integer, List<Packet>> numbered = new LinkedHashMap<>();
         for (List<Packet> frames : packets) {
-            int number = numbered.size() + 1;
+            lastNumber = lastNumber % 0xffff + 1;
+            int number = lastNumber;
             numbered.put(
                     number, frames.stream().map(f -> Wire.number(f, number)).toList());
         }

@@ -157,7 +157,7 @@ final class Wire implements AutoCloseable {
         nft("flush set inet %1$s arrived4; flush set inet %1$s arrived6");
     }
 
-    /** The packet with its number in it. Packets are numbered from 1. */
+    /** The packet with its number in it. Numbers are from 1 to 65535. */
     static Packet number(Packet packet, int number) {
         PacketData data = packet.data();
         byte[] mark = Arrays.copyOf(MARKER, MARKER.length + 8);
