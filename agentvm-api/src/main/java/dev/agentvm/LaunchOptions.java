@@ -24,7 +24,10 @@ public abstract class LaunchOptions implements WithLaunchOptions {
         return false;
     }
 
-    /** How long the launch may take until the guest agent answers, one second to one hour; two minutes if not said. */
+    /**
+     * How long the guest agent may take to answer, counted from the beginning of the launch, one second to one hour; two
+     * minutes if not said. Each call of the hypervisor before that has a limit of its own.
+     */
     @Value.Default
     public Duration timeout() {
         return Duration.ofMinutes(2);

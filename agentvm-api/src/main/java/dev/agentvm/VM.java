@@ -57,10 +57,16 @@ public interface VM extends AutoCloseable {
     /** What really holds the VM back on this host. */
     Isolation isolation();
 
-    /** The promises that this host keeps in a weaker form, each with its reason; empty if there are none. */
+    /**
+     * The promises that this host keeps in a weaker form, each with its reason; empty if there are none, and on a VM that
+     * was found, which does not remember them.
+     */
     List<String> warnings();
 
-    /** The last lines that the guest wrote to its serial console. Answers for a VM that is gone too. */
+    /**
+     * The last that the guest wrote to its serial console, 64 KiB at most; empty on a VM that was found, whose launching
+     * program reads it. Answers for a VM that is gone too.
+     */
     String serialLog();
 
     /**

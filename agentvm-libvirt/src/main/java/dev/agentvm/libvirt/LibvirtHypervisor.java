@@ -138,7 +138,7 @@ public final class LibvirtHypervisor implements Hypervisor {
         }
 
         /**
-         * The private addresses of that network, from a /28 to a /16; a free /24 from 192.168.101.0/24 on if not said. A
+         * The private addresses of that network, from a /28 to a /22; a free /24 from 192.168.101.0/24 on if not said. A
          * launch is refused if something else on the host uses them.
          */
         public Builder subnet(Cidr addresses) {

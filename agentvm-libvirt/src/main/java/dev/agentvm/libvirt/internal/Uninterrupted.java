@@ -1,44 +1,58 @@
 package dev.agentvm.libvirt.internal;
 
-import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 
-/**
- * Work that must be done to its end although the caller was interrupted: undoing, and what is written down for it. The
- * channels of {@code java.nio} close themselves on an interrupted thread.
- */
+/** Work that must be done to its end although its caller is interrupted, before or meanwhile, such as undoing. */
 public final class Uninterrupted {
     private Uninterrupted() {}
 
-    /** Runs {@code work} without the interrupt flag, and sets it again after. */
+    /**
+     * Runs {@code work} on a thread of its own, which nobody interrupts, and waits for its end. An interrupt of the
+     * caller is kept for after.
+     */
     public static void run(Runnable work) {
-        boolean interrupted = Thread.interrupted();
+        CompletableFuture<Void> end = new CompletableFuture<>();
+        Thread thread = new Thread(
+                () -> {
+                    try {
+                        work.run();
+                        end.complete(null);
+                    } catch (RuntimeException | Error e) {
+                        end.completeExceptionally(e);
+                    }
+                },
+                "agentvm-uninterrupted");
+        thread.setDaemon(true);
+        thread.start();
+        await(end);
+    }
+
+    private static void await(CompletableFuture<Void> end) {
+        boolean interrupted = false;
         try {
-            work.run();
+            while (true) {
+                try {
+                    end.get();
+                    return;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    throw rethrown(e.getCause());
+                }
+            }
         } finally {
-            restore(interrupted);
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
-    /** As {@link #run}, for work on files. */
-    public static <T> T io(FileWork<T> work) throws IOException {
-        boolean interrupted = Thread.interrupted();
-        try {
-            return work.run();
-        } finally {
-            restore(interrupted);
+    private static RuntimeException rethrown(Throwable failure) {
+        if (failure instanceof Error error) {
+            throw error;
         }
-    }
-
-    private static void restore(boolean interrupted) {
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** Work on files. */
-    @FunctionalInterface
-    public interface FileWork<T> {
-        /** Does it. */
-        T run() throws IOException;
+        return failure instanceof RuntimeException exception ? exception : new CompletionException(failure);
     }
 }

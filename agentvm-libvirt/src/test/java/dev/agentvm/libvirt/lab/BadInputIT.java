@@ -24,6 +24,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
@@ -170,11 +172,9 @@ class BadInputIT {
                 .isThrownBy(() -> hypervisor.launch(Lab.tiny("interrupted"), options))
                 .withMessageContaining("DOMAIN_CREATED");
         start.get().start();
+        assertThat(hypervisor.reap().failed()).isEmpty();
+        Leftovers.assertNone();
         hypervisor.close();
-
-        try (Hypervisor next = LibvirtHypervisor.connect()) {
-            next.reap();
-        }
     }
 
     @Test
@@ -247,6 +247,56 @@ class BadInputIT {
                     .withMessageContainingAll("10.77.0.0/24", "taken by", Lab.fact("LAB_OUTSIDE_INTERFACE"));
         } finally {
             Lab.host("ip", "route", "del", "10.77.0.0/25");
+        }
+    }
+
+    @Test
+    void close_hypervisorDuringLaunches_undoesThemAndThenCloses() throws Exception {
+        for (LaunchStep step : List.of(LaunchStep.HOST_CHECKED, LaunchStep.DISK_MADE, LaunchStep.RESUMED)) {
+            Hypervisor hypervisor = LibvirtHypervisor.connect();
+            CountDownLatch reached = new CountDownLatch(1);
+            LaunchOptions options = new LaunchOptions.Builder()
+                    .listener((done, time) -> {
+                        if (done == step) {
+                            reached.countDown();
+                        }
+                    })
+                    .build();
+            AtomicReference<Throwable> failure = new AtomicReference<>();
+            Thread caller = new Thread(() -> {
+                try {
+                    hypervisor.launch(Lab.tiny("cut-short"), options);
+                } catch (AgentVMException e) {
+                    failure.set(e);
+                }
+            });
+            caller.start();
+            reached.await();
+            hypervisor.close();
+
+            Leftovers.assertNone();
+            caller.join();
+            assertThat(failure.get()).as("after %s", step).hasMessageContaining("closed");
+        }
+    }
+
+    @Test
+    void close_callerInterruptedMeanwhile_isDoneToItsEnd() throws Exception {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            VM vm = hypervisor.launch(Lab.tiny("interrupted"));
+            AtomicReference<Boolean> interrupted = new AtomicReference<>();
+            Thread caller = new Thread(() -> {
+                vm.close();
+                interrupted.set(Thread.currentThread().isInterrupted());
+            });
+            caller.start();
+            while (caller.isAlive()) {
+                caller.interrupt();
+                Thread.sleep(10);
+            }
+
+            Leftovers.assertNone();
+            assertThat(interrupted.get()).isTrue();
         }
     }
 

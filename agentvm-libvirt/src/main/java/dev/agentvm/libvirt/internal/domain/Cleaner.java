@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.AgentVMException;
+import dev.agentvm.FailureContext;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.journal.Entry;
@@ -31,6 +32,10 @@ final class Cleaner {
                 remove(entry);
             } catch (AgentVMException e) {
                 failures.add(new Failure(entry, e));
+            } catch (RuntimeException e) {
+                failures.add(new Failure(
+                        entry,
+                        new AgentVMException("Could not remove " + entry + ": " + e, FailureContext.of("remove"), e)));
             }
         }
         return failures;

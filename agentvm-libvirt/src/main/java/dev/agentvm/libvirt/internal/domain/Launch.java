@@ -7,9 +7,7 @@ import dev.agentvm.LaunchStep;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
-import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
-import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.connection.CreateFlag;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.journal.Resource;
@@ -59,14 +57,13 @@ final class Launch {
     /** Runs all steps. */
     LibvirtVM run() {
         try {
-            requireNotInterrupted();
             Prepared prepared = check();
             Ledger ledger =
                     new Ledger(parts.journals().begin(domain.uuid(), domain.name(), options.detached()), List.of());
             try {
                 return launch(prepared, ledger);
             } catch (RuntimeException | Error e) {
-                Uninterrupted.run(() -> undo(ledger, e));
+                host.undo(ledger, e);
                 throw e;
             }
         } catch (AgentVMException e) {
@@ -76,6 +73,7 @@ final class Launch {
 
     /** Nothing is made before the host, the image and the name are known to be good. */
     private Prepared check() {
+        begin(LaunchStep.HOST_CHECKED);
         BootSource boot = parts.images().resolve(template.image());
         Requirements.Met met = parts.requirements().check(template);
         warnings.addAll(met.warnings());
@@ -84,16 +82,17 @@ final class Launch {
                     "A domain named '" + template.name() + "' exists already; choose another name or destroy that VM",
                     FailureContext.of("launch").vm(template.name()));
         }
-        done(LaunchStep.HOST_CHECKED);
+        done();
         return new Prepared(boot, met.bandwidth());
     }
 
     private LibvirtVM launch(Prepared prepared, Ledger ledger) {
         Optional<Place> place = place(ledger);
+        begin(LaunchStep.DISK_MADE);
         ledger.announce(Resource.VOLUME, parts.overlays().pool(), Overlays.volumeName(domain.uuid()));
         VMDisk disk = parts.overlays()
                 .create(domain.uuid(), prepared.boot(), template.resources().diskGiB());
-        done(LaunchStep.DISK_MADE);
+        done();
         Optional<DomainPlan.Card> card = place.map(where -> card(where, prepared.bandwidth(), ledger));
 
         LibvirtVM vm = host.register(
@@ -105,26 +104,20 @@ final class Launch {
                         !options.detached()),
                 ledger);
         try {
+            begin(LaunchStep.DOMAIN_CREATED);
             ledger.announce(Resource.DOMAIN, domain.uuid().toString(), domain.name());
             create(prepared.boot(), disk, card);
             vm.openConsole();
-            done(LaunchStep.DOMAIN_CREATED);
-            place.ifPresent(where -> {
-                parts.networking()
-                        .enforcer()
-                        .verify(
-                                domain.uuid(),
-                                Networking.tap(domain.uuid()),
-                                template.networkPolicy(),
-                                where.attached());
-                done(LaunchStep.POLICY_VERIFIED);
-            });
+            done();
+            place.ifPresent(this::verify);
+            begin(LaunchStep.RESUMED);
             parts.libvirt().domains().resume(domain);
-            done(LaunchStep.RESUMED);
+            done();
+            begin(LaunchStep.AGENT_READY);
             awaitAgent(vm);
             ledger.ready();
-            done(LaunchStep.AGENT_READY);
-            vm.state(VMState.RUNNING);
+            done();
+            vm.started();
             // From here on an end is cleaned up after by the host; one that came just before is found here.
             requireAlive(vm);
             host.watch(vm, template);
@@ -139,26 +132,35 @@ final class Launch {
         if (template.networkMode().equals(NetworkMode.ISOLATED)) {
             return Optional.empty();
         }
+        begin(LaunchStep.NETWORK_READY);
         ManagedNetwork network = parts.networking().network();
-        done(LaunchStep.NETWORK_READY);
+        done();
+        begin(LaunchStep.ADDRESS_RESERVED);
         ledger.announce(Resource.RESERVATION, domain.uuid().toString());
         Attached attached = parts.networking().reserve(network, domain.uuid());
-        done(LaunchStep.ADDRESS_RESERVED);
+        done();
         return Optional.of(new Place(network, attached));
     }
 
     private DomainPlan.Card card(Place place, BandwidthLimit bandwidth, Ledger ledger) {
+        begin(LaunchStep.POLICY_DEFINED);
         ledger.announce(Resource.FILTER, FilterRenderer.name(domain.uuid()));
         PolicyEnforcer.Prepared policy =
-                parts.networking().enforcer().prepare(domain.uuid(), template.networkPolicy(), place.attached());
+                parts.networking().prepare(domain.uuid(), template.networkPolicy(), place.attached());
         warnings.addAll(policy.warnings());
-        done(LaunchStep.POLICY_DEFINED);
+        done();
         return new DomainPlan.Card(
                 place.attached().vm().mac(),
                 new DomainPlan.Link.Network(place.network().name()),
                 Networking.tap(domain.uuid()),
                 policy.filter(),
                 bandwidth);
+    }
+
+    private void verify(Place place) {
+        begin(LaunchStep.POLICY_VERIFIED);
+        parts.networking().verify(domain.uuid(), template.networkPolicy(), place.attached());
+        done();
     }
 
     /** A creation whose caller gave up may still succeed, and is then undone. */
@@ -208,15 +210,9 @@ final class Launch {
         });
     }
 
-    private void done(LaunchStep step) {
-        options.listener().ifPresent(listener -> listener.onStep(step, elapsed()));
-        if (step != LaunchStep.AGENT_READY) {
-            current = LaunchStep.values()[step.ordinal() + 1];
-            requireNotInterrupted();
-        }
-    }
-
-    private void requireNotInterrupted() {
+    private void begin(LaunchStep step) {
+        current = step;
+        host.requireOpen("launch");
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException(
                     "The launching thread was interrupted",
@@ -224,12 +220,12 @@ final class Launch {
         }
     }
 
-    private Duration elapsed() {
-        return Duration.ofNanos(System.nanoTime() - start);
+    private void done() {
+        options.listener().ifPresent(listener -> listener.onStep(current, elapsed()));
     }
 
-    private void undo(Ledger ledger, Throwable failure) {
-        ledger.clear(parts.cleaner()).forEach(left -> failure.addSuppressed(left.cause()));
+    private Duration elapsed() {
+        return Duration.ofNanos(System.nanoTime() - start);
     }
 
     /** What was found good before anything was made. */

@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -29,6 +30,7 @@ import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.Phaser;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -39,12 +41,16 @@ import org.slf4j.LoggerFactory;
 public final class LibvirtHost implements Hypervisor {
     private static final Logger LOG = LoggerFactory.getLogger(LibvirtHost.class);
     private static final int HOUSEKEEPERS = 4;
+    private static final Duration RETRY = Duration.ofSeconds(5);
 
     private final Parts parts;
     private final Set<LibvirtVM> launched = ConcurrentHashMap.newKeySet();
     private final Set<LibvirtVM> found = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
     private final ScheduledThreadPoolExecutor housekeeping;
+    private final Map<UUID, Activity> activities = new ConcurrentHashMap<>();
+    private final Set<Ledger> unfinished = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final Phaser launches = new Phaser(1);
 
     LibvirtHost(Parts parts) {
         this.parts = parts;
@@ -76,27 +82,56 @@ public final class LibvirtHost implements Hypervisor {
 
     @Override
     public VM launch(VMTemplate template, LaunchOptions options) {
-        requireOpen("launch");
-        return new Launch(this, template, options).run();
+        launches.register();
+        try {
+            return new Launch(this, template, options).run();
+        } finally {
+            launches.arriveAndDeregister();
+        }
     }
 
     /** A VM of this program that is being launched. */
     LibvirtVM register(LibvirtVM.Identity identity, Ledger ledger) {
-        LibvirtVM vm = new LibvirtVM(parts, identity, VMState.STARTING, () -> clear(identity.domain(), ledger));
+        DomainRef domain = identity.domain();
+        LibvirtVM vm =
+                new LibvirtVM(parts, identity, VMState.STARTING, activity(domain.uuid()), () -> clear(domain, ledger));
         launched.add(vm);
         return vm;
     }
 
+    private Activity activity(UUID id) {
+        return activities.computeIfAbsent(id, unused -> new Activity());
+    }
+
+    /** The VM stays on the list until all of it is gone, so that {@link #reap} and {@link #close} try again. */
     private void clear(DomainRef domain, Ledger ledger) {
-        launched.removeIf(vm -> vm.id().equals(domain.uuid()));
         Cleaner.combined(ledger.clear(parts.cleaner())).ifPresent(failure -> {
             throw failure.during("Removal of '" + domain.name() + "'");
         });
+        launched.removeIf(vm -> vm.id().equals(domain.uuid()));
+        activities.remove(domain.uuid());
     }
 
-    /** Its launch failed and was undone. */
+    /** Removes what a launch that failed has made; what cannot be removed now is tried again later. */
+    void undo(Ledger ledger, Throwable failure) {
+        try {
+            Uninterrupted.run(() -> {
+                List<Cleaner.Failure> left = ledger.clear(parts.cleaner());
+                left.forEach(one -> failure.addSuppressed(one.cause()));
+                if (!left.isEmpty()) {
+                    unfinished.add(ledger);
+                }
+            });
+        } catch (RuntimeException e) {
+            unfinished.add(ledger);
+            failure.addSuppressed(e);
+        }
+    }
+
+    /** Its launch failed and is about to be undone. */
     void forget(LibvirtVM vm) {
         launched.remove(vm);
+        activities.remove(vm.id());
         vm.ended("its launch failed");
         vm.release();
     }
@@ -104,24 +139,25 @@ public final class LibvirtHost implements Hypervisor {
     /** Ends the VM when its time is over. */
     void watch(LibvirtVM vm, VMTemplate template) {
         template.timeToLive()
-                .ifPresent(time -> schedule(time, () -> vm.destroy("its time to live of " + time + " is over")));
-        template.idleTimeout().ifPresent(time -> schedule(time, () -> destroyIfIdle(vm, time)));
+                .ifPresent(time -> schedule(vm, time, () -> vm.destroy("its time to live of " + time + " is over")));
+        template.idleTimeout().ifPresent(time -> schedule(vm, time, () -> destroyIfIdle(vm, time)));
     }
 
     private void destroyIfIdle(LibvirtVM vm, Duration timeout) {
-        Duration left = timeout.minus(vm.idleTime());
+        Duration left = timeout.minus(vm.activity().idleTime());
         if (left.isNegative() || left.isZero()) {
             vm.destroy("it was idle for " + timeout);
-        } else if (vm.endReason().isEmpty()) {
-            schedule(left, () -> destroyIfIdle(vm, timeout));
+        } else {
+            schedule(vm, left, () -> destroyIfIdle(vm, timeout));
         }
     }
 
-    private void schedule(Duration delay, Runnable work) {
-        Future<?> unused = housekeeping.schedule(() -> keepHouse(work), delay.toMillis(), TimeUnit.MILLISECONDS);
+    private void schedule(LibvirtVM vm, Duration delay, Runnable work) {
+        Future<?> scheduled = housekeeping.schedule(() -> keepHouse(work), delay.toMillis(), TimeUnit.MILLISECONDS);
+        vm.onEnd(() -> scheduled.cancel(false));
     }
 
-    /** What fails here stays in the journal, for {@link #reap}. */
+    /** What fails here stays on the lists, for {@link #reap} and {@link #close}. */
     private static void keepHouse(Runnable work) {
         try {
             work.run();
@@ -171,6 +207,7 @@ public final class LibvirtHost implements Hypervisor {
                         List.of(),
                         false),
                 paused ? VMState.PAUSED : VMState.RUNNING,
+                activity(domain.domain().uuid()),
                 () -> clear(domain.domain(), ledger(domain.domain())));
         found.add(vm);
         return Optional.of(vm);
@@ -189,20 +226,62 @@ public final class LibvirtHost implements Hypervisor {
     @Override
     public ReapReport reap() {
         requireOpen("reap");
-        return new Reaper(parts, domain -> ledger(domain)).reap();
+        finishOwn();
+        return new Reaper(parts, this::ledger).reap();
+    }
+
+    /** Tries again to remove what this program could not remove before. */
+    private void finishOwn() {
+        unfinished.removeIf(ledger -> ledger.clear(parts.cleaner()).isEmpty());
+        for (LibvirtVM vm : launched) {
+            if (vm.endReason().isPresent() && vm.launchIsOver()) {
+                keepHouse(vm::destroy);
+            }
+        }
     }
 
     private void onEvent(LibvirtEvent event) {
-        if (event instanceof LibvirtEvent.DomainLifecycle lifecycle
-                && lifecycle.type() == LibvirtEvent.LifecycleType.STOPPED) {
-            handles(lifecycle.domain().uuid())
-                    .forEach(vm -> vm.ended("its domain stopped (" + lifecycle.detailText() + ")"));
-            housekeep(() -> cleanUpAfter(lifecycle.domain().uuid()));
+        if (event instanceof LibvirtEvent.DomainLifecycle lifecycle) {
+            onLifecycle(lifecycle);
         } else if (event instanceof LibvirtEvent.AgentLifecycle agent && agent.connected()) {
             handles(agent.domain().uuid()).forEach(LibvirtVM::agentConnected);
         } else if (event instanceof LibvirtEvent.ConnectionRegained) {
             housekeep(this::checkAfterReconnect);
+        } else if (event instanceof LibvirtEvent.ConnectionGivenUp) {
+            retryConnection();
         }
+    }
+
+    private void onLifecycle(LibvirtEvent.DomainLifecycle event) {
+        UUID id = event.domain().uuid();
+        switch (event.type()) {
+            case STOPPED -> {
+                handles(id).forEach(vm -> vm.ended("its domain stopped (" + event.detailText() + ")"));
+                housekeep(() -> cleanUpAfter(id));
+            }
+            case RESUMED -> handles(id).forEach(vm -> vm.running(true));
+            case SUSPENDED -> handles(id).forEach(vm -> vm.running(false));
+            default -> LOG.debug("{}", event);
+        }
+    }
+
+    /** Somebody may wait for the end of a VM although nobody makes a call, so the connection is tried for ever. */
+    private void retryConnection() {
+        if (closed.get()) {
+            return;
+        }
+        Future<?> unused = housekeeping.schedule(
+                () -> {
+                    try {
+                        parts.libvirt().host().hostname();
+                        checkAfterReconnect();
+                    } catch (AgentVMException e) {
+                        LOG.debug("libvirt is still away: {}", e.getMessage());
+                        retryConnection();
+                    }
+                },
+                RETRY.toMillis(),
+                TimeUnit.MILLISECONDS);
     }
 
     private List<LibvirtVM> handles(UUID id) {
@@ -234,7 +313,7 @@ public final class LibvirtHost implements Hypervisor {
                 if (vm.endReason().isPresent()) {
                     cleanUpAfter(vm.id());
                 } else {
-                    vm.openConsole();
+                    vm.reopenConsole();
                 }
             });
         }
@@ -246,22 +325,34 @@ public final class LibvirtHost implements Hypervisor {
         }
     }
 
-    private void requireOpen(String operation) {
+    void requireOpen(String operation) {
         if (closed.get()) {
             throw new HypervisorUnavailableException(
                     "The hypervisor was closed; connect again", FailureContext.of(operation));
         }
     }
 
+    /** A second caller waits for the first. */
     @Override
-    public void close() {
+    public synchronized void close() {
         if (closed.getAndSet(true)) {
             return;
         }
-        List<AgentVMException> failures = new ArrayList<>();
-        Uninterrupted.run(() -> failures.addAll(closeAll()));
-        housekeeping.shutdownNow();
-        parts.close();
+        List<AgentVMException> failures = Collections.synchronizedList(new ArrayList<>());
+        try {
+            Uninterrupted.run(() -> {
+                launched.stream()
+                        .filter(vm -> !vm.launchIsOver())
+                        .forEach(vm -> vm.ended("the hypervisor was closed during its launch"));
+                launches.arriveAndAwaitAdvance();
+                failures.addAll(closeAll());
+                unfinished.forEach(ledger ->
+                        Cleaner.combined(ledger.clear(parts.cleaner())).ifPresent(failures::add));
+            });
+        } finally {
+            housekeeping.shutdownNow();
+            parts.close();
+        }
         if (!failures.isEmpty()) {
             AgentVMException first = failures.get(0);
             failures.stream().skip(1).forEach(first::addSuppressed);
@@ -273,6 +364,9 @@ public final class LibvirtHost implements Hypervisor {
         List<Future<?>> closing = new ArrayList<>();
         for (LibvirtVM vm : launched) {
             closing.add(housekeeping.submit(vm::close));
+        }
+        synchronized (found) {
+            found.forEach(LibvirtVM::release);
         }
         List<AgentVMException> failures = new ArrayList<>();
         for (Future<?> one : closing) {
@@ -287,7 +381,7 @@ public final class LibvirtHost implements Hypervisor {
                                         FailureContext.of("close"),
                                         e.getCause()));
             } catch (InterruptedException e) {
-                throw new AssertionError("runs without the interrupt flag", e);
+                throw new AssertionError("nobody interrupts this thread", e);
             }
         }
         return failures;

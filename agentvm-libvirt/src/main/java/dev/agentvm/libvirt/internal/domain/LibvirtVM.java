@@ -44,11 +44,14 @@ final class LibvirtVM implements VM {
     private final CompletableFuture<String> end = new CompletableFuture<>();
     private final CompletableFuture<Void> agentReady = new CompletableFuture<>();
     private final AtomicReference<VMState> state;
-    private volatile long lastActivity = System.nanoTime();
+    private final Activity activity;
 
     private final Object teardown = new Object();
     private boolean removed;
+
+    private final Object consoleLock = new Object();
     private @Nullable ByteStream console;
+    private boolean wantsConsole;
 
     /**
      * Who a VM is.
@@ -75,12 +78,14 @@ final class LibvirtVM implements VM {
     /**
      * A handle.
      *
+     * @param activity what commands do in the VM, through whichever handle of this program
      * @param remains removes the domain and all else that the launch made, and throws if anything stays
      */
-    LibvirtVM(Parts parts, Identity identity, VMState state, Runnable remains) {
+    LibvirtVM(Parts parts, Identity identity, VMState state, Activity activity, Runnable remains) {
         this.parts = parts;
         this.identity = identity;
         this.state = new AtomicReference<>(state);
+        this.activity = activity;
         this.remains = remains;
         this.agent = parts.agent(identity.domain());
     }
@@ -127,7 +132,7 @@ final class LibvirtVM implements VM {
     @Override
     public ExecResult exec(Command command) {
         requireAlive("exec");
-        lastActivity = System.nanoTime();
+        activity.begin();
         try {
             return agent.exec(command);
         } catch (HypervisorUnavailableException e) {
@@ -135,7 +140,7 @@ final class LibvirtVM implements VM {
             requireAlive("exec");
             throw e;
         } finally {
-            lastActivity = System.nanoTime();
+            activity.end();
         }
     }
 
@@ -209,24 +214,52 @@ final class LibvirtVM implements VM {
         }
     }
 
-    void state(VMState next) {
-        state.set(next);
+    /** Its launch is complete. */
+    void started() {
+        state.compareAndSet(VMState.STARTING, VMState.RUNNING);
+    }
+
+    /** libvirt says that it runs, or stands still; during a launch that is not the end of it. */
+    void running(boolean runs) {
+        state.updateAndGet(before -> before == VMState.STARTING ? before : runs ? VMState.RUNNING : VMState.PAUSED);
     }
 
     boolean launchIsOver() {
         return state.get() != VMState.STARTING;
     }
 
-    Duration idleTime() {
-        return Duration.ofNanos(System.nanoTime() - lastActivity);
+    /** Runs {@code work} when the VM has ended, at once if it has. */
+    void onEnd(Runnable work) {
+        CompletableFuture<Void> unused = end.thenRun(work);
     }
 
-    /** Reads the serial console from now on. */
+    Activity activity() {
+        return activity;
+    }
+
+    /** Reads the serial console from now on, until {@link #release}. */
     void openConsole() {
+        synchronized (consoleLock) {
+            wantsConsole = true;
+        }
+        reopenConsole();
+    }
+
+    /** Reads it again on a new connection, if it was being read. */
+    void reopenConsole() {
+        synchronized (consoleLock) {
+            if (!wantsConsole) {
+                return;
+            }
+        }
         ByteStream opened = parts.libvirt().consoles().openConsole(domain(), serial);
-        synchronized (serial) {
-            release();
-            console = opened;
+        ByteStream old;
+        synchronized (consoleLock) {
+            old = wantsConsole ? console : opened;
+            console = wantsConsole ? opened : null;
+        }
+        if (old != null) {
+            old.close();
         }
     }
 
@@ -249,11 +282,14 @@ final class LibvirtVM implements VM {
 
     /** Lets go of the console. */
     void release() {
-        synchronized (serial) {
-            if (console != null) {
-                console.close();
-                console = null;
-            }
+        ByteStream open;
+        synchronized (consoleLock) {
+            wantsConsole = false;
+            open = console;
+            console = null;
+        }
+        if (open != null) {
+            open.close();
         }
     }
 

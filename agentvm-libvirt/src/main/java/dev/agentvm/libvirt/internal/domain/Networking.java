@@ -11,6 +11,7 @@ import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -38,13 +39,20 @@ final class Networking {
         return ManagedNetwork.ensure(libvirt, settings, host);
     }
 
-    PolicyEnforcer enforcer() {
-        return enforcer;
+    /** Takes a place on the network; one that is taken after the caller gave up is given back. */
+    Attached reserve(ManagedNetwork network, UUID vm) {
+        AddressPool pool = new AddressPool(libvirt.withUndo(() -> release(vm)));
+        return network.attach(pool.reserve(network, vm), host);
     }
 
-    /** Takes a place on the network. */
-    Attached reserve(ManagedNetwork network, UUID vm) {
-        return network.attach(addresses.reserve(network, vm), host);
+    /** Makes a policy ready; one that is defined after the caller gave up is removed. */
+    PolicyEnforcer.Prepared prepare(UUID vm, NetworkPolicy policy, Attached attached) {
+        return new NwfilterEnforcer(libvirt.withUndo(() -> enforcer.remove(vm)), host).prepare(vm, policy, attached);
+    }
+
+    /** Finds the policy in force on the VM's tap, or throws. */
+    void verify(UUID vm, NetworkPolicy policy, Attached attached) {
+        enforcer.verify(vm, tap(vm), policy, attached);
     }
 
     /** Gives a VM's place back. */
@@ -57,15 +65,21 @@ final class Networking {
         return TAP_PREFIX + vm.toString().replace("-", "").substring(0, TAP_ID_DIGITS);
     }
 
-    /** How the VM of a running domain is attached, as far as its card and the network tell. */
+    /** How the VM of a running domain is attached, as far as its card and the network it is on tell. */
     Optional<NetworkAttachment> attachment(DomainXml domain) {
         return domain.devices.interfaces.stream()
-                .flatMap(card -> Optional.ofNullable(card.mac).stream())
-                .flatMap(mac -> Optional.ofNullable(mac.address).stream())
-                .map(MacAddress::of)
-                .findFirst()
-                .flatMap(mac -> AddressPool.Reservation.of(settings.name(), mac))
-                .map(reservation -> network().attach(reservation, host))
-                .map(Attached::vm);
+                .flatMap(card -> attachment(card).stream())
+                .findFirst();
+    }
+
+    private Optional<NetworkAttachment> attachment(DomainXml.Interface card) {
+        if (card.mac == null || card.mac.address == null || card.source == null || card.source.network == null) {
+            return Optional.empty();
+        }
+        String name = card.source.network;
+        return AddressPool.Reservation.of(name, MacAddress.of(card.mac.address))
+                .flatMap(reservation -> ManagedNetwork.find(libvirt, name)
+                        .filter(network -> network.subnet().contains(reservation.address()))
+                        .map(network -> network.attach(reservation, host).vm()));
     }
 }

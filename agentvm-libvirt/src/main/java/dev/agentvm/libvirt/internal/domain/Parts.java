@@ -44,9 +44,7 @@ record Parts(
         try {
             return new Parts(
                     libvirt,
-                    Journals.open(
-                            settings.stateDirectory(),
-                            libvirt.host().uri() + " on " + libvirt.host().hostname()),
+                    Journals.open(settings.stateDirectory(), libvirt.host().uri()),
                     new ImageDirectory(settings.imageDirectory()),
                     new Overlays(libvirt, settings.storagePool(), settings.storageDirectory()),
                     new Networking(libvirt, settings.network(), host),

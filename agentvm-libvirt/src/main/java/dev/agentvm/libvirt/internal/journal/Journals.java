@@ -3,10 +3,11 @@ package dev.agentvm.libvirt.internal.journal;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
@@ -16,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -54,16 +56,29 @@ public final class Journals implements AutoCloseable {
         return new Journals(stateDirectory, hypervisor);
     }
 
+    /** For its owner alone: what a journal lists is removed by whoever may, so nobody else may write one. */
     private static Path directory(Path path) {
-        FileAttribute<?> ownersOnly =
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
         try {
             if (!Files.isDirectory(path)) {
-                Files.createDirectories(path, ownersOnly);
+                // Others may need what lies beside, such as images.
+                Files.createDirectories(path.getParent());
+                Files.createDirectory(
+                        path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            }
+        } catch (FileAlreadyExistsException e) {
+            LOG.debug("{} was made by another program meanwhile", path);
+        } catch (IOException e) {
+            throw new JournalException("create", path, e);
+        }
+        try {
+            Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(path);
+            if (permissions.contains(PosixFilePermission.OTHERS_WRITE)
+                    || permissions.contains(PosixFilePermission.GROUP_WRITE)) {
+                throw new IOException("others may write it: " + PosixFilePermissions.toString(permissions));
             }
             return path;
         } catch (IOException e) {
-            throw new JournalException("create", path, e);
+            throw new JournalException("trust", path, e);
         }
     }
 
@@ -122,6 +137,7 @@ public final class Journals implements AutoCloseable {
                     .toInstant()
                     .isBefore(Instant.now().minus(TORN_AFTER))) {
                 Files.deleteIfExists(file);
+                LOG.warn("removed {}, which does not say whose it is", file);
             }
         } catch (NoSuchFileException e) {
             LOG.debug("{} is gone already", file);

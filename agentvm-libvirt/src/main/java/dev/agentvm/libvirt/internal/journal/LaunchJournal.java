@@ -1,14 +1,12 @@
 package dev.agentvm.libvirt.internal.journal;
 
-import dev.agentvm.libvirt.internal.Uninterrupted;
+import java.io.FileInputStream;
+import java.io.FileNotFoundException;
+import java.io.FileOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -43,8 +41,7 @@ public final class LaunchJournal {
         if (detached) {
             head.append(line(DETACHED));
         }
-        journal.write(head.toString(), StandardOpenOption.CREATE_NEW);
-        journal.syncDirectory();
+        journal.write(head.toString());
         return journal;
     }
 
@@ -54,12 +51,12 @@ public final class LaunchJournal {
 
     /** Announces a thing that is about to be made. */
     public void announce(Resource resource, String... names) {
-        write(line(resource.name(), names), StandardOpenOption.APPEND);
+        write(line(resource.name(), names));
     }
 
     /** Notes that the launch is complete: a detached VM is from now on nobody's orphan. */
     public void ready() {
-        write(line(READY), StandardOpenOption.APPEND);
+        write(line(READY));
     }
 
     /** Removes the journal, since all that it lists is gone. */
@@ -75,8 +72,8 @@ public final class LaunchJournal {
     Optional<Content> read() {
         String text;
         try {
-            text = Uninterrupted.io(() -> Files.readString(file, StandardCharsets.UTF_8));
-        } catch (NoSuchFileException e) {
+            text = read(file);
+        } catch (FileNotFoundException e) {
             return Optional.empty();
         } catch (IOException e) {
             throw new JournalException("read", file, e);
@@ -96,7 +93,7 @@ public final class LaunchJournal {
         List<String> owner = head.getOrDefault(OWNER, List.of());
         List<String> vm = head.getOrDefault(VM, List.of());
         List<String> hypervisor = head.getOrDefault(HYPERVISOR, List.of());
-        if (owner.size() != 1 || vm.size() != 2 || hypervisor.size() != 1) {
+        if (owner.size() != 1 || vm.size() != 2 || hypervisor.size() != 1 || !isUuid(vm.get(0))) {
             return Optional.empty();
         }
         return Optional.of(new Content(
@@ -108,18 +105,13 @@ public final class LaunchJournal {
                 List.copyOf(entries)));
     }
 
-    /** A new file is on the disk for certain only when its directory is. */
-    private void syncDirectory() {
-        try {
-            Uninterrupted.io(() -> {
-                try (FileChannel directory =
-                        FileChannel.open(file.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
-                    directory.force(true);
-                }
-                return file;
-            });
-        } catch (IOException e) {
-            throw new JournalException("write", file, e);
+    private static boolean isUuid(String text) {
+        return text.matches("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
+    }
+
+    private static String read(Path file) throws IOException {
+        try (FileInputStream stream = new FileInputStream(file.toFile())) {
+            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
         }
     }
 
@@ -129,18 +121,11 @@ public final class LaunchJournal {
                 .findFirst();
     }
 
-    private void write(String text, StandardOpenOption how) {
-        try {
-            Uninterrupted.io(() -> {
-                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, how)) {
-                    ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-                    while (bytes.hasRemaining()) {
-                        channel.write(bytes);
-                    }
-                    channel.force(true);
-                }
-                return file;
-            });
+    /** By a stream: an interrupt of the thread would close a channel. */
+    private void write(String text) {
+        try (FileOutputStream stream = new FileOutputStream(file.toFile(), true)) {
+            stream.write(text.getBytes(StandardCharsets.UTF_8));
+            stream.getFD().sync();
         } catch (IOException e) {
             throw new JournalException("write", file, e);
         }

@@ -1,6 +1,5 @@
 package dev.agentvm.libvirt.internal.journal;
 
-import dev.agentvm.libvirt.internal.Uninterrupted;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -14,6 +13,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The lock that says that an owner of launches lives: the kernel lets go of it when the program ends, however it ends.
@@ -26,6 +27,8 @@ final class Owner implements AutoCloseable {
     private static final Map<Path, FileChannel> KEPT_OPEN = new ConcurrentHashMap<>();
 
     private static final Set<Path> HELD_HERE = ConcurrentHashMap.newKeySet();
+
+    private static final Logger LOG = LoggerFactory.getLogger(Owner.class);
 
     private final Path file;
     private final FileChannel channel;
@@ -42,16 +45,29 @@ final class Owner implements AutoCloseable {
      * @param unnamed where it is made
      */
     static Owner create(Path file, Path unnamed) {
+        HELD_HERE.add(file);
+        @Nullable FileChannel channel = null;
         try {
-            FileChannel channel = FileChannel.open(unnamed, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-            if (Uninterrupted.io(channel::tryLock) == null) {
+            channel = FileChannel.open(unnamed, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            if (channel.tryLock() == null) {
                 throw new IOException("locked by another program");
             }
-            HELD_HERE.add(file);
             Files.move(unnamed, file, StandardCopyOption.ATOMIC_MOVE);
             return new Owner(file, channel);
         } catch (IOException e) {
+            HELD_HERE.remove(file);
+            closeQuietly(channel);
             throw new JournalException("create", file, e);
+        }
+    }
+
+    private static void closeQuietly(@Nullable FileChannel channel) {
+        if (channel != null) {
+            try {
+                channel.close();
+            } catch (IOException e) {
+                LOG.debug("a lock file stays open", e);
+            }
         }
     }
 
@@ -60,11 +76,15 @@ final class Owner implements AutoCloseable {
         if (KEPT_OPEN.containsKey(file) || !HELD_HERE.add(file)) {
             return Optional.empty();
         }
-        Optional<Owner> owner = lock(file);
-        if (owner.isEmpty()) {
-            HELD_HERE.remove(file);
+        Optional<Owner> owner = Optional.empty();
+        try {
+            owner = lock(file);
+            return owner;
+        } finally {
+            if (owner.isEmpty()) {
+                HELD_HERE.remove(file);
+            }
         }
-        return owner;
     }
 
     private static Optional<Owner> lock(Path file) {
@@ -75,7 +95,7 @@ final class Owner implements AutoCloseable {
             throw new JournalException("open", file, e);
         }
         try {
-            @Nullable FileLock lock = Uninterrupted.io(channel::tryLock);
+            @Nullable FileLock lock = channel.tryLock();
             if (lock != null && Files.exists(file)) {
                 return Optional.of(new Owner(file, channel));
             }

@@ -95,6 +95,16 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
         }
     }
 
+    /** The network of that name as it is, if there is one with an address; nothing is made or mended. */
+    public static Optional<ManagedNetwork> find(Libvirt libvirt, String name) {
+        if (libvirt.networks().lookup(name).isEmpty()) {
+            return Optional.empty();
+        }
+        return blocks(read(libvirt.networks().inactiveXml(name))).stream()
+                .findFirst()
+                .map(block -> of(NetworkSettings.standard().withName(name), new Subnet(block)));
+    }
+
     private static ManagedNetwork of(NetworkSettings settings, Subnet subnet) {
         return new ManagedNetwork(
                 settings.name(), settings.bridge(), subnet.block(), subnet.gateway(), Subnet.mac(subnet.gateway()));

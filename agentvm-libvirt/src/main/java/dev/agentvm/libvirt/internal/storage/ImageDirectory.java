@@ -103,15 +103,21 @@ public final class ImageDirectory {
             return Optional.empty();
         }
         Path file = home.resolve(name.strip()).normalize();
-        if (!file.startsWith(home)) {
-            throw notFound("The manifest " + manifest + " names a " + key + " outside its directory: " + name);
-        }
+        requireInside(file, home, manifest, key);
         requireFile(file);
         try {
             // QEMU's confinement is written for the path that it is given, so a link would be refused.
-            return Optional.of(file.toRealPath());
+            Path real = file.toRealPath();
+            requireInside(real, home.toRealPath(), manifest, key);
+            return Optional.of(real);
         } catch (IOException e) {
             throw notFound("The " + key + " of " + manifest + " cannot be found: " + e);
+        }
+    }
+
+    private static void requireInside(Path file, Path home, Path manifest, String key) {
+        if (!file.startsWith(home)) {
+            throw notFound("The manifest " + manifest + " names a " + key + " outside its directory: " + file);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.storage;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
+import dev.agentvm.HostNotReadyException;
 import dev.agentvm.InvalidTemplateException;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.StoragePools;
@@ -15,11 +16,17 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The disks that VMs work on: qcow2 volumes of a libvirt storage pool of our own. Safe for use by many threads.
  */
 public final class Overlays {
+    private static final Logger LOG = LoggerFactory.getLogger(Overlays.class);
+    private static final FailureContext CONTEXT = FailureContext.of("prepare the storage pool");
+    private static final int ATTEMPTS = 5;
     private static final long GIB = 1L << 30;
 
     private final Libvirt libvirt;
@@ -62,7 +69,10 @@ public final class Overlays {
         backing.ifPresent(image -> requireRoom(image, diskGiB));
         ensurePool();
         String volume = volumeName(id);
-        String path = libvirt.storage().createVolume(pool, LibvirtXml.write(render(volume, backing, diskGiB)));
+        // A volume that is made after the caller gave up is deleted.
+        String path = libvirt.withUndo(() -> delete(volume))
+                .storage()
+                .createVolume(pool, LibvirtXml.write(render(volume, backing, diskGiB)));
         return new VMDisk(pool, volume, path, backing);
     }
 
@@ -111,27 +121,37 @@ public final class Overlays {
         return pool;
     }
 
+    /** Programs that do this at the same moment, or died in the middle of it, end with the same pool. */
     private void ensurePool() {
-        Optional<StoragePools.PoolInfo> found = libvirt.storage().lookupPool(pool);
-        if (found.isEmpty()) {
-            define();
-        } else if (found.get().active()) {
-            return;
-        }
-        requireOurs();
-        libvirt.storage().startPool(pool);
-    }
-
-    private void define() {
-        try {
-            libvirt.storage().definePool(LibvirtXml.write(render(pool, directory)));
-            libvirt.storage().buildPool(pool);
-            libvirt.storage().setAutostart(pool, true);
-        } catch (AgentVMException e) {
-            // Another program may have defined it just now.
-            if (libvirt.storage().lookupPool(pool).isEmpty()) {
-                throw e;
+        @Nullable AgentVMException last = null;
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            Optional<StoragePools.PoolInfo> found = libvirt.storage().lookupPool(pool);
+            if (found.isPresent() && found.get().active()) {
+                return;
             }
+            try {
+                if (found.isEmpty()) {
+                    libvirt.storage().definePool(LibvirtXml.write(render(pool, directory)));
+                }
+                requireOurs();
+                libvirt.storage().buildPool(pool);
+                libvirt.storage().startPool(pool);
+                libvirt.storage().setAutostart(pool, true);
+            } catch (HostNotReadyException e) {
+                throw e;
+            } catch (AgentVMException e) {
+                // Another program may have been quicker; the next look tells.
+                LOG.debug("pool {}: {}", pool, e.getMessage());
+                last = e;
+            }
+        }
+        if (libvirt.storage()
+                .lookupPool(pool)
+                .filter(StoragePools.PoolInfo::active)
+                .isEmpty()) {
+            throw last != null
+                    ? last
+                    : new AgentVMException("The storage pool '" + pool + "' does not stay active", CONTEXT);
         }
     }
 
@@ -139,10 +159,10 @@ public final class Overlays {
         StoragePoolXml actual = LibvirtXml.read(libvirt.storage().poolXml(pool), StoragePoolXml.class);
         String path = actual.target == null ? null : actual.target.path;
         if (!"dir".equals(actual.type) || !directory.toString().equals(path)) {
-            throw new AgentVMException(
+            throw new HostNotReadyException(
                     "The storage pool '" + pool + "' is a " + actual.type + " pool at " + path + ", not a directory at "
                             + directory + "; remove it, or choose another with storagePool(…)",
-                    FailureContext.of("prepare the storage pool"));
+                    CONTEXT);
         }
     }
 }
