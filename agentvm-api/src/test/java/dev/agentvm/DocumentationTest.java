@@ -84,7 +84,7 @@ class DocumentationTest {
             if (!exception && !stateless && !saysThreads(doc)) {
                 silentOnThreads.add(type.getSimpleName().toString());
             }
-            return super.visitClass(type, unused);
+            return super.visitClass(type, null);
         }
 
         @Override

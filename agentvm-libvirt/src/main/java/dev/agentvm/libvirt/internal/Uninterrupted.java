@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
 
 /** Work that must be done to its end although its caller is interrupted, before or meanwhile, such as undoing. */
 public final class Uninterrupted {
@@ -49,10 +50,12 @@ public final class Uninterrupted {
         }
     }
 
-    private static RuntimeException rethrown(Throwable failure) {
+    private static RuntimeException rethrown(@Nullable Throwable failure) {
         if (failure instanceof Error error) {
             throw error;
         }
-        return failure instanceof RuntimeException exception ? exception : new CompletionException(failure);
+        return failure instanceof RuntimeException exception
+                ? exception
+                : new CompletionException(String.valueOf(failure), failure);
     }
 }

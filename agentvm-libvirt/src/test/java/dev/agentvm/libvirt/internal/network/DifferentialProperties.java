@@ -117,10 +117,10 @@ class DifferentialProperties {
             return;
         }
         if (!judgement.accepted()
-                || FloorClause.ofDestination(flow.source().orElseThrow()).isEmpty()
+                || (FloorClause.ofDestination(flow.source().orElseThrow()).isEmpty()
                         && !PolicyFlows.VM
                                 .hostAddresses()
-                                .contains(flow.source().orElseThrow())) {
+                                .contains(flow.source().orElseThrow()))) {
             return;
         }
         int protocol = flow.ipProtocol().orElseThrow();
