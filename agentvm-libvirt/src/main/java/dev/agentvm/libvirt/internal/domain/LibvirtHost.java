@@ -247,7 +247,7 @@ public final class LibvirtHost implements Hypervisor {
             handles(agent.domain().uuid()).forEach(LibvirtVM::agentConnected);
         } else if (event instanceof LibvirtEvent.ConnectionRegained) {
             housekeep(this::checkAfterReconnect);
-        } else if (event instanceof LibvirtEvent.ConnectionGivenUp) {
+        } else if (event instanceof LibvirtEvent.ConnectionLost || event instanceof LibvirtEvent.ConnectionGivenUp) {
             retryConnection();
         }
     }
@@ -309,7 +309,13 @@ public final class LibvirtHost implements Hypervisor {
         }
         for (LibvirtVM vm : all) {
             keepHouse(() -> {
-                vm.endIfLost();
+                try {
+                    vm.endIfLost();
+                } catch (HypervisorUnavailableException e) {
+                    // It was lost again: the VM is asked for when it is back.
+                    retryConnection();
+                    throw e;
+                }
                 if (vm.endReason().isPresent()) {
                     cleanUpAfter(vm.id());
                 } else {
