@@ -1,0 +1,4 @@
+@NullMarked
+package dev.agentvm.benchmarks;
+
+import org.jspecify.annotations.NullMarked;
