@@ -240,13 +240,7 @@ public final class FilterCompiler {
         openings.open().forEach(this::pass);
         boolean pings = openings.all().stream().anyMatch(opening -> opening.transport() == ICMP);
         if (pings) {
-            add(
-                    IP,
-                    OUT,
-                    ACCEPT,
-                    Packet.any().icmp(ECHO_REQUEST).in(State.NEW_OR_ESTABLISHED),
-                    "pings, where layer 2 has let ICMP pass");
-            add(IP, OUT, REJECT, Packet.any().of(ICMP), "no ICMP but pings");
+            passPings(Packet.any(), "pings, where layer 2 has let ICMP pass");
         }
         add(IP, OUT, REJECT, Packet.any().of(TCP), "all other TCP is refused at once");
     }
@@ -255,7 +249,9 @@ public final class FilterCompiler {
     private void pass(Openings.Opening opening) {
         Cidr destination = opening.destination();
         boolean special = destination != null && EMPTY_RANGES.stream().anyMatch(range -> range.overlaps(destination));
-        if (opening.transport() == TCP || special) {
+        if (opening.transport() == ICMP && special) {
+            passPings(Packet.any().to(destination), opening.reason());
+        } else if (opening.transport() == TCP || special) {
             Packet packet = Packet.any()
                     .to(destination)
                     .of(opening.transport())
@@ -263,6 +259,12 @@ public final class FilterCompiler {
                     .in(State.NEW_OR_ESTABLISHED);
             add(IP, OUT, ACCEPT, packet, opening.reason());
         }
+    }
+
+    /** Layer 2 tells no ICMP types apart, so where it has let pings pass, what is no ping is refused here. */
+    private void passPings(Packet packet, String reason) {
+        add(IP, OUT, ACCEPT, packet.icmp(ECHO_REQUEST).in(State.NEW_OR_ESTABLISHED), reason);
+        add(IP, OUT, REJECT, packet.of(ICMP), "no ICMP but pings");
     }
 
     private List<IPv4Address> resolvers() {

@@ -6,6 +6,7 @@ import dev.agentvm.libvirt.internal.network.PlanRule.Action;
 import dev.agentvm.libvirt.internal.network.PlanRule.Direction;
 import dev.agentvm.libvirt.internal.network.PlanRule.Layer;
 import dev.agentvm.libvirt.internal.network.PlanRule.Packet;
+import dev.agentvm.libvirt.internal.network.PlanRule.Transport;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
@@ -265,6 +266,20 @@ class FilterCompilerTest {
                 .contains(Cidr.of("10.0.0.0/8"), Cidr.of("192.168.0.0/16"), Cidr.of("203.0.113.0/24"));
         assertThat(dropped(compile(NetworkPolicy.agentDefault()), Layer.ETHERNET, Direction.IN))
                 .isEmpty();
+    }
+
+    @Test
+    void compile_pingsToARangeWhereNobodyIs_letNoOtherIcmpPassThere() {
+        Cidr documentation = Cidr.of("198.51.100.0/24");
+        NetworkPolicy policy = new NetworkPolicy.Builder()
+                .addRule(FilterRule.allow().ping().to(documentation).because("a router of the lab"))
+                .build();
+
+        assertThat(compile(policy).rules(Layer.IP).stream()
+                        .filter(rule -> ((Packet) rule.match()).transport() == Transport.ICMP)
+                        .filter(rule -> Objects.equals(documentation, ((Packet) rule.match()).destination()))
+                        .map(rule -> rule.action() + " " + ((Packet) rule.match()).icmpType()))
+                .containsExactly("ACCEPT 8", "REJECT null");
     }
 
     @Test
