@@ -65,24 +65,21 @@ final class Evaluation {
 
     private Verdict arpFromVM(Flow flow) {
         boolean own = flow.source()
-                .map(source -> source.equals(vm.address()) || source.equals(UNSPECIFIED))
+                .map(source -> source.equals(vm.address()) || (hasNeighbours() && source.equals(UNSPECIFIED)))
                 .orElse(true);
         return own
                 ? Verdict.by(Outcome.ALLOWED, "the VM asks by ARP who has an address")
                 : Verdict.by(FloorClause.OWN_ADDRESS);
     }
 
-    /** As RFC 2131 has it: from no address to all, from the VM's own to the server; without a known server, to all. */
+    /**
+     * As RFC 2131 has it: from no address to all, and on a caller's bridge, whose leases end, also from the VM's own.
+     */
     private boolean isDhcpRequest(Flow flow) {
         IPv4Address source = flow.source().orElse(vm.address());
-        boolean asks = source.equals(UNSPECIFIED)
-                && flow.destination().filter(BROADCAST::equals).isPresent();
-        boolean renews = source.equals(vm.address())
-                && flow.destination()
-                        .filter(vm.gateway().orElse(BROADCAST)::equals)
-                        .isPresent();
         return is(flow, Flow.UDP)
-                && (asks || renews)
+                && (source.equals(UNSPECIFIED) || (hasNeighbours() && source.equals(vm.address())))
+                && flow.destination().filter(BROADCAST::equals).isPresent()
                 && has(flow.sourcePort(), DHCP_CLIENT)
                 && has(flow.destinationPort(), DHCP_SERVER);
     }
@@ -122,6 +119,11 @@ final class Evaluation {
 
     private boolean isHost(IPv4Address address) {
         return vm.hostAddresses().contains(address) || isGateway(address);
+    }
+
+    /** On a caller's bridge others than the host and its VMs are there too. */
+    private boolean hasNeighbours() {
+        return vm.gateway().isEmpty();
     }
 
     private boolean isGateway(IPv4Address address) {

@@ -7,7 +7,7 @@ import java.util.Optional;
 /**
  * The parts of the floor: what stays closed unless a rule names the address, and what stays closed always. The address
  * ranges are those that the IANA registry of special-purpose IPv4 addresses (RFC 6890 and its updates) calls not
- * globally reachable, and class D and E.
+ * globally reachable, class D and E, and what clouds serve to their machines at an address that looks public.
  */
 public enum FloorClause {
     /** Only IPv4 and ARP pass; IPv6, VLAN tags and every other ethertype are closed. */
@@ -26,6 +26,11 @@ public enum FloorClause {
     SHARED("shared address space is closed (RFC 6598)", "100.64.0.0/10"),
     /** RFC 3927: 169.254/16, where clouds serve their metadata. */
     LINK_LOCAL("link-local addresses, where clouds serve their metadata, are closed (RFC 3927)", "169.254.0.0/16"),
+    /**
+     * Azure's virtual public address 168.63.129.16, at which a machine gets its certificates and the settings of its
+     * extensions.
+     */
+    METADATA("what a cloud serves to its machines at a public address is closed (Azure)", "168.63.129.16/32"),
     /** RFC 1122 loopback and "this network". */
     LOCAL("loopback and 'this network' are closed (RFC 1122)", "0.0.0.0/8", "127.0.0.0/8"),
     /** Documentation, benchmarking, protocol assignments. */
@@ -33,7 +38,6 @@ public enum FloorClause {
             "ranges set aside for documentation, benchmarks and protocols are closed (RFC 6890)",
             "192.0.0.0/24",
             "192.0.2.0/24",
-            "192.88.99.0/24",
             "198.18.0.0/15",
             "198.51.100.0/24",
             "203.0.113.0/24"),

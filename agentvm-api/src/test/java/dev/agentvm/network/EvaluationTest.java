@@ -81,6 +81,10 @@ class EvaluationTest {
                 .isTrue();
     }
 
+    private static NetworkAttachment bridged() {
+        return VM.toBuilder().gateway(Optional.empty()).build();
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"192.168.101.11", "192.168.101.1", "0.0.0.0", "9.9.9.9"})
     void evaluate_foreignAddress_isDropped(String source) {
@@ -90,15 +94,22 @@ class EvaluationTest {
     }
 
     @Test
-    void evaluate_arpFromVM_passesWithItsOwnAddressOrNone() {
-        for (Optional<IPv4Address> source :
-                List.of(Optional.<IPv4Address>empty(), Optional.of(VM.address()), Optional.of(ANY))) {
+    void evaluate_arpFromVM_passesWithItsOwnAddress() {
+        for (Optional<IPv4Address> source : List.of(Optional.<IPv4Address>empty(), Optional.of(VM.address()))) {
             Verdict verdict = judge(NetworkPolicy.none(), arp(Direction.FROM_VM, source));
             assertThat(verdict.allowed()).isTrue();
             assertThat(verdict.reason()).contains("ARP");
         }
         assertClosed(judge(DEFAULT, arp(Direction.FROM_VM, Optional.of(GATEWAY))), FloorClause.OWN_ADDRESS);
         assertClosed(judge(DEFAULT, arp(Direction.FROM_VM, Optional.of(OTHER_VM))), FloorClause.OWN_ADDRESS);
+    }
+
+    @Test
+    void evaluate_arpProbe_passesWhereSomebodyElseCouldHaveTheAddress() {
+        Flow probe = arp(Direction.FROM_VM, Optional.of(ANY));
+
+        assertClosed(judge(DEFAULT, probe), FloorClause.OWN_ADDRESS);
+        assertThat(DEFAULT.evaluate(probe, bridged()).allowed()).isTrue();
     }
 
     @ParameterizedTest
@@ -132,25 +143,25 @@ class EvaluationTest {
 
     @Test
     void evaluate_dhcpRequest_passesUnderEveryPolicy() {
-        for (Flow flow : new Flow[] {
-            dhcp(ANY, BROADCAST),
-            dhcp(VM.address(), GATEWAY),
-            dhcp(VM.address(), GATEWAY).withSource(Optional.empty())
-        }) {
-            Verdict verdict = judge(NetworkPolicy.none(), flow);
-            assertThat(verdict.allowed()).isTrue();
-            assertThat(verdict.reason()).isEqualTo("the VM asks for its address by DHCP");
-        }
+        Verdict verdict = judge(NetworkPolicy.none(), dhcp(ANY, BROADCAST));
+
+        assertThat(verdict.allowed()).isTrue();
+        assertThat(verdict.reason()).isEqualTo("the VM asks for its address by DHCP");
+        assertThat(NetworkPolicy.none()
+                        .evaluate(dhcp(ANY, BROADCAST), bridged())
+                        .allowed())
+                .isTrue();
     }
 
     @Test
-    void evaluate_dhcpRequestWithoutKnownServer_goesToAll() {
-        NetworkAttachment bridged = VM.toBuilder().gateway(Optional.empty()).build();
+    void evaluate_dhcpRenewal_passesOnlyOnABridgeWhereLeasesEnd() {
+        Flow renewal = dhcp(VM.address(), BROADCAST);
 
-        assertThat(judge(NetworkPolicy.none(), dhcp(VM.address(), BROADCAST)).allowed())
-                .isFalse();
+        assertClosed(judge(NetworkPolicy.none(), renewal), FloorClause.MULTICAST_RESERVED);
+        assertClosed(judge(NetworkPolicy.none(), dhcp(VM.address(), GATEWAY)), FloorClause.HOST);
+        assertThat(NetworkPolicy.none().evaluate(renewal, bridged()).allowed()).isTrue();
         assertThat(NetworkPolicy.none()
-                        .evaluate(dhcp(VM.address(), BROADCAST), bridged)
+                        .evaluate(renewal.withSource(Optional.empty()), bridged())
                         .allowed())
                 .isTrue();
     }

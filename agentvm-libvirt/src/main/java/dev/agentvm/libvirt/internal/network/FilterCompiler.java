@@ -119,23 +119,29 @@ public final class FilterCompiler {
         rules.add(new PlanRule(ETHERNET, OUT, DROP, new Everything(), "all else from the VM is closed"));
     }
 
+    /**
+     * Probes come from no address (RFC 5227). Only on a caller's bridge can somebody else have the VM's, and answer; on
+     * the library's own network a probe that is lost says rightly that nobody has.
+     */
     private void arpFromVM() {
         out(ACCEPT, new Arp(attached.vm().mac(), attached.vm().address()), "ARP with the VM's own addresses");
-        out(ACCEPT, new Arp(attached.vm().mac(), UNSPECIFIED), "ARP probes before an address is used");
+        if (hasNeighbours()) {
+            out(ACCEPT, new Arp(attached.vm().mac(), UNSPECIFIED), "ARP probes before an address is used");
+        }
     }
 
-    /** As RFC 2131 has it: without an address to all, with one to the server. Without a known server, to all. */
+    /** As RFC 2131 has it, without an address and to all. On the library's own network leases have no end. */
     private void dhcpFromVM() {
         Packet request = Packet.any()
                 .fromMac(attached.vm().mac())
+                .to(BROADCAST)
                 .of(UDP)
                 .fromPorts(DHCP_CLIENT)
                 .toPorts(DHCP_SERVER);
-        out(ACCEPT, request.from(UNSPECIFIED).to(BROADCAST), "the VM asks for its address");
-        out(
-                ACCEPT,
-                request.from(attached.vm().address()).to(attached.vm().gateway().orElse(BROADCAST)),
-                "the VM renews its address");
+        out(ACCEPT, request.from(UNSPECIFIED), "the VM asks for its address");
+        if (hasNeighbours()) {
+            out(ACCEPT, request.from(attached.vm().address()), "the VM renews its address");
+        }
     }
 
     private void openFromVM(Openings.Opening opening) {
@@ -170,11 +176,11 @@ public final class FilterCompiler {
 
     private void icmpToVM() {
         boolean outside = reject || !openings.open().isEmpty();
-        if (outside || attached.vm().gateway().isEmpty()) {
+        if (outside || hasNeighbours()) {
             in(ACCEPT, answers(ICMP), "answers to pings, and errors such as a too large packet");
             return;
         }
-        in(ACCEPT, answers(ICMP).from(attached.vm().gateway().get()), "the gateway's pings and errors");
+        in(ACCEPT, answers(ICMP).from(attached.vm().gateway().orElseThrow()), "the gateway's pings and errors");
         openings.named(ICMP).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
     }
 
@@ -212,7 +218,7 @@ public final class FilterCompiler {
         if (reject) {
             refusals();
         }
-        if (attached.vm().gateway().isEmpty()) {
+        if (hasNeighbours()) {
             // Neighbours on a caller's bridge have passed no NAT; here, and only here, layer 3 sees what they send.
             Packet lease = Packet.any().of(UDP).fromPorts(DHCP_SERVER).toPorts(DHCP_CLIENT);
             add(IP, IN, ACCEPT, lease.in(State.NEW_OR_ESTABLISHED), "answers of the DHCP server");
@@ -315,6 +321,11 @@ public final class FilterCompiler {
         return attached.vm().subnet().equals(closed)
                 ? FloorClause.OTHER_VM.reason()
                 : FloorClause.HOST.reason() + ", and what merges with its addresses";
+    }
+
+    /** On a caller's bridge others than the host and its VMs are there too. */
+    private boolean hasNeighbours() {
+        return attached.vm().gateway().isEmpty();
     }
 
     private Packet own() {

@@ -20,7 +20,8 @@ import java.util.UUID;
  *   <li>The resolver knows no names of the host or of VMs, asks nobody for private ones, drops answers that lead into
  *       private networks, and keeps its answers below the size at which they would be cut into fragments.
  *   <li>Each address has its DHCP entry from the start, for the MAC address that follows from it. A card with another
- *       MAC address gets none.
+ *       MAC address gets none. Its lease has no end, so nothing is renewed: the address is the card's for as long as there
+ *       is the card, and the filter needs no rule for renewals.
  * </ul>
  */
 final class NetworkRenderer {
@@ -92,7 +93,10 @@ final class NetworkRenderer {
         range.end = subnet.lastVM().toString();
         ip.dhcp.ranges.add(range);
         for (IPv4Address address : subnet.vms()) {
-            ip.dhcp.hosts.add(NetworkXml.DhcpHost.of(Subnet.mac(address).toString(), address.toString()));
+            NetworkXml.DhcpHost host =
+                    NetworkXml.DhcpHost.of(Subnet.mac(address).toString(), address.toString());
+            host.lease = NetworkXml.Lease.forEver();
+            ip.dhcp.hosts.add(host);
         }
         return ip;
     }

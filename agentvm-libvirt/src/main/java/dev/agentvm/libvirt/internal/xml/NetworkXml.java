@@ -276,6 +276,13 @@ public final class NetworkXml {
         /** {@code seconds}, {@code minutes} (if absent) or {@code hours}. */
         @XmlAttribute
         public @Nullable String unit;
+
+        /** A lease without an end. */
+        public static Lease forEver() {
+            Lease lease = new Lease();
+            lease.expiry = 0L;
+            return lease;
+        }
     }
 
     /** {@code <dnsmasq:options>}. */
