@@ -36,14 +36,14 @@ final class Streams {
 
     ByteStream open(
             Scope scope, Errors.Operation operation, ByteSink sink, Function<NativeConnection, NativeStream> opener) {
-        // A stream whose caller gave up is nobody's: it is closed where it was opened.
+        // A stream whose caller gave up, or that does not begin, is nobody's.
         StreamSlot slot = new StreamSlot();
         try {
             return lane.call(scope, operation, connection -> {
                 OpenStream stream = new OpenStream(opener.apply(connection), sink, operation, scope, lane, this);
                 open.add(stream);
-                stream.begin();
                 slot.fill(stream);
+                stream.begin();
                 return stream;
             });
         } catch (AgentVMException e) {
