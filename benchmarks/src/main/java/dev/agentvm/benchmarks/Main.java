@@ -32,6 +32,7 @@ public final class Main {
         return switch (kind) {
             case LAUNCH -> LaunchBenchmark.run(pairs);
             case FILTER -> FilterBenchmark.run(pairs);
+            case TRAFFIC -> TrafficBenchmark.run(pairs);
             case POLICY -> PolicyBenchmark.run();
         };
     }

@@ -1,0 +1,197 @@
+package dev.agentvm.benchmarks;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.agentvm.Command;
+import dev.agentvm.ExecResult;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.VM;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
+import dev.agentvm.libvirt.internal.xml.DomainXml;
+import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.NetworkPolicy;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import java.util.regex.Pattern;
+
+/** What filters cost each packet: the same transfer and the same pings from VMs that differ in their filter alone. */
+final class TrafficBenchmark {
+    private static final String SERVER = "151.101.1.6";
+    private static final int MEBIBYTES = 64;
+    private static final int PINGS = 300;
+    private static final Pattern PING_TIME = Pattern.compile("time=([0-9.]+) ms");
+
+    /** What is compared. */
+    private enum Variant {
+        NONE("no filter", DenyAction.DROP),
+        DROP("default policy, DROP", DenyAction.DROP),
+        REJECT("default policy, REJECT", DenyAction.REJECT);
+
+        private final String text;
+        private final DenyAction denied;
+
+        Variant(String text, DenyAction denied) {
+            this.text = text;
+            this.denied = denied;
+        }
+    }
+
+    /**
+     * What one VM saw in one round.
+     *
+     * @param roundTrip the median of its pings, in milliseconds
+     * @param throughput in MiB/s
+     */
+    private record Seen(double roundTrip, double throughput) {}
+
+    private final Map<Variant, VM> vms = new EnumMap<>(Variant.class);
+    private final List<Map<Variant, Seen>> rounds = new ArrayList<>();
+
+    private TrafficBenchmark() {}
+
+    static Section run(int rounds) throws IOException, InterruptedException {
+        double load = Machine.load();
+        try (Hypervisor hypervisor = Bench.hypervisor();
+                Libvirt libvirt = Libvirt.open(LibvirtOptions.of("qemu:///system"))) {
+            TrafficBenchmark benchmark = new TrafficBenchmark();
+            for (Variant variant : Variant.values()) {
+                benchmark.vms.put(variant, launch(hypervisor, variant));
+            }
+            unfilter(libvirt, requireNonNull(benchmark.vms.get(Variant.NONE)));
+            benchmark.round();
+            benchmark.rounds.clear();
+            for (int round = 0; round < rounds; round++) {
+                benchmark.round();
+            }
+            return benchmark.section(Machine.describe(libvirt.host()), load);
+        }
+    }
+
+    private static VM launch(Hypervisor hypervisor, Variant variant) {
+        VM vm = hypervisor.launch(new VMTemplate.Builder()
+                .name(Bench.NAME + "-" + variant)
+                .image(Bench.IMAGE)
+                .bandwidth(BandwidthLimit.unlimited())
+                .networkPolicy(NetworkPolicy.agentDefault().toBuilder()
+                        .denied(variant.denied)
+                        .build())
+                .build());
+        run(vm, "until ip route | grep -q ^default; do sleep 0.05; done");
+        return vm;
+    }
+
+    /** Takes the filter off a running VM, which the library itself never does. */
+    private static void unfilter(Libvirt libvirt, VM vm) throws IOException, InterruptedException {
+        DomainXml domain = LibvirtXml.read(libvirt.domains().xml(new DomainRef(vm.id(), vm.name())), DomainXml.class);
+        String tap = requireNonNull(requireNonNull(domain.devices.interfaces.get(0).target).dev);
+        Process virsh = new ProcessBuilder("virsh", "-c", "qemu:///system", "-q", "nwfilter-binding-delete", tap)
+                .inheritIO()
+                .start();
+        if (virsh.waitFor() != 0) {
+            throw new IllegalStateException("the filter of " + tap + " cannot be taken off");
+        }
+        ExecResult denied = vm.exec(Command.of("probe", "tcp", SERVER, "8080", "5000"));
+        if (!denied.success()) {
+            throw new IllegalStateException("the VM without a filter is filtered: " + denied.stdoutText());
+        }
+    }
+
+    private void round() {
+        Map<Variant, Seen> round = new EnumMap<>(Variant.class);
+        List<Variant> order = new ArrayList<>(Arrays.asList(Variant.values()));
+        Collections.shuffle(order);
+        for (Variant variant : order) {
+            VM vm = requireNonNull(vms.get(variant));
+            round.put(variant, new Seen(roundTrip(vm), throughput(vm)));
+        }
+        rounds.add(round);
+    }
+
+    private static double roundTrip(VM vm) {
+        String output = run(vm, "ping -A -c " + PINGS + " " + SERVER).stdoutText();
+        List<Double> times = PING_TIME
+                .matcher(output)
+                .results()
+                .map(match -> Double.valueOf(match.group(1)))
+                .toList();
+        return Spread.of(times).median();
+    }
+
+    private static double throughput(VM vm) {
+        long start = System.nanoTime();
+        run(vm, "wget -q -O /dev/null http://" + SERVER + "/bytes/" + (MEBIBYTES << 20));
+        return MEBIBYTES / ((System.nanoTime() - start) / 1e9);
+    }
+
+    private static ExecResult run(VM vm, String script) {
+        ExecResult result = vm.exec(Command.shell(script).withTimeout(Duration.ofMinutes(2)));
+        if (!result.success()) {
+            throw new IllegalStateException("'" + script + "' in " + vm.name() + ": " + result.stderrText());
+        }
+        return result;
+    }
+
+    private Section section(String machine, double load) {
+        Table table = new Table(
+                "filter",
+                "round trip, ms",
+                "of no filter",
+                "least",
+                "most",
+                "throughput, MiB/s",
+                "of no filter",
+                "least",
+                "most");
+        for (Variant variant : Variant.values()) {
+            Spread trips = ratio(variant, Seen::roundTrip);
+            Spread rates = ratio(variant, Seen::throughput);
+            table.row(
+                    variant.text,
+                    number(median(variant, Seen::roundTrip), 3),
+                    number(trips.median(), 2),
+                    number(trips.min(), 2),
+                    number(trips.max(), 2),
+                    number(median(variant, Seen::throughput), 1),
+                    number(rates.median(), 2),
+                    number(rates.min(), 2),
+                    number(rates.max(), 2));
+        }
+        String text = "Measured on " + machine + ", guests run by " + Bench.accelerator() + ", " + rounds.size()
+                + " rounds of " + PINGS + " pings and " + MEBIBYTES + " MiB by HTTP; load before the run "
+                + number(load, 1) + ".\n\n" + table;
+        return new Section("traffic", text, List.of());
+    }
+
+    private double median(Variant variant, ToDoubleFunction<Seen> value) {
+        return Spread.of(rounds.stream()
+                        .map(round -> value(round, variant, value))
+                        .toList())
+                .median();
+    }
+
+    private Spread ratio(Variant variant, ToDoubleFunction<Seen> value) {
+        return Spread.of(rounds.stream()
+                .map(round -> value(round, variant, value) / value(round, Variant.NONE, value))
+                .toList());
+    }
+
+    private static double value(Map<Variant, Seen> round, Variant variant, ToDoubleFunction<Seen> value) {
+        return value.applyAsDouble(requireNonNull(round.get(variant)));
+    }
+
+    private static String number(double value, int decimals) {
+        return Table.number(value, decimals);
+    }
+}
