@@ -160,7 +160,7 @@ class BadInputIT {
                 .listener((step, time) -> {
                     if (step == LaunchStep.POLICY_DEFINED) {
                         try {
-                            start.set(Daemon.kill());
+                            start.set(Daemon.stop("KILL"));
                         } catch (IOException e) {
                             throw new IllegalStateException(e);
                         }

@@ -11,35 +11,27 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 
-/** The lab's own libvirtd. */
-final class Daemon {
+/** The lab's own libvirtd, which comes back with the environment that the lab gave it. */
+public final class Daemon {
     private Daemon() {}
 
     /** Stops it as an administrator would, and starts it again. */
     static void restart() throws IOException {
-        end("-TERM");
+        stop("TERM").start();
     }
 
     /** Kills it, and starts it again. */
     static void crash() throws IOException {
-        end("-KILL");
+        stop("KILL").start();
     }
 
-    /** Kills it without another start. The answer starts it. */
-    static Start kill() throws IOException {
+    /** Ends it by that signal without another start. The answer starts it. */
+    public static Start stop(String signal) throws IOException {
         ProcessHandle daemon = process();
         Map<String, String> environment = environment(daemon);
-        Lab.host("kill", "-KILL", Long.toString(daemon.pid()));
-        Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> !daemon.isAlive());
+        Lab.host("kill", "-" + signal, Long.toString(daemon.pid()));
+        Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> !daemon.isAlive());
         return () -> start(environment);
-    }
-
-    private static void end(String signal) throws IOException {
-        ProcessHandle daemon = process();
-        Map<String, String> environment = environment(daemon);
-        Lab.host("kill", signal, Long.toString(daemon.pid()));
-        Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> !daemon.isAlive());
-        start(environment);
     }
 
     private static void start(Map<String, String> environment) throws IOException {
@@ -77,7 +69,8 @@ final class Daemon {
     }
 
     /** Starts the daemon again. */
-    interface Start {
+    public interface Start {
+        /** Returns when it answers. */
         void start() throws IOException;
     }
 }

@@ -8,12 +8,12 @@ import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.libvirt.internal.connection.LibvirtEvent.ConnectionGivenUp;
 import dev.agentvm.libvirt.internal.connection.LibvirtEvent.ConnectionLost;
 import dev.agentvm.libvirt.internal.connection.LibvirtEvent.ConnectionRegained;
+import dev.agentvm.libvirt.lab.Daemon;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -27,10 +27,9 @@ import org.junit.jupiter.api.Timeout;
 /** libvirtd ends and comes back under the library's feet; the lab's own, of course. */
 @Timeout(300)
 class ReconnectIT {
-    private static final Path PID_FILE = Path.of("/run/libvirtd.pid");
-
     private final List<LibvirtEvent> events = new CopyOnWriteArrayList<>();
     private Libvirt libvirt;
+    private Optional<Daemon.Start> stopped = Optional.empty();
 
     @BeforeEach
     void open() {
@@ -39,7 +38,7 @@ class ReconnectIT {
     }
 
     @AfterEach
-    void close() throws IOException, InterruptedException {
+    void close() throws IOException {
         start();
         libvirt.domains()
                 .list(TestDriver.NAMESPACE)
@@ -58,23 +57,15 @@ class ReconnectIT {
         return opened;
     }
 
-    private static void stop(String signal) throws IOException, InterruptedException {
-        long pid = Long.parseLong(Files.readString(PID_FILE).strip());
-        assertThat(new ProcessBuilder("kill", "-" + signal, String.valueOf(pid))
-                        .start()
-                        .waitFor())
-                .isZero();
-        Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> !running());
+    private void stop(String signal) throws IOException {
+        stopped = Optional.of(Daemon.stop(signal));
     }
 
-    private static void start() throws IOException, InterruptedException {
-        if (!running()) {
-            assertThat(new ProcessBuilder("libvirtd", "-d").start().waitFor()).isZero();
+    private void start() throws IOException {
+        if (stopped.isPresent()) {
+            stopped.get().start();
+            stopped = Optional.empty();
         }
-    }
-
-    private static boolean running() throws IOException, InterruptedException {
-        return new ProcessBuilder("pidof", "libvirtd").start().waitFor() == 0;
     }
 
     private TinyGuest guest(Set<CreateFlag> flags) {

@@ -32,11 +32,14 @@ class ManagedNetworkIT {
 
     @AfterEach
     void removeNetworks() {
-        for (String name : List.of("avnet", "avother")) {
-            libvirt.networks().destroy(name);
-            libvirt.networks().undefine(name);
-        }
+        removeNetwork("avnet");
+        removeNetwork("avother");
         libvirt.close();
+    }
+
+    private void removeNetwork(String name) {
+        libvirt.networks().destroy(name);
+        libvirt.networks().undefine(name);
     }
 
     private static ManagedNetwork ensure(Libvirt libvirt) {
@@ -74,14 +77,16 @@ class ManagedNetworkIT {
 
     @Test
     void ensure_subnetTakenByARoute_movesOn() {
-        Shell.sh(
-                "ip link add avtaken type bridge; ip link set avtaken up; ip route add 192.168.101.128/25 dev avtaken");
+        Cidr free = ensure(libvirt).subnet();
+        removeNetwork("avnet");
+        Cidr half = Cidr.of(free.base(), free.prefixLength() + 1);
+        Shell.sh("ip link add avtaken type bridge; ip link set avtaken up; ip route add " + half + " dev avtaken");
         try {
-            assertThat(ensure(libvirt).subnet()).isNotEqualTo(Cidr.of("192.168.101.0/24"));
+            assertThat(ensure(libvirt).subnet()).isNotEqualTo(free);
             assertThatThrownBy(() -> ManagedNetwork.ensure(
-                            libvirt, SETTINGS.withName("avother").withSubnet(Cidr.of("192.168.101.0/24")), HOST))
+                            libvirt, SETTINGS.withName("avother").withSubnet(free), HOST))
                     .isInstanceOf(HostNotReadyException.class)
-                    .hasMessageContaining("192.168.101.0/24")
+                    .hasMessageContaining(free.toString())
                     .hasMessageContaining("avtaken");
         } finally {
             Shell.run("ip", "link", "del", "avtaken");
