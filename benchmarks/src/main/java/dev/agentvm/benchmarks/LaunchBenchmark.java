@@ -27,7 +27,7 @@ final class LaunchBenchmark {
     /** Waits in the guest until a name resolves, which needs an address, and says so on its serial console. */
     private static final Command AWAIT_NETWORK = Command.shell("until server=$(sed -n 's/^nameserver //p;T;q'"
             + " /etc/resolv.conf 2>/dev/null) && [ -n \"$server\" ]"
-            + " && probe dns \"$server\" www.example.com 500 >/dev/null; do sleep 0.02; done; echo '" + READY
+            + " && probe dns \"$server\" www.example.com udp 500 >/dev/null; do sleep 0.02; done; echo '" + READY
             + "' >/dev/ttyS0");
 
     private final Hypervisor hypervisor;
