@@ -6,7 +6,7 @@ public enum LaunchStep {
     HOST_CHECKED,
     /** The network is there; it was made if this is its first use. */
     NETWORK_READY,
-    /** A MAC and an IP address are reserved. */
+    /** A MAC and an IP address are reserved; on a bridge without a fixed address, the IP address is still to be learnt. */
     ADDRESS_RESERVED,
     /** The VM's own disk is made. */
     DISK_MADE,
@@ -18,6 +18,6 @@ public enum LaunchStep {
     POLICY_VERIFIED,
     /** The guest runs. */
     RESUMED,
-    /** The guest agent answers. */
+    /** The guest agent answers; an address that had to be learnt is known, and the policy in force for it. */
     AGENT_READY
 }

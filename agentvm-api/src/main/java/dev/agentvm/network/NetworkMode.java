@@ -14,12 +14,17 @@ public sealed interface NetworkMode {
     NetworkMode ISOLATED = Standard.ISOLATED;
 
     /**
-     * A bridge of the host that the caller names, filtered by the policy; the VM's address is learnt from its DHCP lease.
+     * A bridge of the host that the caller names, filtered by the policy; the VM's address is learnt from its DHCP lease,
+     * and until then nothing but DHCP passes. A launch is refused where the host does not hand bridged packets to
+     * iptables ({@code bridge-nf-call-iptables}), since then nothing tells answers from new connections to the VM.
+     *
+     * <p>The VM reaches the Internet by whatever router is on that bridge. Its neighbours there are closed to it: all of
+     * the host's routes over the bridge that hold its address, and every private address as on any network.
      *
      * @param name the bridge interface
      * @param resolvers addresses of the name servers that the VM may ask
      */
-    static NetworkMode bridge(String name, String... resolvers) {
+    static Bridge bridge(String name, String... resolvers) {
         return new Bridge(name, List.of(resolvers).stream().map(IPv4Address::of).toList(), Optional.empty());
     }
 

@@ -155,7 +155,7 @@ class PolicyIT {
                 .put(HexFormat.ofDelimiter(":").parseHex(gatewayMac))
                 .put(HexFormat.ofDelimiter(":").parseHex(card.mac().toString()))
                 .putShort((short) 0x0800)
-                .put(ipHeader(card.address(), IPv4Address.of(destination)))
+                .put(ipHeader(card.address(), IPv4Address.of(destination), 17, 9))
                 .putShort((short) 40000)
                 .putShort((short) PORT)
                 .putShort((short) 9)
@@ -172,12 +172,13 @@ class PolicyIT {
         }
     }
 
-    private static byte[] ipHeader(IPv4Address source, IPv4Address destination) {
+    /** The header of an IPv4 packet with so many bytes after it. */
+    static byte[] ipHeader(IPv4Address source, IPv4Address destination, int protocol, int length) {
         ByteBuffer header = ByteBuffer.allocate(20)
                 .putShort((short) 0x4500)
-                .putShort((short) 29)
+                .putShort((short) (20 + length))
                 .putInt(0)
-                .putShort((short) 0x4011)
+                .putShort((short) (0x4000 | protocol))
                 .putShort((short) 0)
                 .putInt(source.bits())
                 .putInt(destination.bits());

@@ -5,8 +5,10 @@ import dev.agentvm.Resources;
 import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -57,7 +59,17 @@ public record DomainPlan(
         /** A libvirt network, on a port that sees no other such port. */
         record Network(String name) implements Link {}
 
-        /** A bridge of the host. */
-        record Bridge(String name) implements Link {}
+        /**
+         * A bridge of the host, on a port that sees no other such port.
+         *
+         * @param resolvers whom the VM may ask for names, to be known again when the VM is found
+         * @param learning whether libvirt is to learn the VM's address from its DHCP lease
+         */
+        record Bridge(String name, List<IPv4Address> resolvers, boolean learning) implements Link {
+            /** Copies the list. */
+            public Bridge {
+                resolvers = List.copyOf(resolvers);
+            }
+        }
     }
 }

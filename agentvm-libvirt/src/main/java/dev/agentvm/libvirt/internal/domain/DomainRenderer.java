@@ -41,7 +41,8 @@ import org.jspecify.annotations.Nullable;
  *       space back. {@code unsafe} caching is right because the disk never outlives its VM.
  *   <li><b>interface</b>: virtio; a fixed MAC, so that the address is known before the boot; a tap name of ours, by which
  *       the filter's binding is found (libvirt replaces names that begin with {@code vnet}); an isolated port, so that
- *       VMs on one bridge do not see each other even below the filter. No boot ROM: nothing boots from the network.
+ *       VMs on one bridge do not see each other even below the filter. An address that is learnt is learnt from
+ *       DHCP servers' answers ({@code CTRL_IP_LEARNING}); libvirt's default believes the guest. No boot ROM: nothing boots from the network.
  *   <li><b>channel</b>: where the guest agent listens.
  *   <li><b>rng</b>: so that the guest does not wait for entropy; limited, so that it does not drain the host.
  *   <li><b>serial</b>: a pty, read through libvirt into a bounded buffer; a file would grow with what the guest writes.
@@ -92,6 +93,9 @@ public final class DomainRenderer {
         mark.template = plan.name();
         mark.created = plan.created();
         mark.expires = plan.expires().orElse(null);
+        if (plan.card().map(DomainPlan.Card::link).orElse(null) instanceof DomainPlan.Link.Bridge bridge) {
+            bridge.resolvers().forEach(resolver -> mark.resolvers.add(resolver.toString()));
+        }
         plan.labels().forEach(mark::label);
         return mark;
     }
@@ -204,6 +208,9 @@ public final class DomainRenderer {
         card.target = DomainXml.InterfaceTarget.dev(plan.tap());
         card.model = DomainXml.InterfaceModel.of("virtio");
         card.filterref = FilterRefXml.to(plan.filter());
+        if (plan.link() instanceof DomainPlan.Link.Bridge bridge && bridge.learning()) {
+            card.filterref.with("CTRL_IP_LEARNING", "dhcp");
+        }
         card.port = PortOptionsXml.isolated();
         card.bandwidth = bandwidth(plan);
         card.rom = new DomainXml.Rom();

@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
+import dev.agentvm.HostNotReadyException;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.OperationTimeoutException;
@@ -12,6 +13,7 @@ import dev.agentvm.libvirt.internal.connection.CreateFlag;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.journal.Resource;
 import dev.agentvm.libvirt.internal.network.Attached;
+import dev.agentvm.libvirt.internal.network.CallerBridge;
 import dev.agentvm.libvirt.internal.network.FilterRenderer;
 import dev.agentvm.libvirt.internal.network.ManagedNetwork;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
@@ -20,6 +22,8 @@ import dev.agentvm.libvirt.internal.storage.Overlays;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkMode;
 import java.time.Duration;
 import java.time.Instant;
@@ -36,6 +40,8 @@ import java.util.UUID;
  * announced is removed again, last first.
  */
 final class Launch {
+    private static final Duration LEASE_POLL = Duration.ofMillis(50);
+
     private final LibvirtHost host;
     private final Parts parts;
     private final VMTemplate template;
@@ -99,7 +105,7 @@ final class Launch {
                 new LibvirtVM.Identity(
                         domain,
                         template.labels(),
-                        place.map(where -> where.attached().vm()),
+                        place.flatMap(Place::attached).map(Attached::vm),
                         warnings,
                         !options.detached()),
                 ledger);
@@ -115,6 +121,9 @@ final class Launch {
             done();
             begin(LaunchStep.AGENT_READY);
             awaitAgent(vm);
+            if (place.filter(where -> where.attached().isEmpty()).isPresent()) {
+                learnAddress(vm);
+            }
             ledger.ready();
             done();
             vm.started();
@@ -132,6 +141,13 @@ final class Launch {
         if (template.networkMode().equals(NetworkMode.ISOLATED)) {
             return Optional.empty();
         }
+        return Optional.of(
+                template.networkMode() instanceof NetworkMode.Bridge bridge
+                        ? place(new CallerBridge(bridge), ledger)
+                        : placeOnNetwork(ledger));
+    }
+
+    private Place placeOnNetwork(Ledger ledger) {
         begin(LaunchStep.NETWORK_READY);
         ManagedNetwork network = parts.networking().network();
         done();
@@ -139,28 +155,80 @@ final class Launch {
         ledger.announce(Resource.RESERVATION, domain.uuid().toString());
         Attached attached = parts.networking().reserve(network, domain.uuid());
         done();
-        return Optional.of(new Place(network, attached));
+        return new Place(
+                new DomainPlan.Link.Network(network.name()), attached.vm().mac(), Optional.of(attached));
+    }
+
+    /** An address that is learnt is reserved when it is known; it is announced now, to be given back last. */
+    private Place place(CallerBridge bridge, Ledger ledger) {
+        begin(LaunchStep.NETWORK_READY);
+        done();
+        begin(LaunchStep.ADDRESS_RESERVED);
+        ledger.announce(Resource.RESERVATION, domain.uuid().toString());
+        NetworkMode.Bridge mode = bridge.mode();
+        Optional<Attached> attached =
+                mode.address().map(address -> parts.networking().reserve(bridge, address, domain.uuid()));
+        done();
+        return new Place(
+                new DomainPlan.Link.Bridge(mode.name(), mode.resolvers(), attached.isEmpty()),
+                CallerBridge.mac(domain.uuid()),
+                attached);
     }
 
     private DomainPlan.Card card(Place place, BandwidthLimit bandwidth, Ledger ledger) {
         begin(LaunchStep.POLICY_DEFINED);
         ledger.announce(Resource.FILTER, FilterRenderer.name(domain.uuid()));
-        PolicyEnforcer.Prepared policy =
-                parts.networking().prepare(domain.uuid(), template.networkPolicy(), place.attached());
+        PolicyEnforcer.Prepared policy = place.attached()
+                .map(attached -> parts.networking().prepare(domain.uuid(), template.networkPolicy(), attached))
+                .orElseGet(() -> parts.networking().prepareLearning(domain.uuid()));
         warnings.addAll(policy.warnings());
         done();
         return new DomainPlan.Card(
-                place.attached().vm().mac(),
-                new DomainPlan.Link.Network(place.network().name()),
-                Networking.tap(domain.uuid()),
-                policy.filter(),
-                bandwidth);
+                place.mac(), place.link(), Networking.tap(domain.uuid()), policy.filter(), bandwidth);
     }
 
     private void verify(Place place) {
         begin(LaunchStep.POLICY_VERIFIED);
-        parts.networking().verify(domain.uuid(), template.networkPolicy(), place.attached());
+        place.attached()
+                .ifPresentOrElse(
+                        attached -> parts.networking().verify(domain.uuid(), template.networkPolicy(), attached),
+                        () -> parts.networking().verifyLearning(domain.uuid()));
         done();
+    }
+
+    /** Waits for the lease, and puts the policy in force for its address; until then the VM may only ask for one. */
+    private void learnAddress(LibvirtVM vm) {
+        CallerBridge bridge = new CallerBridge((NetworkMode.Bridge) template.networkMode());
+        IPv4Address address = awaitLease(vm, bridge);
+        Networking networking = parts.networking();
+        Attached attached = networking.reserve(bridge, address, domain.uuid());
+        PolicyEnforcer.Prepared policy = networking.update(domain.uuid(), template.networkPolicy(), attached);
+        if (!policy.warnings().isEmpty()) {
+            throw new HostNotReadyException(
+                    String.join("; ", policy.warnings()),
+                    FailureContext.of("launch").vm(domain.name()));
+        }
+        networking.verify(domain.uuid(), template.networkPolicy(), attached);
+        vm.attached(attached.vm());
+    }
+
+    private IPv4Address awaitLease(LibvirtVM vm, CallerBridge bridge) {
+        while (true) {
+            Optional<IPv4Address> address = parts.networking()
+                    .leased(bridge, domain.uuid(), parts.clock().instant());
+            if (address.isPresent()) {
+                return address.get();
+            }
+            if (elapsed().compareTo(options.timeout()) > 0) {
+                throw new OperationTimeoutException(
+                        "No DHCP server on the bridge '" + bridge.mode().name() + "' gave the VM an address within "
+                                + options.timeout().toSeconds()
+                                + " s. Start one there, or say the address: NetworkMode.Bridge.withAddress",
+                        FailureContext.of("launch").vm(domain.name()));
+            }
+            vm.awaitEnd(LEASE_POLL);
+            requireAlive(vm);
+        }
     }
 
     /** A creation whose caller gave up may still succeed, and is then undone. */
@@ -231,6 +299,6 @@ final class Launch {
     /** What was found good before anything was made. */
     private record Prepared(BootSource boot, BandwidthLimit bandwidth) {}
 
-    /** Where the VM is attached. */
-    private record Place(ManagedNetwork network, Attached attached) {}
+    /** Where the VM is attached; as whom, unless that is still to be learnt. */
+    private record Place(DomainPlan.Link link, MacAddress mac, Optional<Attached> attached) {}
 }

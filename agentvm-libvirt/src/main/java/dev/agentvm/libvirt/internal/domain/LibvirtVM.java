@@ -45,6 +45,7 @@ final class LibvirtVM implements VM {
     private final CompletableFuture<Void> agentReady = new CompletableFuture<>();
     private final AtomicReference<VMState> state;
     private final Activity activity;
+    private volatile Optional<NetworkAttachment> attachment;
 
     private final Object teardown = new Object();
     private boolean removed;
@@ -58,7 +59,7 @@ final class LibvirtVM implements VM {
      *
      * @param domain its domain
      * @param labels its template's labels
-     * @param attachment how it is attached to its network
+     * @param attachment how it is attached to its network; empty if it has none, or its address is still to be learnt
      * @param warnings the promises that are kept in a weaker form
      * @param attached whether closing it destroys it
      */
@@ -87,6 +88,7 @@ final class LibvirtVM implements VM {
         this.state = new AtomicReference<>(state);
         this.activity = activity;
         this.remains = remains;
+        this.attachment = identity.attachment();
         this.agent = parts.agent(identity.domain());
     }
 
@@ -126,7 +128,12 @@ final class LibvirtVM implements VM {
 
     @Override
     public Optional<NetworkAttachment> attachment() {
-        return identity.attachment();
+        return attachment;
+    }
+
+    /** Its address was learnt. */
+    void attached(NetworkAttachment learnt) {
+        attachment = Optional.of(learnt);
     }
 
     @Override

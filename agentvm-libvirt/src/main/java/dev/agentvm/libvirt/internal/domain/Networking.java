@@ -3,15 +3,20 @@ package dev.agentvm.libvirt.internal.domain;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.network.AddressPool;
 import dev.agentvm.libvirt.internal.network.Attached;
+import dev.agentvm.libvirt.internal.network.CallerBridge;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.ManagedNetwork;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.libvirt.internal.network.NwfilterEnforcer;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
+import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -41,13 +46,47 @@ final class Networking {
 
     /** Takes a place on the network; one that is taken after the caller gave up is given back. */
     Attached reserve(ManagedNetwork network, UUID vm) {
-        AddressPool pool = new AddressPool(libvirt.withUndo(() -> release(vm)));
-        return network.attach(pool.reserve(network, vm), host);
+        return network.attach(pool(vm).reserve(network, vm), host);
+    }
+
+    /** Takes the place of that address on a caller's bridge, in the same way. */
+    Attached reserve(CallerBridge bridge, IPv4Address address, UUID vm) {
+        Attached attached = bridge.attach(vm, address, host);
+        pool(vm).reserve(bridge.mode(), address, vm);
+        return attached;
+    }
+
+    private AddressPool pool(UUID vm) {
+        return new AddressPool(libvirt.withUndo(() -> release(vm)));
+    }
+
+    /** The address that a DHCP server on that bridge has given the VM, if it has. */
+    Optional<IPv4Address> leased(CallerBridge bridge, UUID vm, Instant now) {
+        return bridge.leased(vm, host, now);
     }
 
     /** Makes a policy ready; one that is defined after the caller gave up is removed. */
     PolicyEnforcer.Prepared prepare(UUID vm, NetworkPolicy policy, Attached attached) {
-        return new NwfilterEnforcer(libvirt.withUndo(() -> enforcer.remove(vm)), host).prepare(vm, policy, attached);
+        return undoing(vm).prepare(vm, policy, attached);
+    }
+
+    /** Makes ready that a VM learns its address, in the same way. */
+    PolicyEnforcer.Prepared prepareLearning(UUID vm) {
+        return undoing(vm).prepareLearning(vm, CallerBridge.mac(vm));
+    }
+
+    private PolicyEnforcer undoing(UUID vm) {
+        return new NwfilterEnforcer(libvirt.withUndo(() -> enforcer.remove(vm)), host);
+    }
+
+    /** Puts a policy in force for a VM that has learnt its address. */
+    PolicyEnforcer.Prepared update(UUID vm, NetworkPolicy policy, Attached attached) {
+        return enforcer.update(vm, policy, attached);
+    }
+
+    /** Finds that a VM may do nothing but learn its address, or throws. */
+    void verifyLearning(UUID vm) {
+        enforcer.verifyLearning(vm, tap(vm), CallerBridge.mac(vm));
     }
 
     /** Finds the policy in force on the VM's tap, or throws. */
@@ -65,21 +104,37 @@ final class Networking {
         return TAP_PREFIX + vm.toString().replace("-", "").substring(0, TAP_ID_DIGITS);
     }
 
-    /** How the VM of a running domain is attached, as far as its card and the network it is on tell. */
+    /** How the VM of a running domain is attached, as far as its card, its filter and the network it is on tell. */
     Optional<NetworkAttachment> attachment(DomainXml domain) {
         return domain.devices.interfaces.stream()
-                .flatMap(card -> attachment(card).stream())
+                .flatMap(card -> attachment(card, domain).stream())
                 .findFirst();
     }
 
-    private Optional<NetworkAttachment> attachment(DomainXml.Interface card) {
-        if (card.mac == null || card.mac.address == null || card.source == null || card.source.network == null) {
+    private Optional<NetworkAttachment> attachment(DomainXml.Interface card, DomainXml domain) {
+        if (card.mac == null || card.mac.address == null || card.source == null) {
             return Optional.empty();
         }
+        if (card.source.bridge != null && domain.uuid != null) {
+            return onBridge(card.source.bridge, UUID.fromString(domain.uuid), Parts.mark(domain));
+        }
         String name = card.source.network;
+        if (name == null) {
+            return Optional.empty();
+        }
         return AddressPool.Reservation.of(name, MacAddress.of(card.mac.address))
                 .flatMap(reservation -> ManagedNetwork.find(libvirt, name)
                         .filter(network -> network.subnet().contains(reservation.address()))
                         .map(network -> network.attach(reservation, host).vm()));
+    }
+
+    /** The address that the VM is bound to stands in its reservation; a VM that is still learning it has none. */
+    private Optional<NetworkAttachment> onBridge(String name, UUID vm, OwnerXml mark) {
+        NetworkMode.Bridge mode = NetworkMode.bridge(name, mark.resolvers.toArray(String[]::new));
+        return addresses
+                .reserved(mode, vm)
+                .map(address -> new CallerBridge(mode.withAddress(address.toString()))
+                        .attach(vm, address, host)
+                        .vm());
     }
 }

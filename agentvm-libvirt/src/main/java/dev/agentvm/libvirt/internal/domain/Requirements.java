@@ -13,7 +13,6 @@ import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.libvirt.internal.xml.CapabilitiesXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.BandwidthLimit;
-import dev.agentvm.network.NetworkMode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -84,9 +83,6 @@ final class Requirements {
      * @throws HostNotReadyException if it cannot keep a promise at all; the message has the evidence and the remedy
      */
     Met check(VMTemplate template) {
-        if (template.networkMode() instanceof NetworkMode.Bridge) {
-            throw notReady(template, "Bridge mode is not available yet; use NAT_FILTERED or ISOLATED");
-        }
         if (accelerator == Accelerator.KVM && kvmObstacle.isPresent()) {
             throw notReady(
                     template,

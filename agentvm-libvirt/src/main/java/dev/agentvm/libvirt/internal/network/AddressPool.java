@@ -9,6 +9,7 @@ import dev.agentvm.libvirt.internal.xml.FilterXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
+import dev.agentvm.network.NetworkMode;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -81,6 +82,41 @@ public final class AddressPool {
                         + " attempts, because other programs took each one first",
                 CONTEXT.retryable(true),
                 last);
+    }
+
+    /**
+     * Reserves that very address of a caller's bridge for a VM.
+     *
+     * @throws HostNotReadyException if another VM has it
+     */
+    public void reserve(NetworkMode.Bridge bridge, IPv4Address address, UUID vm) {
+        Reservation reservation = Reservation.of(network(bridge), address);
+        try {
+            filters.define(LibvirtXml.write(claim(reservation, vm)));
+        } catch (AgentVMException e) {
+            if (filters.lookup(name(reservation)).isEmpty()) {
+                throw e;
+            }
+            throw new HostNotReadyException(
+                    "Another VM on the bridge '" + bridge.name() + "' has the address " + address
+                            + ". Give this one another, or call reap() if the other's program died",
+                    CONTEXT,
+                    e);
+        }
+    }
+
+    /** The address of a caller's bridge that is reserved for a VM. */
+    public Optional<IPv4Address> reserved(NetworkMode.Bridge bridge, UUID vm) {
+        String prefix = prefix(network(bridge));
+        return filters.lookup(id(vm))
+                .map(NetworkFilters.Info::name)
+                .filter(name -> name.startsWith(prefix))
+                .map(name -> IPv4Address.of(name.substring(prefix.length())));
+    }
+
+    /** No network of ours has a dot in its name. */
+    private static String network(NetworkMode.Bridge bridge) {
+        return "bridge." + bridge.name();
     }
 
     /**

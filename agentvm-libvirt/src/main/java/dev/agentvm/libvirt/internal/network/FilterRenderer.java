@@ -7,7 +7,11 @@ import dev.agentvm.libvirt.internal.network.PlanRule.Packet;
 import dev.agentvm.libvirt.internal.network.PlanRule.Transport;
 import dev.agentvm.libvirt.internal.xml.FilterXml;
 import dev.agentvm.network.Cidr;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.PortRange;
+import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes a {@link FilterPlan} as libvirt's {@code <filter>}.
  *
- * <p>What libvirt renders in another way than it reads is not used here: no variables, no sets, no {@code inout}, no
+ * <p>What libvirt renders in another way than it reads is not used here: no sets, no {@code inout}, no
  * negation. Each rule has a priority of its own, because libvirt does not keep the order of rules with equal ones. Rules
  * of layer 3 name the states they mean: with that libvirt makes no second copy of them for the other direction.
  */
@@ -53,6 +57,50 @@ public final class FilterRenderer {
             }
             xml.entries.add(FilterXml.Rule.of(action(rule), direction(rule), priority++, match(rule)));
         }
+        return xml;
+    }
+
+    /**
+     * The filter of a VM whose address libvirt is to learn from a DHCP lease: DHCP passes and nothing else, before libvirt
+     * has learnt the address and after.
+     */
+    static FilterXml renderLearning(UUID vm, MacAddress mac) {
+        Packet dhcp = Packet.any().of(Transport.UDP);
+        List<PlanRule> rules = List.of(
+                new PlanRule(
+                        Layer.ETHERNET,
+                        PlanRule.Direction.OUT,
+                        PlanRule.Action.ACCEPT,
+                        dhcp.fromMac(mac)
+                                .from(IPv4Address.of("0.0.0.0"))
+                                .to(IPv4Address.of("255.255.255.255"))
+                                .fromPorts(PortRange.of(68))
+                                .toPorts(PortRange.of(67)),
+                        "the VM asks for its address"),
+                new PlanRule(
+                        Layer.ETHERNET,
+                        PlanRule.Direction.IN,
+                        PlanRule.Action.ACCEPT,
+                        dhcp.fromPorts(PortRange.of(67)).toPorts(PortRange.of(68)),
+                        "answers of the DHCP server"),
+                new PlanRule(
+                        Layer.ETHERNET,
+                        PlanRule.Direction.OUT,
+                        PlanRule.Action.DROP,
+                        new Everything(),
+                        "all else from the VM is closed"),
+                new PlanRule(
+                        Layer.ETHERNET,
+                        PlanRule.Direction.IN,
+                        PlanRule.Action.DROP,
+                        new Everything(),
+                        "all else to the VM is closed"));
+        FilterXml xml = render(new FilterPlan(DenyAction.DROP, rules), vm, vm);
+        // libvirt learns an address for the sake of a filter that names it; this rule comes last and changes nothing.
+        FilterXml.Ip learnt = new FilterXml.Ip();
+        learnt.srcIpAddr = "$IP";
+        xml.entries.add(FilterXml.Rule.of(
+                FilterXml.Action.DROP, FilterXml.Direction.OUT, FIRST_PRIORITY + rules.size(), learnt));
         return xml;
     }
 

@@ -30,6 +30,10 @@ public final class HostProbe {
 
     private static final String IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
     private static final String NETWORK_CONF = "/etc/libvirt/network.conf";
+    private static final String DEVICES = "/sys/class/net/";
+    /** {@code IFF_UP}. */
+    private static final int UP = 1;
+
     private static final Pattern BACKEND = Pattern.compile("(?m)^\\s*firewall_backend\\s*=\\s*\"(\\w+)\"");
     private static final List<String> SHAPING = List.of("sch_htb", "sch_sfq", "act_police");
 
@@ -81,6 +85,12 @@ public final class HostProbe {
             findings.add(tools());
             findings.add(layer3(needs));
             findings.add(bandwidth(needs));
+        }
+        if (needs.mode() instanceof NetworkMode.Bridge bridge) {
+            findings.add(bridge(bridge.name()));
+            findings.add(spanningTree(bridge.name()));
+            findings.add(routing(bridge.name()));
+            findings.add(leases(bridge));
         }
         if (needs.mode().equals(NetworkMode.NAT_FILTERED)) {
             findings.add(network(needs));
@@ -153,6 +163,69 @@ public final class HostProbe {
                 evidence + ", so denied TCP is dropped instead of refused"
                         + (needs.policy().connectionLimit().isPresent() ? ", and connections are not limited" : ""),
                 remedy);
+    }
+
+    private Finding bridge(String name) {
+        String device = DEVICES + name;
+        Optional<String> flags = host.read(device + "/flags");
+        if (flags.isEmpty()) {
+            return Finding.fatal(
+                    "bridge",
+                    "the host has no interface '" + name + "'",
+                    "ip link add " + name + " type bridge; ip link set " + name
+                            + " up, and give it a port to the network");
+        }
+        if (host.read(device + "/bridge/stp_state").isEmpty()) {
+            return Finding.fatal(
+                    "bridge",
+                    "the interface '" + name + "' is no bridge of Linux, so no filter of libvirt works on its ports",
+                    "Name a bridge; ip -brief link show type bridge lists them");
+        }
+        if ((Integer.decode(flags.get()) & UP) == 0) {
+            return Finding.fatal("bridge", "the bridge '" + name + "' is down", "ip link set " + name + " up");
+        }
+        return Finding.ok("bridge", "the bridge '" + name + "' is up");
+    }
+
+    /** BPDUs go to the bridge's own spanning tree without passing the filter's hook. */
+    private Finding spanningTree(String name) {
+        String state = host.read(DEVICES + name + "/bridge/stp_state").orElse("0");
+        return state.equals("0")
+                ? Finding.ok("bridge-stp", "the bridge '" + name + "' takes no part in a spanning tree")
+                : Finding.warning(
+                        "bridge-stp",
+                        "the bridge '" + name + "' takes part in a spanning tree (stp_state " + state
+                                + "), whose messages no filter sees, so a VM can make itself its root and disturb the"
+                                + " network",
+                        "If the network has no loops: ip link set " + name + " type bridge stp_state 0");
+    }
+
+    /** What the host itself routes is not bridged, and in-rules of layer 3 see bridged packets only. */
+    private Finding routing(String name) {
+        boolean routes = host.read(IP_FORWARD).filter("1"::equals).isPresent()
+                && Routes.of(host).stream().anyMatch(route -> route.device().equals(name));
+        return routes
+                ? Finding.warning(
+                        "bridge-routing",
+                        "the host forwards packets and has a network on the bridge '" + name
+                                + "', and what it routes there itself no filter of a VM can tell from answers",
+                        "iptables -I FORWARD -o " + name
+                                + " -m conntrack --ctstate NEW -m physdev ! --physdev-is-bridged -j DROP, unless others"
+                                + " on the bridge are served through this host")
+                : Finding.ok("bridge-routing", "the host routes nothing to the bridge '" + name + "'");
+    }
+
+    private Finding leases(NetworkMode.Bridge bridge) {
+        if (bridge.address().isPresent()) {
+            return Finding.ok(
+                    "bridge-address", "the address is " + bridge.address().get());
+        }
+        return host.read(CallerBridge.LEASES).isPresent()
+                ? Finding.ok("bridge-address", "the address is learnt from the DHCP lease")
+                : Finding.fatal(
+                        "bridge-address",
+                        CallerBridge.LEASES + ", where libvirt notes the leases that it sees, cannot be read",
+                        "Say the address, NetworkMode.Bridge.withAddress, or let this program's user read that file");
     }
 
     private Finding bandwidth(Needs needs) {

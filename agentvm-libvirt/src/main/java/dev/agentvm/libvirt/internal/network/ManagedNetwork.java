@@ -17,7 +17,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -234,7 +233,7 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
     /** Addresses that the host uses otherwise: all that it has a route to, and its other networks, running or not. */
     private static List<Taken> taken(Networks networks, NetworkSettings settings, HostView host) {
         List<Taken> taken = new ArrayList<>();
-        host.read("/proc/net/route").map(Routes::parse).orElse(List.of()).stream()
+        Routes.of(host).stream()
                 .filter(route -> !route.device().equals(settings.bridge()))
                 .forEach(route -> taken.add(new Taken(route.destination(), "a route by " + route.device())));
         for (Networks.Info other : networks.list()) {
@@ -300,16 +299,6 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
 
     /** The same for a VM whose attachment is known. */
     public Attached attached(NetworkAttachment attachment, HostView host) {
-        return new Attached(attachment, Optional.of(gatewayMac), loopbackRouted(host));
-    }
-
-    private boolean loopbackRouted(HostView host) {
-        return isOne(host.read("/proc/sys/net/ipv4/conf/all/route_localnet").orElse(null))
-                || isOne(host.read("/proc/sys/net/ipv4/conf/" + bridge + "/route_localnet")
-                        .orElse(null));
-    }
-
-    private static boolean isOne(@Nullable String setting) {
-        return "1".equals(setting);
+        return new Attached(attachment, Optional.of(gatewayMac), Routes.loopbackRouted(host, bridge));
     }
 }

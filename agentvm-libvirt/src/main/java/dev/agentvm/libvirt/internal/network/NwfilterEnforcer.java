@@ -7,6 +7,7 @@ import dev.agentvm.libvirt.internal.connection.NetworkFilters;
 import dev.agentvm.libvirt.internal.xml.FilterXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkPolicy;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,6 +43,28 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
 
     @Override
     public void verify(UUID vm, String tap, NetworkPolicy policy, Attached attached) {
+        String there = bound(vm, tap);
+        // Between prepare and now the sysctl may have changed, but not the filter: either form is the policy's.
+        boolean same = List.of(DenyAction.values()).stream()
+                .filter(denied -> denied == DenyAction.DROP || policy.denied() == DenyAction.REJECT)
+                .anyMatch(denied -> xml(vm, policy, attached, denied).equals(there));
+        requireSame(same, vm, tap);
+    }
+
+    @Override
+    public Prepared prepareLearning(UUID vm, MacAddress mac) {
+        filters.define(LibvirtXml.write(FilterRenderer.renderLearning(vm, mac)));
+        return new Prepared(FilterRenderer.name(vm), DenyAction.DROP, List.of());
+    }
+
+    @Override
+    public void verifyLearning(UUID vm, String tap, MacAddress mac) {
+        boolean same = LibvirtXml.write(FilterRenderer.renderLearning(vm, mac)).equals(bound(vm, tap));
+        requireSame(same, vm, tap);
+    }
+
+    /** The VM's filter, which must be the one that is bound to its tap. */
+    private String bound(UUID vm, String tap) {
         String name = FilterRenderer.name(vm);
         Optional<NetworkFilters.Binding> binding = filters.binding(tap);
         if (binding.isEmpty() || !binding.get().filterName().equals(name)) {
@@ -51,15 +74,14 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
                     binding.map(other -> "the filter '" + other.filterName() + "' is bound to it")
                             .orElse("no filter is bound to it"));
         }
-        String there = filters.xml(name)
+        return filters.xml(name)
                 .map(xml -> LibvirtXml.write(LibvirtXml.read(xml, FilterXml.class)))
                 .orElse("");
-        // Between prepare and now the sysctl may have changed, but not the filter: either form is the policy's.
-        boolean same = List.of(DenyAction.values()).stream()
-                .filter(denied -> denied == DenyAction.DROP || policy.denied() == DenyAction.REJECT)
-                .anyMatch(denied -> xml(vm, policy, attached, denied).equals(there));
+    }
+
+    private static void requireSame(boolean same, UUID vm, String tap) {
         if (!same) {
-            throw notInForce(vm, tap, "the filter '" + name + "' is not what this library defined");
+            throw notInForce(vm, tap, "the filter '" + FilterRenderer.name(vm) + "' is not what this library defined");
         }
     }
 

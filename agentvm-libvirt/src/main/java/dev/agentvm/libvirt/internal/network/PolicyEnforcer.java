@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.network;
 
 import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkPolicy;
 import java.util.List;
 import java.util.UUID;
@@ -35,6 +36,19 @@ public interface PolicyEnforcer {
      * @throws dev.agentvm.HostNotReadyException if it is not; the VM must not run then
      */
     void verify(UUID vm, String tap, NetworkPolicy policy, Attached attached);
+
+    /**
+     * Makes ready a VM whose address is not known yet: it may ask for it by DHCP and nothing else. {@link #update} puts
+     * the policy in force once the address is known.
+     */
+    Prepared prepareLearning(UUID vm, MacAddress mac);
+
+    /**
+     * Makes sure that the VM may do nothing but ask for its address.
+     *
+     * @throws dev.agentvm.HostNotReadyException if it may do more; the VM must not run then
+     */
+    void verifyLearning(UUID vm, String tap, MacAddress mac);
 
     /** Puts another policy, or the same one for other addresses, in force for a running VM. */
     Prepared update(UUID vm, NetworkPolicy policy, Attached attached);

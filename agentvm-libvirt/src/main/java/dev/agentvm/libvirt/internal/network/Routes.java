@@ -9,6 +9,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Reads the kernel's tables of routes. */
 final class Routes {
@@ -16,6 +18,9 @@ final class Routes {
 
     private static final Pattern LEAF = Pattern.compile("\\|-- ([0-9.]+)");
     private static final Pattern LOCAL = Pattern.compile("/32 host LOCAL");
+
+    private static final String TABLE = "/proc/net/route";
+    private static final int FIELDS = 8;
 
     private Routes() {}
 
@@ -30,7 +35,7 @@ final class Routes {
         List<Route> routes = new ArrayList<>();
         for (String line : table.lines().skip(1).toList()) {
             String[] fields = line.strip().split("\\s+");
-            if (fields.length < 8) {
+            if (fields.length < FIELDS) {
                 continue;
             }
             IPv4Address base = address(fields[1]);
@@ -48,6 +53,30 @@ final class Routes {
         } catch (NumberFormatException e) {
             throw new InvalidValueException("route", hex, "must be eight hexadecimal digits");
         }
+    }
+
+    /** The routes of that host, those to everywhere left out. */
+    static List<Route> of(HostView host) {
+        return parse(host.read(TABLE).orElse(""));
+    }
+
+    /** The routers that the host sends to. */
+    static Set<IPv4Address> gateways(HostView host) {
+        return host.read(TABLE).stream()
+                .flatMap(table -> table.lines().skip(1))
+                .map(line -> line.strip().split("\\s+"))
+                .filter(fields -> fields.length >= FIELDS)
+                .map(fields -> address(fields[2]))
+                .filter(gateway -> gateway.bits() != 0)
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
+    /** Whether the kernel lets packets that come by that interface reach 127.0.0.0/8. */
+    static boolean loopbackRouted(HostView host, String device) {
+        return Stream.of("all", device)
+                .anyMatch(name -> host.read("/proc/sys/net/ipv4/conf/" + name + "/route_localnet")
+                        .filter("1"::equals)
+                        .isPresent());
     }
 
     /** The single addresses that the kernel takes for its own, from {@code /proc/net/fib_trie}. */

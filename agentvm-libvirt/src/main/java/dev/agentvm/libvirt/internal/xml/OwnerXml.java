@@ -47,6 +47,10 @@ public final class OwnerXml {
     @XmlElement(name = "label", namespace = NAMESPACE)
     public List<Label> labels = new ArrayList<>();
 
+    /** Whom the VM may ask for names, where its network does not tell. */
+    @XmlElement(name = "resolver", namespace = NAMESPACE)
+    public List<String> resolvers = new ArrayList<>();
+
     /** Adds a label. */
     public OwnerXml label(String name, String value) {
         Label label = new Label();

@@ -48,11 +48,11 @@ class RequirementsTest {
     }
 
     @Test
-    void check_bridge_isRefused() {
+    void check_bridgeThatIsNotThere_isRefused() {
         assertThatExceptionOfType(HostNotReadyException.class)
                 .isThrownBy(() -> requirements(Optional.empty())
-                        .check(ISOLATED.withNetworkMode(NetworkMode.bridge("br0", "9.9.9.9"))))
-                .withMessageContaining("not available");
+                        .check(ISOLATED.withNetworkMode(NetworkMode.bridge("no-such-bridge", "9.9.9.9"))))
+                .withMessageContaining("no interface 'no-such-bridge'");
     }
 
     private Requirements requirements(Optional<Accelerator> demanded) {

@@ -1,0 +1,251 @@
+package dev.agentvm.libvirt.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.HostNotReadyException;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.VM;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.LibvirtHypervisor;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.MacAddress;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkMode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** VMs on a bridge of the caller's, with a router, a neighbour and a DHCP server on it. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class BridgeIT {
+    private static final NetworkMode.Bridge MODE = NetworkMode.bridge(Lan.BRIDGE, Lab.fact("DNS_ADDRESS"));
+    private static final String WWW = Lab.fact("WWW_ADDRESS");
+    private static final LaunchOptions IMPATIENT =
+            new LaunchOptions.Builder().timeout(Duration.ofSeconds(25)).build();
+
+    private final Lan lan = new Lan();
+
+    @AfterEach
+    void nothingIsLeft() {
+        lan.close();
+        Leftovers.assertNone();
+    }
+
+    private static VMTemplate template(String name, NetworkMode mode) {
+        return Lab.tiny(name).withNetworkMode(mode);
+    }
+
+    @Test
+    void bridge_learntAddresses_keepTheDefaultPolicy() {
+        lan.serveDhcp("10.44.0.100", "10.44.0.150");
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM one = hypervisor.launch(template("one", MODE));
+                VM two = hypervisor.launch(template("two", MODE))) {
+            NetworkAttachment attachment = one.attachment().orElseThrow();
+            assertThat(attachment.subnet()).hasToString("10.44.0.0/24");
+            assertThat(attachment.gateway()).isEmpty();
+            assertThat(attachment.hostAddresses()).contains(IPv4Address.of(Lan.HOST));
+            assertThat(attachment.mac())
+                    .isNotEqualTo(two.attachment().orElseThrow().mac());
+            assertThat(hypervisor.find("one").orElseThrow().attachment()).contains(attachment);
+            assertThat(one.warnings())
+                    .anySatisfy(warning ->
+                            assertThat(warning).startsWith("bridge-routing").contains("FORWARD"));
+
+            Lab.awaitNetwork(one);
+            Lab.awaitNetwork(two);
+            assertThat(Lab.probe(one, "tcp", WWW, "443")).startsWith("open");
+            assertThat(Lab.probe(one, "tcp", WWW, "22")).startsWith("open");
+            assertThat(Lab.probe(one, "ping", WWW)).startsWith("reply");
+            assertThat(Lab.probe(one, "tcp", WWW, "8080")).startsWith("refused");
+            assertThat(Lab.probe(one, "udp", WWW, "8080", "hello", "700")).isEqualTo("timeout");
+            assertThat(Lab.probe(one, "dns", "8.8.8.8", Lab.fact("WWW_NAME"), "udp", "700"))
+                    .isEqualTo("timeout");
+            assertThat(Lab.probe(one, "tcp", "10.77.0.5", "443", "700")).isEqualTo("timeout");
+
+            listen(one);
+            listen(two);
+            String address = attachment.address().toString();
+            lan.serveAtNeighbour(443);
+            assertThat(Lab.probe(one, "tcp", Lan.NEIGHBOUR, "443", "700")).isEqualTo("timeout");
+            assertThat(Lab.probe(one, "tcp", Lan.HOST, "53", "700")).isEqualTo("timeout");
+            assertThat(Lab.probe(two, "tcp", address, "2222", "700")).isEqualTo("timeout");
+            assertThat(Lab.probe(two, "ping", address, "700")).isNotEqualTo("reply");
+            for (int sourcePort : new int[] {40000, 443, 53}) {
+                assertThat(Lan.connectFromNeighbour(address, 2222, sourcePort)).doesNotContain("guest");
+            }
+            assertThat(Lan.neighbour("ping -c 1 -W 1 " + address + " || true")).contains("100% packet loss");
+            assertThat(Lab.host("sh", "-c", "timeout 2 socat -u TCP:" + address + ":2222 - 2>&1 || true"))
+                    .doesNotContain("guest");
+        }
+    }
+
+    private static void listen(VM vm) {
+        Lab.output(vm, Command.shell("(while :; do echo guest | nc -l -p 2222; done >/dev/null 2>&1 &)"));
+        assertThat(Lab.probe(vm, "tcp", "127.0.0.1", "2222")).startsWith("open guest");
+    }
+
+    @Test
+    void bridge_fixedAddress_isTheOnlyOneThatTheVMCanUse() throws IOException {
+        IPv4Address own = IPv4Address.of("10.44.0.9");
+        NetworkMode fixed = MODE.withAddress(own.toString());
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(template("fixed", fixed))) {
+            assertThatExceptionOfType(HostNotReadyException.class)
+                    .isThrownBy(() -> hypervisor.launch(template("second", fixed)))
+                    .withMessageContaining("10.44.0.9");
+            NetworkAttachment card = vm.attachment().orElseThrow();
+            assertThat(card.address()).isEqualTo(own);
+            Lab.output(
+                    vm,
+                    Command.shell("killall udhcpc; ip addr flush dev eth0; ip addr add " + own
+                            + "/24 dev eth0; ip route add default via " + Lan.ROUTER));
+            assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
+
+            Path router = lan.watchRouter("arp or tcp");
+            MacAddress other = MacAddress.of("06:00:00:00:00:07");
+            IPv4Address another = IPv4Address.of("10.44.0.77");
+            send(vm, arp(other, own));
+            send(vm, arp(card.mac(), another));
+            send(vm, arp(card.mac(), IPv4Address.of(Lan.ROUTER)));
+            send(vm, syn(other, own));
+            send(vm, syn(card.mac(), another));
+            send(vm, syn(card.mac(), IPv4Address.of(Lan.NEIGHBOUR)));
+            // What is sent last is seen, so what was sent before it would have been.
+            send(vm, arp(card.mac(), own));
+            send(vm, syn(card.mac(), own));
+            Awaitility.await().until(() -> Files.readString(router), text -> text.contains(own + ".7777 > " + WWW));
+            assertThat(Files.readString(router))
+                    .contains(card.mac() + " > ff:ff:ff:ff:ff:ff")
+                    .doesNotContain(other.toString())
+                    .doesNotContain(another.toString())
+                    .doesNotContain("tell " + Lan.ROUTER)
+                    .doesNotContain(Lan.NEIGHBOUR + ".7777");
+        }
+    }
+
+    @Test
+    void bridge_withoutDhcpServer_givesAnAddressThatTheGuestChoosesNothing() throws Exception {
+        Path neighbour = lan.watchNeighbour("not udp port 67 and not icmp6 and not ip6");
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            CompletableFuture<VM> launch =
+                    CompletableFuture.supplyAsync(() -> hypervisor.launch(template("chooser", MODE), IMPATIENT));
+            VM vm = Awaitility.await()
+                    .atMost(Duration.ofSeconds(20))
+                    .until(
+                            () -> hypervisor.find("chooser"),
+                            found -> found.filter(BridgeIT::answers).isPresent())
+                    .orElseThrow();
+            assertThat(vm.attachment()).isEmpty();
+            Lab.output(
+                    vm,
+                    Command.shell("killall udhcpc; ip addr add 10.44.0.50/24 dev eth0; ip route add default via "
+                            + Lan.ROUTER + "; arping -c 2 -I eth0 " + Lan.NEIGHBOUR + "; true"));
+            assertThat(Lab.probe(vm, "ping", Lan.NEIGHBOUR, "500")).doesNotStartWith("reply");
+            assertThat(Lab.probe(vm, "tcp", WWW, "443", "500")).doesNotStartWith("open");
+
+            assertThatExceptionOfType(CompletionException.class)
+                    .isThrownBy(launch::join)
+                    .withCauseInstanceOf(OperationTimeoutException.class)
+                    .withMessageContainingAll("AGENT_READY", "No DHCP server", "withAddress");
+        }
+        assertThat(Files.readString(neighbour)).doesNotContain("10.44.0.50").doesNotContain("06:");
+    }
+
+    private static boolean answers(VM vm) {
+        try {
+            return vm.exec(Command.of("true")).success();
+        } catch (AgentVMException e) {
+            return false;
+        }
+    }
+
+    @Test
+    void bridge_dhcpServerThatGivesTheHostsAddress_isNotBelieved() {
+        lan.serveDhcp(Lan.HOST, Lan.HOST);
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(HostNotReadyException.class)
+                    .isThrownBy(() -> hypervisor.launch(template("impostor", MODE)))
+                    .withMessageContainingAll(Lan.HOST, "one of the host's own", "DHCP server");
+        }
+    }
+
+    @Test
+    void bridge_whereInRulesAreBlind_isRefused() {
+        Lab.host("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0");
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(HostNotReadyException.class)
+                    .isThrownBy(() -> hypervisor.launch(template("blind", MODE)))
+                    .withMessageContainingAll("bridge-nf-call-iptables is 0", "To mend it", "sysctl -w");
+        } finally {
+            Lab.host("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1");
+        }
+    }
+
+    @Test
+    void bridge_thatIsNone_isRefused() {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(HostNotReadyException.class)
+                    .isThrownBy(() -> hypervisor.launch(template("nowhere", NetworkMode.bridge("lan7"))))
+                    .withMessageContainingAll("no interface 'lan7'", "ip link add");
+            assertThatExceptionOfType(HostNotReadyException.class)
+                    .isThrownBy(() ->
+                            hypervisor.launch(template("card", NetworkMode.bridge(Lab.fact("LAB_OUTSIDE_INTERFACE")))))
+                    .withMessageContainingAll("is no bridge", "ip -brief link show type bridge");
+        }
+    }
+
+    private static void send(VM vm, byte[] frame) {
+        assertThat(Lab.probe(vm, "frame", "eth0", HexFormat.of().formatHex(frame)))
+                .startsWith("sent");
+    }
+
+    private static byte[] mac(MacAddress mac) {
+        return HexFormat.ofDelimiter(":").parseHex(mac.toString());
+    }
+
+    /** Who has the neighbour's address? */
+    private static byte[] arp(MacAddress from, IPv4Address sender) {
+        return ByteBuffer.allocate(42)
+                .put(HexFormat.of().parseHex("ffffffffffff"))
+                .put(mac(from))
+                .putShort((short) 0x0806)
+                .put(HexFormat.of().parseHex("0001080006040001"))
+                .put(mac(from))
+                .putInt(sender.bits())
+                .put(new byte[6])
+                .putInt(IPv4Address.of(Lan.NEIGHBOUR).bits())
+                .array();
+    }
+
+    /** The first packet of a connection to the pretend Internet, by way of the router. */
+    private static byte[] syn(MacAddress from, IPv4Address source) {
+        return ByteBuffer.allocate(54)
+                .put(mac(MacAddress.of(Lan.routerMac())))
+                .put(mac(from))
+                .putShort((short) 0x0800)
+                .put(PolicyIT.ipHeader(source, IPv4Address.of(WWW), 6, 20))
+                .putShort((short) 7777)
+                .putShort((short) 443)
+                .putLong(1L << 32)
+                .putShort((short) 0x5002)
+                .putShort((short) 1024)
+                .putInt(0)
+                .array();
+    }
+}
