@@ -1,6 +1,8 @@
 package dev.agentvm;
 
+import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -54,12 +56,40 @@ public interface VM extends AutoCloseable {
      */
     ExecResult exec(Command command);
 
+    /**
+     * Replaces what the VM may reach. The new policy is in force when this returns, without a moment in which neither is;
+     * connections that the new one does not allow are cut. Changes from several threads are made one after the other. If
+     * this fails, the policy that was in force stays.
+     *
+     * @throws InvalidValueException if the VM has no network
+     * @throws HostNotReadyException if another program has changed the VM's filter
+     * @throws VMDestroyedException if the VM is or goes away
+     */
+    void setNetworkPolicy(NetworkPolicy policy);
+
+    /**
+     * The policy that is in force; empty without a network, and on a VM that was found, which does not remember it, until
+     * this program sets one. Answers for a VM that is gone too.
+     */
+    Optional<NetworkPolicy> networkPolicy();
+
+    /**
+     * Replaces how fast the VM may send and receive, at once and for connections that are open too. Where the host cannot
+     * shape traffic, the limit is not applied and {@link #warnings()} says so, unless it is
+     * {@linkplain BandwidthLimit#required() required}.
+     *
+     * @throws InvalidValueException if the VM has no network
+     * @throws HostNotReadyException if the limit is required and the host cannot shape traffic
+     * @throws VMDestroyedException if the VM is or goes away
+     */
+    void setBandwidth(BandwidthLimit limit);
+
     /** What really holds the VM back on this host. */
     Isolation isolation();
 
     /**
-     * The promises that this host keeps in a weaker form, each with its reason; empty if there are none, and on a VM that
-     * was found, which does not remember them.
+     * The promises that this host keeps in a weaker form now, each with its reason; empty if there are none, and on a VM
+     * that was found, which does not remember them.
      */
     List<String> warnings();
 

@@ -130,6 +130,7 @@ final class FilterBenchmark {
         Attached here = Bench.reserve(libvirt, network, vm);
         Attached attached = new Attached(
                 here.vm().toBuilder().hostAddresses(Set.of(network.gateway())).build(),
+                here.bridge(),
                 here.gatewayMac(),
                 here.loopbackRouted());
         for (Variant variant : Variant.values()) {

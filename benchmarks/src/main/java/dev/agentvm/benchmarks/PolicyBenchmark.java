@@ -37,7 +37,8 @@ public class PolicyBenchmark {
     private final UUID vm = new UUID(1, 1);
     private final NetworkPolicy policy = NetworkPolicy.agentDefault();
     private final NetworkAttachment attachment = NetworkAttachment.example();
-    private final Attached attached = new Attached(attachment, Optional.of(MacAddress.of("52:54:c0:a8:65:01")), false);
+    private final Attached attached =
+            new Attached(attachment, "agentvm0", Optional.of(MacAddress.of("52:54:c0:a8:65:01")), false);
     private final Flow flow = Flow.tcp("140.82.112.3", 443);
     private final FilterPlan plan = FilterCompiler.compile(policy, attached, policy.denied());
 

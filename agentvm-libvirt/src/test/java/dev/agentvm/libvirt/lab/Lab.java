@@ -100,6 +100,44 @@ final class Lab {
         return result.stdoutText().strip().lines().findFirst().orElse("silent");
     }
 
+    /** What the pretend Internet has noted of payloads that hold {@code text}: a line for each. */
+    static List<String> arrived(String text) {
+        try {
+            return Files.readAllLines(Path.of(environment("AGENTVM_LAB_INTERNET_LOG")), StandardCharsets.UTF_8).stream()
+                    .filter(line -> !line.contains(" tcp-open "))
+                    .filter(line -> line.contains(text))
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Takes the filter off a running VM: what passes then shows that a probe can. */
+    static void unfilter(VM vm) {
+        String binding = host("virsh", "-q", "nwfilter-binding-list")
+                .lines()
+                .filter(line -> line.contains(vm.id().toString()))
+                .findFirst()
+                .orElseThrow();
+        host("virsh", "-q", "nwfilter-binding-delete", binding.strip().split(" +")[0]);
+    }
+
+    /** What is done while something is changed. */
+    interface Body {
+        void run() throws Exception;
+    }
+
+    /** Sets a kernel parameter of the lab while {@code body} runs. */
+    static void withSysctl(String name, String value, Body body) throws Exception {
+        String before = host("sysctl", "-n", name);
+        host("sysctl", "-qw", name + "=" + value);
+        try {
+            body.run();
+        } finally {
+            host("sysctl", "-qw", name + "=" + before);
+        }
+    }
+
     /** Runs a program of the host, and gives what it prints; it must succeed. */
     static String host(String... command) {
         try {

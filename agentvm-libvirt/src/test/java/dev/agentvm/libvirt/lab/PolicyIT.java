@@ -19,8 +19,10 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -78,33 +80,32 @@ class PolicyIT {
     }
 
     @Test
-    void loopbackOfTheHost_isClosed_byTheKernelOrByTheFilter() throws IOException {
+    void loopbackOfTheHost_isClosed_byTheKernelOrByTheFilter() throws Exception {
         NetworkPolicy policy = NetworkPolicy.agentDefault().toBuilder()
                 .addRule(FilterRule.allow().udp(PORT).because("a probe of what the kernel refuses"))
                 .build();
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                DatagramSocket socket = new DatagramSocket(new InetSocketAddress("127.0.0.1", PORT))) {
+                DatagramSocket socket = new DatagramSocket(new InetSocketAddress("127.0.0.1", PORT));
+                VM vm = hypervisor.launch(Lab.tiny("martian").withNetworkPolicy(policy));
+                VM unfiltered = hypervisor.launch(Lab.tiny("unfiltered"))) {
             socket.setSoTimeout(1500);
-            try (VM vm = hypervisor.launch(Lab.tiny("martian").withNetworkPolicy(policy))) {
-                Lab.awaitNetwork(vm);
-                String bridge = Lab.host("sh", "-c", "ls /proc/sys/net/ipv4/conf | grep '^agentvm'");
-                String routeLocalnet = "net.ipv4.conf." + bridge + ".route_localnet=";
-                assertThat(arrives(vm, socket, "127.0.0.1")).isFalse();
-                Lab.host("sysctl", "-qw", routeLocalnet + "1");
-                try {
-                    assertThat(arrives(vm, socket, "127.0.0.1"))
-                            .as("the probe works once the kernel lets it")
-                            .isTrue();
-                    try (VM other = hypervisor.launch(Lab.tiny("closed").withNetworkPolicy(policy))) {
-                        Lab.awaitNetwork(other);
-                        assertThat(arrives(other, socket, "127.0.0.1"))
-                                .as("a VM launched since")
-                                .isFalse();
-                    }
-                } finally {
-                    Lab.host("sysctl", "-qw", routeLocalnet + "0");
+            Lab.awaitNetwork(vm);
+            Lab.awaitNetwork(unfiltered);
+            Lab.unfilter(unfiltered);
+            String bridge = Lab.host("sh", "-c", "ls /proc/sys/net/ipv4/conf | grep '^agentvm'");
+            assertThat(arrives(unfiltered, socket, "127.0.0.1")).isFalse();
+            Lab.withSysctl("net.ipv4.conf." + bridge + ".route_localnet", "1", () -> {
+                assertThat(arrives(unfiltered, socket, "127.0.0.1"))
+                        .as("the probe works once the kernel lets it")
+                        .isTrue();
+                Awaitility.await()
+                        .atMost(Duration.ofSeconds(20))
+                        .until(() -> !arrives(vm, socket, "127.0.0.1") && !arrives(vm, socket, "127.0.0.1"));
+                try (VM later = hypervisor.launch(Lab.tiny("closed").withNetworkPolicy(policy))) {
+                    Lab.awaitNetwork(later);
+                    assertThat(arrives(later, socket, "127.0.0.1")).isFalse();
                 }
-            }
+            });
         }
     }
 

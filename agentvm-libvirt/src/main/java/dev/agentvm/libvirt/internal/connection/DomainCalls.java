@@ -5,6 +5,7 @@ import dev.agentvm.libvirt.internal.nativeaccess.ErrorCode;
 import dev.agentvm.libvirt.internal.nativeaccess.LibvirtError;
 import dev.agentvm.libvirt.internal.nativeaccess.NativeConnection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -73,6 +74,15 @@ final class DomainCalls implements Domains {
     public boolean undefine(DomainRef domain) {
         return calls.done(
                 new Operation("undefine", domain), c -> c.domains().undefine(domain.uuid()), ErrorCode.NO_DOMAIN);
+    }
+
+    @Override
+    public void setBandwidth(DomainRef domain, String tap, int inbound, int outbound) {
+        calls.run(
+                new Operation("bandwidth", domain),
+                c -> c.domains()
+                        .setInterfaceParameters(
+                                domain.uuid(), tap, Map.of("inbound.average", inbound, "outbound.average", outbound)));
     }
 
     @Override

@@ -34,6 +34,15 @@ public interface Domains {
      */
     boolean undefine(DomainRef domain);
 
+    /**
+     * Limits how fast a network card of a running domain may be; in kilobytes (1000 bytes) per second, 0 is no limit.
+     *
+     * @param tap the card's end on the host
+     * @param inbound towards the guest
+     * @param outbound from the guest
+     */
+    void setBandwidth(DomainRef domain, String tap, int inbound, int outbound);
+
     /** The state, or empty if there is no such domain (a transient one that ended is no more). */
     Optional<DomainState> state(DomainRef domain);
 

@@ -228,14 +228,18 @@ public final class DomainRenderer {
         return bandwidth;
     }
 
-    /** libvirt counts in thousands of bytes per second. */
     private static BandwidthXml.@Nullable Limit limit(Optional<DataRate> rate) {
         if (rate.isEmpty()) {
             return null;
         }
         BandwidthXml.Limit limit = new BandwidthXml.Limit();
-        limit.average = Math.max(1, rate.get().bytesPerSecond() / 1000);
+        limit.average = (long) kilobytesPerSecond(rate.get());
         return limit;
+    }
+
+    /** libvirt counts in thousands of bytes per second, in 32 bits, and takes 0 for no limit. */
+    static int kilobytesPerSecond(DataRate rate) {
+        return (int) Math.min(Integer.MAX_VALUE, Math.max(1, rate.bytesPerSecond() / 1000));
     }
 
     private static DomainXml.Rng rng() {

@@ -99,20 +99,17 @@ final class Launch {
         VMDisk disk = parts.overlays()
                 .create(domain.uuid(), prepared.boot(), template.resources().diskGiB());
         done();
-        Optional<DomainPlan.Card> card = place.map(where -> card(where, prepared.bandwidth(), ledger));
+        Optional<Card> card =
+                place.map(where -> card(where, prepared.bandwidth().limit(), ledger));
 
-        LibvirtVM vm = host.register(
-                new LibvirtVM.Identity(
-                        domain,
-                        template.labels(),
-                        place.flatMap(Place::attached).map(Attached::vm),
-                        warnings,
-                        !options.detached()),
-                ledger);
+        LibvirtVM vm =
+                host.register(new LibvirtVM.Identity(domain, template.labels(), warnings, !options.detached()), ledger);
+        vm.bandwidth(prepared.bandwidth());
+        card.flatMap(made -> made.policy()).ifPresent(vm::policy);
         try {
             begin(LaunchStep.DOMAIN_CREATED);
             ledger.announce(Resource.DOMAIN, domain.uuid().toString(), domain.name());
-            create(prepared.boot(), disk, card);
+            create(prepared.boot(), disk, card.map(Card::plan));
             vm.openConsole();
             done();
             place.ifPresent(this::verify);
@@ -175,16 +172,21 @@ final class Launch {
                 attached);
     }
 
-    private DomainPlan.Card card(Place place, BandwidthLimit bandwidth, Ledger ledger) {
+    private Card card(Place place, BandwidthLimit bandwidth, Ledger ledger) {
         begin(LaunchStep.POLICY_DEFINED);
         ledger.announce(Resource.FILTER, FilterRenderer.name(domain.uuid()));
-        PolicyEnforcer.Prepared policy = place.attached()
+        PolicyEnforcer.Prepared prepared = place.attached()
                 .map(attached -> parts.networking().prepare(domain.uuid(), template.networkPolicy(), attached))
                 .orElseGet(() -> parts.networking().prepareLearning(domain.uuid()));
-        warnings.addAll(policy.warnings());
         done();
-        return new DomainPlan.Card(
-                place.mac(), place.link(), Networking.tap(domain.uuid()), policy.filter(), bandwidth);
+        return new Card(
+                new DomainPlan.Card(
+                        place.mac(), place.link(), Networking.tap(domain.uuid()), prepared.filter(), bandwidth),
+                place.attached().map(attached -> policy(attached, prepared)));
+    }
+
+    private PolicyInForce policy(Attached attached, PolicyEnforcer.Prepared prepared) {
+        return PolicyInForce.of(parts.networking(), domain, attached, template.networkPolicy(), prepared);
     }
 
     private void verify(Place place) {
@@ -209,7 +211,7 @@ final class Launch {
                     FailureContext.of("launch").vm(domain.name()));
         }
         networking.verify(domain.uuid(), template.networkPolicy(), attached);
-        vm.attached(attached.vm());
+        vm.policy(policy(attached, policy));
     }
 
     private IPv4Address awaitLease(LibvirtVM vm, CallerBridge bridge) {
@@ -297,7 +299,10 @@ final class Launch {
     }
 
     /** What was found good before anything was made. */
-    private record Prepared(BootSource boot, BandwidthLimit bandwidth) {}
+    private record Prepared(BootSource boot, Requirements.Shaping bandwidth) {}
+
+    /** A network card, and the policy that is ready for it, unless its address is still to be learnt. */
+    private record Card(DomainPlan.Card plan, Optional<PolicyInForce> policy) {}
 
     /** Where the VM is attached; as whom, unless that is still to be learnt. */
     private record Place(DomainPlan.Link link, MacAddress mac, Optional<Attached> attached) {}

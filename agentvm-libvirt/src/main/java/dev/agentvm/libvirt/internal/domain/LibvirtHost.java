@@ -18,6 +18,7 @@ import dev.agentvm.libvirt.internal.journal.Entry;
 import dev.agentvm.libvirt.internal.journal.Resource;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.network.IPv4Address;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -42,6 +43,7 @@ public final class LibvirtHost implements Hypervisor {
     private static final Logger LOG = LoggerFactory.getLogger(LibvirtHost.class);
     private static final int HOUSEKEEPERS = 4;
     private static final Duration RETRY = Duration.ofSeconds(5);
+    private static final Duration WATCH = Duration.ofSeconds(1);
 
     private final Parts parts;
     private final Set<LibvirtVM> launched = ConcurrentHashMap.newKeySet();
@@ -62,6 +64,8 @@ public final class LibvirtHost implements Hypervisor {
         housekeeping.setRemoveOnCancelPolicy(true);
         housekeeping.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
         parts.libvirt().addListener(this::onEvent);
+        Future<?> unused = housekeeping.scheduleWithFixedDelay(
+                () -> keepHouse(this::refreshPolicies), WATCH.toMillis(), WATCH.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Connects to libvirt, and removes what programs that died have left there. */
@@ -163,6 +167,9 @@ public final class LibvirtHost implements Hypervisor {
             work.run();
         } catch (AgentVMException e) {
             LOG.warn("housekeeping failed: {}", e.getMessage());
+        } catch (RuntimeException e) {
+            // Work that is repeated would end with it.
+            LOG.warn("housekeeping failed", e);
         }
     }
 
@@ -200,17 +207,44 @@ public final class LibvirtHost implements Hypervisor {
         boolean paused = domain.state().state() == DomainState.State.PAUSED;
         LibvirtVM vm = new LibvirtVM(
                 parts,
-                new LibvirtVM.Identity(
-                        domain.domain(),
-                        Parts.mark(xml).labelMap(),
-                        parts.networking().attachment(xml),
-                        List.of(),
-                        false),
+                new LibvirtVM.Identity(domain.domain(), Parts.mark(xml).labelMap(), List.of(), false),
                 paused ? VMState.PAUSED : VMState.RUNNING,
                 activity(domain.domain().uuid()),
                 () -> clear(domain.domain(), ledger(domain.domain())));
+        policy(domain.domain(), xml).ifPresent(vm::policy);
         found.add(vm);
         return Optional.of(vm);
+    }
+
+    /** All handles of a VM share what is known of its policy. */
+    private Optional<PolicyInForce> policy(DomainRef domain, DomainXml xml) {
+        return handles(domain.uuid()).stream()
+                .flatMap(vm -> vm.policy().stream())
+                .findFirst()
+                .or(() -> parts.networking()
+                        .attached(xml)
+                        .map(attached -> PolicyInForce.unknown(parts.networking(), domain, attached)));
+    }
+
+    /** The host may get other addresses, or stop to hand bridged packets to iptables, while VMs run. */
+    private void refreshPolicies() {
+        List<LibvirtVM> running = allHandles().stream()
+                .filter(vm -> vm.launchIsOver()
+                        && vm.endReason().isEmpty()
+                        && vm.networkPolicy().isPresent())
+                .toList();
+        if (running.isEmpty()) {
+            return;
+        }
+        Set<IPv4Address> addresses = parts.networking().hostAddresses();
+        for (LibvirtVM vm : running) {
+            vm.policy()
+                    .ifPresent(policy -> keepHouse(() -> {
+                        if (policy.refresh(addresses)) {
+                            LOG.warn("the host has changed; the policy of {} was put in force anew", vm.name());
+                        }
+                    }));
+        }
     }
 
     /** A domain that no journal tells of was launched with another state directory: then only it itself is known. */
@@ -285,11 +319,15 @@ public final class LibvirtHost implements Hypervisor {
     }
 
     private List<LibvirtVM> handles(UUID id) {
+        return allHandles().stream().filter(vm -> vm.id().equals(id)).toList();
+    }
+
+    private List<LibvirtVM> allHandles() {
         List<LibvirtVM> all = new ArrayList<>(launched);
         synchronized (found) {
             all.addAll(found);
         }
-        return all.stream().filter(vm -> vm.id().equals(id)).toList();
+        return all;
     }
 
     /** A VM that ended by itself leaves its disk, filter and address; a launch that is under way undoes itself. */
@@ -303,11 +341,7 @@ public final class LibvirtHost implements Hypervisor {
 
     /** Nobody told of the domains that ended while the connection was lost. */
     private void checkAfterReconnect() {
-        List<LibvirtVM> all = new ArrayList<>(launched);
-        synchronized (found) {
-            all.addAll(found);
-        }
-        for (LibvirtVM vm : all) {
+        for (LibvirtVM vm : allHandles()) {
             keepHouse(() -> {
                 try {
                     vm.endIfLost();

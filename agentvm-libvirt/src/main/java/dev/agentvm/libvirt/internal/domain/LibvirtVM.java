@@ -5,6 +5,7 @@ import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.FailureContext;
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
@@ -13,8 +14,11 @@ import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.connection.ByteStream;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
+import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,7 +49,8 @@ final class LibvirtVM implements VM {
     private final CompletableFuture<Void> agentReady = new CompletableFuture<>();
     private final AtomicReference<VMState> state;
     private final Activity activity;
-    private volatile Optional<NetworkAttachment> attachment;
+    private volatile Optional<PolicyInForce> policy = Optional.empty();
+    private volatile List<String> bandwidthWarnings = List.of();
 
     private final Object teardown = new Object();
     private boolean removed;
@@ -59,16 +64,10 @@ final class LibvirtVM implements VM {
      *
      * @param domain its domain
      * @param labels its template's labels
-     * @param attachment how it is attached to its network; empty if it has none, or its address is still to be learnt
-     * @param warnings the promises that are kept in a weaker form
+     * @param warnings the promises that are kept in a weaker form for as long as it lives
      * @param attached whether closing it destroys it
      */
-    record Identity(
-            DomainRef domain,
-            Map<String, String> labels,
-            Optional<NetworkAttachment> attachment,
-            List<String> warnings,
-            boolean attached) {
+    record Identity(DomainRef domain, Map<String, String> labels, List<String> warnings, boolean attached) {
         /** Copies the collections. */
         Identity {
             labels = Collections.unmodifiableMap(new LinkedHashMap<>(labels));
@@ -88,7 +87,6 @@ final class LibvirtVM implements VM {
         this.state = new AtomicReference<>(state);
         this.activity = activity;
         this.remains = remains;
-        this.attachment = identity.attachment();
         this.agent = parts.agent(identity.domain());
     }
 
@@ -128,12 +126,58 @@ final class LibvirtVM implements VM {
 
     @Override
     public Optional<NetworkAttachment> attachment() {
-        return attachment;
+        return policy.map(PolicyInForce::attachment);
     }
 
-    /** Its address was learnt. */
-    void attached(NetworkAttachment learnt) {
-        attachment = Optional.of(learnt);
+    /** It has a network, and a place there that is known. */
+    void policy(PolicyInForce inForce) {
+        policy = Optional.of(inForce);
+    }
+
+    Optional<PolicyInForce> policy() {
+        return policy;
+    }
+
+    /** That much of its bandwidth limit is kept. */
+    void bandwidth(Requirements.Shaping shaping) {
+        bandwidthWarnings = shaping.warnings();
+    }
+
+    @Override
+    public Optional<NetworkPolicy> networkPolicy() {
+        return policy.flatMap(PolicyInForce::policy);
+    }
+
+    @Override
+    public void setNetworkPolicy(NetworkPolicy wanted) {
+        requireAlive("change the network policy");
+        requireNetwork("networkPolicy", wanted).set(wanted);
+    }
+
+    @Override
+    public void setBandwidth(BandwidthLimit limit) {
+        requireAlive("change the bandwidth");
+        requireNetwork("bandwidth", limit);
+        Requirements.Shaping shaping = parts.requirements().shaping(name(), limit);
+        parts.libvirt()
+                .domains()
+                .setBandwidth(
+                        domain(),
+                        Networking.tap(id()),
+                        shaping.limit()
+                                .down()
+                                .map(DomainRenderer::kilobytesPerSecond)
+                                .orElse(0),
+                        shaping.limit()
+                                .up()
+                                .map(DomainRenderer::kilobytesPerSecond)
+                                .orElse(0));
+        bandwidth(shaping);
+    }
+
+    private PolicyInForce requireNetwork(String field, Object value) {
+        return policy.orElseThrow(() -> new InvalidValueException(
+                field, value, "cannot be set: the VM '" + name() + "' has no network to which it could apply"));
     }
 
     @Override
@@ -159,7 +203,10 @@ final class LibvirtVM implements VM {
 
     @Override
     public List<String> warnings() {
-        return identity.warnings();
+        List<String> warnings = new ArrayList<>(identity.warnings());
+        warnings.addAll(bandwidthWarnings);
+        policy.ifPresent(inForce -> warnings.addAll(inForce.warnings()));
+        return List.copyOf(warnings);
     }
 
     @Override
@@ -199,6 +246,7 @@ final class LibvirtVM implements VM {
             synchronized (teardown) {
                 ended(reason);
                 if (!removed) {
+                    policy.ifPresent(PolicyInForce::retire);
                     remains.run();
                     removed = true;
                 }

@@ -1,5 +1,6 @@
 package dev.agentvm.libvirt.internal.domain;
 
+import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.network.AddressPool;
 import dev.agentvm.libvirt.internal.network.Attached;
@@ -11,13 +12,14 @@ import dev.agentvm.libvirt.internal.network.NwfilterEnforcer;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
-import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 
 /** The network of the VMs, and each VM's place on it. Safe for use by many threads. */
@@ -79,9 +81,42 @@ final class Networking {
         return new NwfilterEnforcer(libvirt.withUndo(() -> enforcer.remove(vm)), host);
     }
 
-    /** Puts a policy in force for a VM that has learnt its address. */
+    /** Puts a policy in force for a VM that runs. */
     PolicyEnforcer.Prepared update(UUID vm, NetworkPolicy policy, Attached attached) {
         return enforcer.update(vm, policy, attached);
+    }
+
+    /** How the host as it is now treats what a policy denies. */
+    DenyAction denied(NetworkPolicy policy) {
+        return enforcer.denied(policy);
+    }
+
+    /** A VM's place on the host as it is now. */
+    Attached now(Attached attached) {
+        return now(attached, hostAddresses());
+    }
+
+    /** The same with addresses that were just read. */
+    Attached now(Attached attached, Set<IPv4Address> hostAddresses) {
+        return attached.on(host, hostAddresses);
+    }
+
+    /** All addresses of the host, as they are now. */
+    Set<IPv4Address> hostAddresses() {
+        return host.addresses();
+    }
+
+    /**
+     * Removes the filter of a VM that is gone.
+     *
+     * @return whether it is gone
+     */
+    boolean removeIfGone(DomainRef domain) {
+        if (libvirt.domains().state(domain).isPresent()) {
+            return false;
+        }
+        enforcer.remove(domain.uuid());
+        return true;
     }
 
     /** Finds that a VM may do nothing but learn its address, or throws. */
@@ -105,36 +140,34 @@ final class Networking {
     }
 
     /** How the VM of a running domain is attached, as far as its card, its filter and the network it is on tell. */
-    Optional<NetworkAttachment> attachment(DomainXml domain) {
+    Optional<Attached> attached(DomainXml domain) {
         return domain.devices.interfaces.stream()
-                .flatMap(card -> attachment(card, domain).stream())
+                .flatMap(card -> attached(card, domain).stream())
                 .findFirst();
     }
 
-    private Optional<NetworkAttachment> attachment(DomainXml.Interface card, DomainXml domain) {
+    private Optional<Attached> attached(DomainXml.Interface card, DomainXml domain) {
         if (card.mac == null || card.mac.address == null || card.source == null) {
             return Optional.empty();
         }
-        if (card.source.bridge != null && domain.uuid != null) {
-            return onBridge(card.source.bridge, UUID.fromString(domain.uuid), Parts.mark(domain));
-        }
         String name = card.source.network;
         if (name == null) {
-            return Optional.empty();
+            // A card on a network names that network's bridge too, once it runs.
+            return card.source.bridge != null && domain.uuid != null
+                    ? onBridge(card.source.bridge, UUID.fromString(domain.uuid), Parts.mark(domain))
+                    : Optional.empty();
         }
         return AddressPool.Reservation.of(name, MacAddress.of(card.mac.address))
                 .flatMap(reservation -> ManagedNetwork.find(libvirt, name)
                         .filter(network -> network.subnet().contains(reservation.address()))
-                        .map(network -> network.attach(reservation, host).vm()));
+                        .map(network -> network.attach(reservation, host)));
     }
 
     /** The address that the VM is bound to stands in its reservation; a VM that is still learning it has none. */
-    private Optional<NetworkAttachment> onBridge(String name, UUID vm, OwnerXml mark) {
+    private Optional<Attached> onBridge(String name, UUID vm, OwnerXml mark) {
         NetworkMode.Bridge mode = NetworkMode.bridge(name, mark.resolvers.toArray(String[]::new));
         return addresses
                 .reserved(mode, vm)
-                .map(address -> new CallerBridge(mode.withAddress(address.toString()))
-                        .attach(vm, address, host)
-                        .vm());
+                .map(address -> new CallerBridge(mode.withAddress(address.toString())).attach(vm, address, host));
     }
 }

@@ -13,6 +13,7 @@ import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.libvirt.internal.xml.CapabilitiesXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.NetworkMode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -104,16 +105,36 @@ final class Requirements {
         if (!fatal.isEmpty()) {
             throw notReady(template, fatal.stream().map(Requirements::words).collect(Collectors.joining("; ")));
         }
-        List<Finding> weaker = of(findings, Finding.Severity.WARNING);
-        boolean shaped = weaker.stream().noneMatch(finding -> finding.id().equals(BANDWIDTH_CHECK));
-        List<String> warnings =
-                weaker.stream().map(Requirements::words).collect(Collectors.toCollection(ArrayList::new));
+        List<String> warnings = of(findings, Finding.Severity.WARNING).stream()
+                .filter(finding -> !finding.id().equals(BANDWIDTH_CHECK))
+                .map(Requirements::words)
+                .collect(Collectors.toCollection(ArrayList::new));
         if (accelerator == Accelerator.TCG) {
             warnings.add(
                     "kvm: the guest is emulated (TCG), which is slow, and no boundary that QEMU's authors vouch for"
                             + kvmObstacle.map(why -> ": " + why).orElse(""));
         }
-        return new Met(warnings, shaped ? template.bandwidth() : BandwidthLimit.unlimited());
+        return new Met(
+                warnings,
+                template.networkMode().equals(NetworkMode.ISOLATED)
+                        ? new Shaping(BandwidthLimit.unlimited(), List.of())
+                        : shaping(template.name(), template.bandwidth()));
+    }
+
+    /**
+     * What of a bandwidth limit the host can keep.
+     *
+     * @throws HostNotReadyException if it is required and the host cannot shape traffic
+     */
+    Shaping shaping(String vm, BandwidthLimit wanted) {
+        Finding finding = probe.bandwidth(wanted);
+        return switch (finding.severity()) {
+            case OK -> new Shaping(wanted, List.of());
+            case WARNING -> new Shaping(BandwidthLimit.unlimited(), List.of(words(finding)));
+            case FATAL ->
+                throw new HostNotReadyException(
+                        words(finding), FailureContext.of("check the host").vm(vm));
+        };
     }
 
     private static List<Finding> of(List<Finding> findings, Finding.Severity severity) {
@@ -135,8 +156,16 @@ final class Requirements {
     /**
      * What the host can do for a template.
      *
-     * @param warnings the promises that it keeps in a weaker form
-     * @param bandwidth the limit that it can keep
+     * @param warnings the promises that it keeps in a weaker form, less those about bandwidth
+     * @param bandwidth what it can do of the bandwidth limit
      */
-    record Met(List<String> warnings, BandwidthLimit bandwidth) {}
+    record Met(List<String> warnings, Shaping bandwidth) {}
+
+    /**
+     * What the host can do of a bandwidth limit.
+     *
+     * @param limit what it can keep
+     * @param warnings what it cannot, and why
+     */
+    record Shaping(BandwidthLimit limit, List<String> warnings) {}
 }

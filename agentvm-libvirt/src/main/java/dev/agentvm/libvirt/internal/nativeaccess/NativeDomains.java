@@ -6,7 +6,9 @@ import static dev.agentvm.libvirt.internal.nativeaccess.Memories.takeList;
 
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.PointerByReference;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.BiFunction;
@@ -72,6 +74,23 @@ public final class NativeDomains {
                 uuid,
                 d -> check(
                         Virt.INSTANCE.virDomainUndefineFlags(d, UNDEFINE_MANAGED_SAVE | UNDEFINE_SNAPSHOTS_METADATA)));
+    }
+
+    /** {@code virDomainSetInterfaceParameters} of the running domain, with unsigned values. */
+    public void setInterfaceParameters(UUID uuid, String device, Map<String, Integer> values) {
+        PointerByReference parameters = new PointerByReference();
+        IntByReference count = new IntByReference();
+        IntByReference capacity = new IntByReference();
+        try {
+            values.forEach((name, value) ->
+                    check(Virt.INSTANCE.virTypedParamsAddUInt(parameters, count, capacity, name, value)));
+            with(
+                    uuid,
+                    d -> check(Virt.INSTANCE.virDomainSetInterfaceParameters(
+                            d, device, parameters.getValue(), count.getValue(), AFFECT_LIVE)));
+        } finally {
+            Virt.INSTANCE.virTypedParamsFree(parameters.getValue(), count.getValue());
+        }
     }
 
     /** {@code virDomainGetState}. */

@@ -95,6 +95,13 @@ interface Virt extends Library {
 
     int virDomainResume(Pointer domain);
 
+    int virDomainSetInterfaceParameters(Pointer domain, String device, Pointer parameters, int count, int flags);
+
+    int virTypedParamsAddUInt(
+            PointerByReference parameters, IntByReference count, IntByReference capacity, String name, int value);
+
+    void virTypedParamsFree(Pointer parameters, int count);
+
     int virDomainSuspend(Pointer domain);
 
     int virDomainDestroy(Pointer domain);

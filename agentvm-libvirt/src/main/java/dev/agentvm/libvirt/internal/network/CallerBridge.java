@@ -76,7 +76,7 @@ public record CallerBridge(NetworkMode.Bridge mode) {
                 .addAllResolvers(mode.resolvers())
                 .addAllHostAddresses(host.addresses())
                 .build();
-        return new Attached(attachment, Optional.empty(), Routes.loopbackRouted(host, mode.name()));
+        return new Attached(attachment, mode.name(), Optional.empty(), Routes.loopbackRouted(host, mode.name()));
     }
 
     /** A DHCP server that lies must not make a VM pass for somebody else. */

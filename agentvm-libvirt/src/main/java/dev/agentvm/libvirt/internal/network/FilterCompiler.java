@@ -46,13 +46,14 @@ import org.jspecify.annotations.Nullable;
  *       layer 3.
  *       Everything behind which somebody could be is closed at layer 2, which nothing ever unlinks.
  *   <li>Towards the VM no layer 2 can tell an answer from a question. UDP is accepted only from where the VM may ask.
- *       TCP and ICMP are accepted from anywhere, once the VM may use them at all: what comes from outside has passed the
- *       host's NAT, which knows the connections, and whatever the host or a neighbour sends by itself goes unanswered,
- *       because the VM's answer is a packet to a closed address.
+ *       TCP (under {@link DenyAction#REJECT} only from ports that the VM may ask) and ICMP are accepted from anywhere,
+ *       once the VM may use them at all: what comes from outside has passed the host's NAT, which knows the connections,
+ *       and whatever the host or a neighbour sends by itself goes unanswered, because the VM's answer is a packet to a
+ *       closed address.
  * </ul>
  *
- * <p>A fragment other than the first has no ports, so at layer 2 it passes only where all of a protocol passes: TCP
- * under REJECT, ICMP, and UDP answers from the Internet. What is accepted by its port at layer 2 passes unfragmented
+ * <p>A fragment other than the first has no ports, so at layer 2 it passes only where all of a protocol passes: TCP from
+ * the VM under REJECT and to it under DROP, ICMP, and UDP answers from the Internet. What is accepted by its port at layer 2 passes unfragmented
  * only. That is no loss in practice (TCP does not fragment, and the network's resolver is told to keep its answers
  * below the limit), and nothing denied gets through by being cut.
  */
@@ -163,15 +164,19 @@ public final class FilterCompiler {
         rules.add(new PlanRule(ETHERNET, IN, DROP, new Everything(), "all else to the VM is closed"));
     }
 
+    /**
+     * Under REJECT layer 2 lets all TCP out to public addresses, so it lets only what answers open ports in: where layer
+     * 3 is unlinked for a moment no connection to a closed port comes about, and so no payload leaves.
+     */
     private void tcpToVM() {
-        if (!of(TCP, openings.open()).isEmpty()) {
+        if (!reject && !of(TCP, openings.open()).isEmpty()) {
             in(ACCEPT, answers(TCP), "answers to TCP; the host's NAT lets no others in");
             return;
         }
         for (IPv4Address resolver : resolvers()) {
             in(ACCEPT, answers(TCP).from(resolver).fromPorts(DNS), "answers of the resolver");
         }
-        openings.named(TCP).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
+        of(TCP, openings.all()).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
     }
 
     private void icmpToVM() {

@@ -84,7 +84,7 @@ public final class HostProbe {
             findings.add(filters());
             findings.add(tools());
             findings.add(layer3(needs));
-            findings.add(bandwidth(needs));
+            findings.add(bandwidth(needs.bandwidth()));
         }
         if (needs.mode() instanceof NetworkMode.Bridge bridge) {
             findings.add(bridge(bridge.name()));
@@ -228,8 +228,9 @@ public final class HostProbe {
                         "Say the address, NetworkMode.Bridge.withAddress, or let this program's user read that file");
     }
 
-    private Finding bandwidth(Needs needs) {
-        if (needs.bandwidth().isUnlimited()) {
+    /** Whether the host can keep that limit. */
+    public Finding bandwidth(BandwidthLimit limit) {
+        if (limit.isUnlimited()) {
             return Finding.ok("bandwidth", "no limit is wanted");
         }
         List<String> missing =
@@ -239,7 +240,7 @@ public final class HostProbe {
         }
         String evidence = "the kernel lacks " + String.join(", ", missing) + ", so libvirt cannot limit the bandwidth";
         String remedy = "Use a kernel with them, or BandwidthLimit.unlimited()";
-        return needs.bandwidth().isRequired()
+        return limit.isRequired()
                 ? Finding.fatal("bandwidth", evidence, remedy)
                 : Finding.warning("bandwidth", evidence, remedy);
     }

@@ -299,6 +299,6 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
 
     /** The same for a VM whose attachment is known. */
     public Attached attached(NetworkAttachment attachment, HostView host) {
-        return new Attached(attachment, Optional.of(gatewayMac), Routes.loopbackRouted(host, bridge));
+        return new Attached(attachment, bridge, Optional.of(gatewayMac), Routes.loopbackRouted(host, bridge));
     }
 }

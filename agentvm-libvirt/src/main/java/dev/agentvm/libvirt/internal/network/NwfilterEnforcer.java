@@ -38,7 +38,7 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
     public Prepared prepare(UUID vm, NetworkPolicy policy, Attached attached) {
         DenyAction denied = denied(policy);
         filters.define(xml(vm, policy, attached, denied));
-        return new Prepared(FilterRenderer.name(vm), denied, warnings(policy, denied));
+        return new Prepared(FilterRenderer.name(vm), denied, warnings(policy, denied, attached));
     }
 
     @Override
@@ -88,7 +88,7 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
     private static HostNotReadyException notInForce(UUID vm, String tap, String why) {
         return new HostNotReadyException(
                 "The network policy of VM " + vm + " is not in force on " + tap + ": " + why
-                        + ". Another program changes libvirt's filters; the VM was not let run",
+                        + ". Another program changes libvirt's filters",
                 FailureContext.of("verify network policy"));
     }
 
@@ -107,19 +107,26 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
     }
 
     /** Refusing needs layer 3, which sees nothing unless the host hands bridged packets to iptables. */
-    private DenyAction denied(NetworkPolicy policy) {
-        boolean layer3 = host.read(BRIDGE_NF).filter("1"::equals).isPresent();
-        return layer3 ? policy.denied() : DenyAction.DROP;
+    @Override
+    public DenyAction denied(NetworkPolicy policy) {
+        return layer3() ? policy.denied() : DenyAction.DROP;
     }
 
-    private List<String> warnings(NetworkPolicy policy, DenyAction denied) {
+    private boolean layer3() {
+        return host.read(BRIDGE_NF).filter("1"::equals).isPresent();
+    }
+
+    private List<String> warnings(NetworkPolicy policy, DenyAction denied, Attached attached) {
         List<String> warnings = new ArrayList<>();
+        String why = " because bridge-nf-call-iptables is "
+                + host.read(BRIDGE_NF).orElse("absent (is br_netfilter loaded?)") + " on this host";
         if (denied != policy.denied()) {
-            String why = " because bridge-nf-call-iptables is "
-                    + host.read(BRIDGE_NF).orElse("absent (is br_netfilter loaded?)") + " on this host";
             warnings.add("Denied TCP is dropped instead of refused," + why);
             policy.connectionLimit()
                     .ifPresent(limit -> warnings.add("The limit of " + limit + " connections is not enforced," + why));
+        }
+        if (attached.gatewayMac().isEmpty() && !layer3()) {
+            warnings.add("Neighbours on the bridge can start TCP connections to the VM," + why);
         }
         return warnings;
     }

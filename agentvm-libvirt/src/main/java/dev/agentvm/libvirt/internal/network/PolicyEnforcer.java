@@ -50,7 +50,10 @@ public interface PolicyEnforcer {
      */
     void verifyLearning(UUID vm, String tap, MacAddress mac);
 
-    /** Puts another policy, or the same one for other addresses, in force for a running VM. */
+    /** How the host as it is now treats what the policy denies, which may be another way than the policy says. */
+    DenyAction denied(NetworkPolicy policy);
+
+    /** Puts another policy, or the same one for another state of the host, in force for a running VM. */
     Prepared update(UUID vm, NetworkPolicy policy, Attached attached);
 
     /**

@@ -14,6 +14,7 @@ import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.network.PortRange;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -24,7 +25,7 @@ class FilterCompilerTest {
     private static final NetworkAttachment VM = NetworkAttachment.example();
 
     static Attached attached(NetworkAttachment vm) {
-        return new Attached(vm, vm.gateway().map(gateway -> GATEWAY_MAC), false);
+        return new Attached(vm, "agentvm0", vm.gateway().map(gateway -> GATEWAY_MAC), false);
     }
 
     private static FilterPlan compile(NetworkPolicy policy) {
@@ -50,7 +51,7 @@ class FilterCompilerTest {
         FilterPlan refusing = compile(NetworkPolicy.agentDefault());
         FilterPlan dropping = compile(dropping(NetworkPolicy.agentDefault()));
 
-        assertThat(refusing.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(20);
+        assertThat(refusing.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(24);
         assertThat(refusing.rules(Layer.IP)).hasSizeLessThanOrEqualTo(14);
         assertThat(dropping.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(29);
         assertThat(dropping.rules(Layer.IP)).isEmpty();
@@ -202,6 +203,17 @@ class FilterCompilerTest {
     }
 
     @Test
+    void compile_reject_letsTcpInFromOpenPortsAlone() {
+        assertThat(compile(NetworkPolicy.agentDefault()).rules(Layer.ETHERNET).stream()
+                        .filter(rule -> rule.direction() == Direction.IN && rule.match() instanceof Packet)
+                        .map(rule -> (Packet) rule.match())
+                        .filter(packet -> packet.transport() == Transport.TCP)
+                        .map(Packet::sourcePorts))
+                .containsExactlyInAnyOrder(
+                        PortRange.of(53), PortRange.of(22), PortRange.of(80), PortRange.of(443), PortRange.of(9418));
+    }
+
+    @Test
     void compile_neighbouringPortsAndBlocks_areMerged() {
         NetworkPolicy policy = new NetworkPolicy.Builder()
                 .addRule(FilterRule.allow().tcp(80).because("web"))
@@ -247,7 +259,9 @@ class FilterCompilerTest {
     @Test
     void compile_loopbackRoutedByTheHost_isClosedByTheFilter() {
         FilterPlan plan = FilterCompiler.compile(
-                NetworkPolicy.agentDefault(), new Attached(VM, Optional.of(GATEWAY_MAC), true), DenyAction.REJECT);
+                NetworkPolicy.agentDefault(),
+                new Attached(VM, "agentvm0", Optional.of(GATEWAY_MAC), true),
+                DenyAction.REJECT);
 
         assertThat(dropped(plan, Layer.ETHERNET, Direction.OUT)).contains(Cidr.of("127.0.0.0/8"));
     }

@@ -1,0 +1,137 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import dev.agentvm.FailureContext;
+import dev.agentvm.HostNotReadyException;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.network.Attached;
+import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The policy of one VM, and the state of the host that it was put in force for. Changes are made one after the other, and
+ * none after {@link #retire}, because it would make anew what is being removed. Safe for use by many threads.
+ */
+final class PolicyInForce {
+    private final Networking networking;
+    private final DomainRef domain;
+    private final Object changes = new Object();
+
+    /** Written under {@link #changes}, read by anybody. */
+    private volatile State state;
+
+    private boolean retired;
+
+    /**
+     * What is in force.
+     *
+     * @param policy empty if it is not known
+     * @param denied how it denies; empty if that is uncertain, because a change failed half-way
+     */
+    private record State(
+            Attached attached, Optional<NetworkPolicy> policy, Optional<DenyAction> denied, List<String> warnings) {}
+
+    private PolicyInForce(Networking networking, DomainRef domain, State state) {
+        this.networking = networking;
+        this.domain = domain;
+        this.state = state;
+    }
+
+    /** A policy that was just put in force. */
+    static PolicyInForce of(
+            Networking networking,
+            DomainRef domain,
+            Attached attached,
+            NetworkPolicy policy,
+            PolicyEnforcer.Prepared prepared) {
+        return new PolicyInForce(networking, domain, state(attached, policy, prepared));
+    }
+
+    /** One that another program put in force. */
+    static PolicyInForce unknown(Networking networking, DomainRef domain, Attached attached) {
+        return new PolicyInForce(
+                networking, domain, new State(attached, Optional.empty(), Optional.empty(), List.of()));
+    }
+
+    private static State state(Attached attached, NetworkPolicy policy, PolicyEnforcer.Prepared prepared) {
+        return new State(attached, Optional.of(policy), Optional.of(prepared.denied()), prepared.warnings());
+    }
+
+    Optional<NetworkPolicy> policy() {
+        return state.policy();
+    }
+
+    NetworkAttachment attachment() {
+        return state.attached().vm();
+    }
+
+    List<String> warnings() {
+        return state.warnings();
+    }
+
+    /** Puts another policy in force. */
+    void set(NetworkPolicy policy) {
+        synchronized (changes) {
+            if (retired) {
+                throw gone();
+            }
+            apply(policy, networking.now(state.attached()));
+        }
+    }
+
+    /**
+     * Puts the same policy in force for the host as it is now, if it has changed.
+     *
+     * @return whether it had
+     */
+    boolean refresh(Set<IPv4Address> hostAddresses) {
+        synchronized (changes) {
+            if (retired || state.policy().isEmpty()) {
+                return false;
+            }
+            NetworkPolicy policy = state.policy().get();
+            Attached now = networking.now(state.attached(), hostAddresses);
+            if (now.equals(state.attached()) && state.denied().equals(Optional.of(networking.denied(policy)))) {
+                return false;
+            }
+            apply(policy, now);
+            return true;
+        }
+    }
+
+    private void apply(NetworkPolicy policy, Attached attached) {
+        State before = state;
+        state = new State(before.attached(), before.policy(), Optional.empty(), before.warnings());
+        PolicyEnforcer.Prepared prepared = networking.update(domain.uuid(), policy, attached);
+        state = state(attached, policy, prepared);
+        try {
+            networking.verify(domain.uuid(), policy, attached);
+        } catch (HostNotReadyException e) {
+            // A VM that has just ended has no tap; then the change has made its filter anew.
+            if (networking.removeIfGone(domain)) {
+                retired = true;
+                throw gone();
+            }
+            throw e;
+        }
+    }
+
+    /** The VM is about to be removed; returns when no change is under way. */
+    void retire() {
+        synchronized (changes) {
+            retired = true;
+        }
+    }
+
+    private VMDestroyedException gone() {
+        return new VMDestroyedException(
+                "The VM '" + domain.name() + "' is gone",
+                FailureContext.of("change the network policy").vm(domain.name()));
+    }
+}
