@@ -129,9 +129,14 @@ final class Machine {
 
     /** Its guest agent answers; its times begin to count. */
     void launched() {
-        launched = true;
-        idleSince = host.time().now();
-        template.timeToLive().ifPresent(time -> schedule(time, () -> end("its time to live of " + time + " is over")));
+        synchronized (this) {
+            launched = true;
+            idleSince = host.time().now();
+        }
+        template.timeToLive().ifPresent(time -> {
+            expires = host.time().now().plus(time);
+            schedule(time, () -> end("its time to live of " + time + " is over"));
+        });
         template.idleTimeout().ifPresent(time -> schedule(time, () -> endIfIdle(time)));
     }
 

@@ -174,6 +174,10 @@ public final class VirtualTime {
         deadlines.add(deadline);
         try {
             while (true) {
+                // Time may be moved between the interrupt and its wake-up, and shall not win then.
+                if (Thread.interrupted()) {
+                    throw new InterruptedException();
+                }
                 if (done.getAsBoolean()) {
                     return true;
                 }
