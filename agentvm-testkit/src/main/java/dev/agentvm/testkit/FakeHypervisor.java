@@ -20,6 +20,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /**
  * A hypervisor in memory, for tests of programs that use one. It refuses what a real one refuses, and its VMs live, answer
@@ -39,13 +40,15 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class FakeHypervisor implements Hypervisor {
     private final FakeHost host;
+    private final Consumer<FakeVM> launchWatcher;
     private final Set<Machine> launched = ConcurrentHashMap.newKeySet();
     private final List<Thread> launching = new ArrayList<>();
     private volatile boolean closed;
     private volatile boolean alive = true;
 
-    private FakeHypervisor(FakeHost host) {
+    private FakeHypervisor(FakeHost host, Consumer<FakeVM> launchWatcher) {
         this.host = host;
+        this.launchWatcher = launchWatcher;
     }
 
     /** A hypervisor with all defaults, on a host of its own. */
@@ -66,7 +69,9 @@ public final class FakeHypervisor implements Hypervisor {
         }
         try {
             Machine machine = new FakeLaunch(this, host, template, options).run();
-            return new FakeVM(this, machine, options.detached() ? FakeVM.Kind.DETACHED : FakeVM.Kind.ATTACHED);
+            FakeVM vm = new FakeVM(this, machine, options.detached() ? FakeVM.Kind.DETACHED : FakeVM.Kind.ATTACHED);
+            launchWatcher.accept(vm);
+            return vm;
         } finally {
             synchronized (launching) {
                 launching.remove(caller);
@@ -155,7 +160,7 @@ public final class FakeHypervisor implements Hypervisor {
 
     /** A hypervisor as another program has it, on the same host, with the same time, scripts and faults. */
     public FakeHypervisor anotherProgram() {
-        return new FakeHypervisor(host);
+        return new FakeHypervisor(host, launchWatcher);
     }
 
     /** The time in which all this happens. */
@@ -234,6 +239,7 @@ public final class FakeHypervisor implements Hypervisor {
         private boolean shaping = true;
         private long seed;
         private double probability;
+        private Consumer<FakeVM> launchWatcher = vm -> {};
 
         /** Starts with all defaults. */
         public Builder() {}
@@ -301,11 +307,21 @@ public final class FakeHypervisor implements Hypervisor {
             return this;
         }
 
+        /**
+         * Is given each VM once it is launched, before whoever launched it is: to play its guest, or to ask it things after
+         * the program under test has closed it.
+         */
+        public Builder onLaunch(Consumer<FakeVM> watcher) {
+            launchWatcher = Objects.requireNonNull(watcher, "watcher");
+            return this;
+        }
+
         /** Makes the hypervisor. */
         public FakeHypervisor build() {
-            return new FakeHypervisor(new FakeHost(
+            FakeHost host = new FakeHost(
                     new FakeHost.Settings(time, Set.copyOf(images), accelerator, subnet, shaping, bootTime),
-                    new FaultPlan(seed, probability)));
+                    new FaultPlan(seed, probability));
+            return new FakeHypervisor(host, launchWatcher);
         }
     }
 }
