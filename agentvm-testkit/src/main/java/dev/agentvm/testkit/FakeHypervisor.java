@@ -64,10 +64,12 @@ public final class FakeHypervisor implements Hypervisor {
         synchronized (launching) {
             launching.add(caller);
         }
+        host.time().enter();
         try {
             Machine machine = new FakeLaunch(this, host, template, options).run();
             return new FakeVM(this, machine, options.detached() ? FakeVM.Kind.DETACHED : FakeVM.Kind.ATTACHED);
         } finally {
+            host.time().leave();
             synchronized (launching) {
                 launching.remove(caller);
                 launching.notifyAll();
