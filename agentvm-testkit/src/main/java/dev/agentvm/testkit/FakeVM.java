@@ -336,7 +336,7 @@ public final class FakeVM implements VM {
         return machine.connections();
     }
 
-    /** All commands that were run, in the order of their begin. Answers for a VM that is gone too. */
+    /** All commands that were asked for, in their order. Answers for a VM that is gone too. */
     public List<Command> commands() {
         return machine.commands();
     }

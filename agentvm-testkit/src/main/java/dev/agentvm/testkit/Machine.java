@@ -155,7 +155,7 @@ final class Machine {
     }
 
     private synchronized void schedule(Duration delay, Runnable work) {
-        if (endReason == null) {
+        if (endReason == null && program.isAlive()) {
             timers.add(host.time().schedule(delay, work));
         }
     }

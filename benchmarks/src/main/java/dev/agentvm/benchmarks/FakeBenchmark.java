@@ -59,7 +59,7 @@ public class FakeBenchmark {
                         .include("^" + FakeBenchmark.class.getName().replace(".", "\\.") + "\\.")
                         .threads(1)
                         .forks(1)
-                        .warmupIterations(5)
+                        .warmupIterations(10)
                         .warmupTime(TimeValue.seconds(1))
                         .measurementIterations(5)
                         .measurementTime(TimeValue.seconds(1))
