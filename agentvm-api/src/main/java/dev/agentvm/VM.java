@@ -33,6 +33,7 @@ public interface VM extends AutoCloseable {
      *
      * @param timeout how long to wait at most
      * @return whether it is gone
+     * @throws AgentVMException if the thread is interrupted, whose interrupt status is then set
      */
     boolean awaitEnd(Duration timeout);
 

@@ -194,30 +194,32 @@ final class FakeHost {
     /** Removes what programs that died have left, and VMs past their time to live. */
     List<String> reap() {
         List<String> removed = new ArrayList<>();
-        List<Machine> expired = new ArrayList<>();
+        Map<Machine, String> ended = new LinkedHashMap<>();
         synchronized (this) {
             for (Machine machine : domains.values()) {
                 if (machine.isPastItsTime()) {
-                    expired.add(machine);
+                    ended.put(machine, "its time to live is over");
                     removed.add("domain " + machine.template().name() + " (" + machine.id()
                             + "): its time to live is over");
                 }
             }
             for (UUID vm : List.copyOf(remains.keySet())) {
                 Remains of = remains.get(vm);
-                if (of != null && !of.program.isAlive() && !isLivingDetached(vm, of)) {
-                    of.things.forEach(thing -> removed.add(thing + " (" + vm + "): its program is gone"));
-                    remove(vm);
+                if (of == null || of.program.isAlive()) {
+                    continue;
                 }
+                Optional<Machine> machine = Optional.ofNullable(domains.get(of.name))
+                        .filter(domain -> domain.id().equals(vm));
+                if (of.detached && machine.filter(Machine::isLaunched).isPresent()) {
+                    continue;
+                }
+                of.things.forEach(thing -> removed.add(thing + " (" + vm + "): its program is gone"));
+                machine.ifPresent(domain -> ended.put(domain, "its program is gone"));
+                remove(vm);
             }
         }
-        expired.forEach(machine -> machine.end("its time to live is over"));
+        ended.forEach(Machine::end);
         return removed;
-    }
-
-    private boolean isLivingDetached(UUID vm, Remains of) {
-        Machine machine = domains.get(of.name);
-        return of.detached && machine != null && machine.id().equals(vm) && machine.isLaunched();
     }
 
     /** Everything that VMs have on the host. */

@@ -67,12 +67,14 @@ public final class FakeHypervisor implements Hypervisor {
         synchronized (launching) {
             launching.add(caller);
         }
+        host.time().enter();
         try {
             Machine machine = new FakeLaunch(this, host, template, options).run();
             FakeVM vm = new FakeVM(this, machine, options.detached() ? FakeVM.Kind.DETACHED : FakeVM.Kind.ATTACHED);
             launchWatcher.accept(vm);
             return vm;
         } finally {
+            host.time().leave();
             synchronized (launching) {
                 launching.remove(caller);
                 launching.notifyAll();

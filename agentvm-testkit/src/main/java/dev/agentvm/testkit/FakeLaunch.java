@@ -179,7 +179,7 @@ final class FakeLaunch {
         Duration left = options.timeout().minus(elapsed());
         boolean answers = !agentIsSilent && bootTime.compareTo(left) <= 0;
         try {
-            host.time().await(() -> machine.isGone() || program.isClosed(), answers ? bootTime : left);
+            host.time().awaitInside(() -> machine.isGone() || program.isClosed(), answers ? bootTime : left);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw interrupted();
@@ -223,7 +223,15 @@ final class FakeLaunch {
     }
 
     private void done() {
-        options.listener().ifPresent(listener -> listener.onStep(current, elapsed()));
+        options.listener().ifPresent(listener -> {
+            Duration elapsed = elapsed();
+            host.time().leave();
+            try {
+                listener.onStep(current, elapsed);
+            } finally {
+                host.time().enter();
+            }
+        });
     }
 
     private void fail(Fault fault) {

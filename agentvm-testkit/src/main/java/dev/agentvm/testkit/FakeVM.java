@@ -118,6 +118,7 @@ public final class FakeVM implements VM {
             throw new AgentVMException(
                     "The thread was interrupted; the command was not started", context("run a command"));
         }
+        program.time().enter();
         Instant begin = program.time().now();
         long pid = machine.begin(command);
         try {
@@ -132,6 +133,7 @@ public final class FakeVM implements VM {
                     .build();
         } finally {
             machine.finish(pid);
+            program.time().leave();
         }
     }
 
@@ -154,7 +156,7 @@ public final class FakeVM implements VM {
         Optional<Responder> responder =
                 scripts.find(command).or(() -> machine.host().scripts().find(command));
         if (responder.isPresent()) {
-            return responder.get().reply(command, this);
+            return reply(command, responder.get());
         }
         return GuestPrograms.run(command, machine).orElseThrow(() -> {
             String program = command.argv().get(0);
@@ -164,6 +166,15 @@ public final class FakeVM implements VM {
                             + ". A test gives the fake guest one by whenExec(…)",
                     context("run a command"));
         });
+    }
+
+    private Reply reply(Command command, Responder responder) {
+        program.time().leave();
+        try {
+            return responder.reply(command, this);
+        } finally {
+            program.time().enter();
+        }
     }
 
     private Reply reply(Command command, Fault fault) {
@@ -215,7 +226,7 @@ public final class FakeVM implements VM {
 
     private void pass(Command command, Duration time) {
         try {
-            program.time().await(() -> machine.isGone() || program.isClosed(), time);
+            program.time().awaitInside(() -> machine.isGone() || program.isClosed(), time);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AgentVMException(
@@ -254,20 +265,16 @@ public final class FakeVM implements VM {
 
     @Override
     public void destroy() {
-        end("destroyed by its program");
+        if (kind != Kind.ATTACHED && !machine.isGone()) {
+            program.requireOpen("destroy");
+        }
+        machine.end("destroyed by its program");
     }
 
     @Override
     public void close() {
         if (kind == Kind.ATTACHED) {
-            end("closed by its program");
-        }
-    }
-
-    private void end(String reason) {
-        if (!machine.isGone()) {
-            program.requireOpen("destroy");
-            machine.end(reason);
+            machine.end("closed by its program");
         }
     }
 
@@ -329,7 +336,7 @@ public final class FakeVM implements VM {
         return machine.connections();
     }
 
-    /** All commands that were run, in the order of their begin. Answers for a VM that is gone too. */
+    /** All commands that were asked for, in their order. Answers for a VM that is gone too. */
     public List<Command> commands() {
         return machine.commands();
     }

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 final class Machine {
     private static final int SERIAL_CAPACITY = 64 * 1024;
 
+    private final Object teardown = new Object();
     private final FakeHost host;
     private final FakeHypervisor program;
     private final boolean detached;
@@ -154,7 +155,7 @@ final class Machine {
     }
 
     private synchronized void schedule(Duration delay, Runnable work) {
-        if (endReason == null) {
+        if (endReason == null && program.isAlive()) {
             timers.add(host.time().schedule(delay, work));
         }
     }
@@ -218,10 +219,12 @@ final class Machine {
         return endReason != null;
     }
 
-    /** It is gone, with all that its launch made; the first reason counts. */
+    /** It is gone, with all that its launch made; the first reason counts, and another call waits for the first. */
     void end(String reason) {
-        if (stop(reason)) {
-            host.remove(this);
+        synchronized (teardown) {
+            if (stop(reason)) {
+                host.remove(this);
+            }
         }
     }
 

@@ -33,7 +33,7 @@ public final class VirtualTime {
     private volatile Instant now;
     private long number;
     private int holds;
-    private volatile boolean held;
+    private int busy;
     /** The thread that runs what is due, if one does; for others time does not move on meanwhile. */
     private @Nullable Thread mover;
 
@@ -72,7 +72,7 @@ public final class VirtualTime {
         }
         lock.lock();
         try {
-            while (isMovedByAnother()) {
+            while (mover != null && mover != Thread.currentThread()) {
                 changed.awaitUninterruptibly();
             }
             Instant target = later(time);
@@ -125,7 +125,6 @@ public final class VirtualTime {
         lock.lock();
         try {
             holds += one;
-            held = holds > 0;
             changed.signalAll();
         } finally {
             lock.unlock();
@@ -162,16 +161,47 @@ public final class VirtualTime {
         }
     }
 
+    /** A call begins that takes no time of its own: until it waits or {@link #leave}s, time does not move by itself. */
+    void enter() {
+        addBusy(1);
+    }
+
+    /** That call ends, or code of the test's own runs in it, which may wait for other threads. */
+    void leave() {
+        addBusy(-1);
+    }
+
+    private void addBusy(int one) {
+        lock.lock();
+        try {
+            busy += one;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /**
-     * Waits until something is so, or a time is over.
+     * Waits until something is so, or a time is over; for calls that did not {@link #enter}.
      *
      * @param done asks no lock; who makes it true calls {@link #wake}
      * @return whether it is so
      */
     boolean await(BooleanSupplier done, Duration timeout) throws InterruptedException {
-        lock.lockInterruptibly();
+        enter();
+        try {
+            return awaitInside(done, timeout);
+        } finally {
+            leave();
+        }
+    }
+
+    /** Waits as {@link #await} does; for calls that did {@link #enter}. */
+    boolean awaitInside(BooleanSupplier done, Duration timeout) throws InterruptedException {
+        lock.lock();
         Instant deadline = later(timeout);
         deadlines.add(deadline);
+        busy--;
         try {
             while (true) {
                 // Time may be moved between the interrupt and its wake-up, and shall not win then.
@@ -184,18 +214,24 @@ public final class VirtualTime {
                 if (!now.isBefore(deadline)) {
                     return false;
                 }
-                boolean anotherIsDue = !deadlines.element().isAfter(now);
-                if (held || anotherIsDue || isMovedByAnother()) {
+                boolean moves = mover == Thread.currentThread();
+                if (holds > 0 || busy > 0 || (!moves && othersActFirst())) {
                     changed.await();
                 } else {
-                    step(deadlines.element());
+                    step(moves ? deadline : deadlines.element());
                 }
             }
         } finally {
+            busy++;
             deadlines.remove(deadline);
             changed.signalAll();
             lock.unlock();
         }
+    }
+
+    /** Whether another thread moves the time, or has come to the end of its wait and is about to go on. */
+    private boolean othersActFirst() {
+        return mover != null || !deadlines.element().isAfter(now);
     }
 
     /** Moves to the next timer and runs it, or to {@code limit} if there is none before. The lock is held. */
@@ -223,10 +259,6 @@ public final class VirtualTime {
             mover = before;
             changed.signalAll();
         }
-    }
-
-    private boolean isMovedByAnother() {
-        return mover != null && mover != Thread.currentThread();
     }
 
     private Instant later(Duration time) {

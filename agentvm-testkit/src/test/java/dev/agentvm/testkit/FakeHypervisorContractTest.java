@@ -17,6 +17,10 @@ class FakeHypervisorContractTest extends HypervisorContract {
         host.whenExec(LEAVES_A_PROCESS.argv().toArray(String[]::new)).thenReturn("left\n");
     }
 
+    FakeHypervisor host() {
+        return host;
+    }
+
     @Override
     protected Hypervisor connect() {
         return host.anotherProgram();
@@ -54,6 +58,11 @@ class FakeHypervisorContractTest extends HypervisorContract {
     @Override
     protected void elapse(Duration time) {
         host.time().advance(time);
+    }
+
+    @Override
+    protected void pause() {
+        Thread.yield();
     }
 
     @Override

@@ -349,4 +349,30 @@ class FakeHypervisorTest {
         assertThat(hypervisor.leftovers()).hasSize(4);
         assertThat(hypervisor.reap().isEmpty()).isTrue();
     }
+
+    @ParameterizedTest
+    @EnumSource(LaunchStep.class)
+    void kill_duringADetachedLaunch_isReapedUnlessItWasComplete(LaunchStep step) {
+        FakeHypervisor dying = hypervisor.anotherProgram();
+        LaunchOptions options = new LaunchOptions.Builder()
+                .detached(true)
+                .listener((done, time) -> {
+                    if (done == step) {
+                        dying.kill();
+                    }
+                })
+                .build();
+        boolean complete = step == LaunchStep.AGENT_READY;
+        if (complete) {
+            dying.launch(template("vm"), options);
+        } else {
+            assertThatExceptionOfType(HypervisorUnavailableException.class)
+                    .isThrownBy(() -> dying.launch(template("vm"), options));
+        }
+
+        hypervisor.reap();
+
+        assertThat(hypervisor.list()).hasSize(complete ? 1 : 0);
+        assertThat(hypervisor.leftovers()).hasSize(complete ? 4 : 0);
+    }
 }

@@ -19,14 +19,15 @@ import java.util.Set;
  * @param document where the figures go besides the standard output
  */
 record Options(Set<Kind> kinds, int pairs, boolean check, Optional<Path> document) {
-    static final String USAGE = "usage: lab/bench [launch|filter|policy|all] [--pairs N] [--check] [--write]";
+    static final String USAGE = "usage: lab/bench [launch|filter|policy|fake|all] [--pairs N] [--check] [--write]";
     private static final int PAIRS = 12;
 
     /** A benchmark. */
     enum Kind {
         LAUNCH,
         FILTER,
-        POLICY
+        POLICY,
+        FAKE
     }
 
     /**

@@ -62,7 +62,7 @@ class LibvirtHypervisorContractIT extends HypervisorContract {
     protected VM guest() {
         Hypervisor hypervisor = sharing == null ? LibvirtHypervisor.connect() : sharing;
         sharing = hypervisor;
-        VM vm = shared == null || shared.endReason().isPresent() ? hypervisor.launch(template(SHARED)) : shared;
+        VM vm = shared == null || shared.endReason().isPresent() ? hypervisor.launch(guestTemplate()) : shared;
         shared = vm;
         return vm;
     }
