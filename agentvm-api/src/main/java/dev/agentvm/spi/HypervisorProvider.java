@@ -59,8 +59,8 @@ public interface HypervisorProvider {
             throw new HypervisorUnavailableException(
                     "There are several hypervisor providers, and nothing says which is meant: "
                             + found.stream()
-                                    .map(provider ->
-                                            provider.name() + " (" + provider.getClass().getName() + ")")
+                                    .map(provider -> provider.name() + " ("
+                                            + provider.getClass().getName() + ")")
                                     .collect(Collectors.joining(", "))
                             + ". Leave one of them on the class path",
                     FailureContext.of("find a hypervisor provider"));

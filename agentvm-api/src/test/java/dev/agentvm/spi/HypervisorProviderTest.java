@@ -26,8 +26,8 @@ class HypervisorProviderTest {
         Files.write(services.resolve(HypervisorProvider.class.getName()), List.of(providers));
         Thread thread = Thread.currentThread();
         ClassLoader before = thread.getContextClassLoader();
-        try (URLClassLoader loader =
-                new URLClassLoader(new URL[] {folder.toUri().toURL()}, getClass().getClassLoader())) {
+        try (URLClassLoader loader = new URLClassLoader(
+                new URL[] {folder.toUri().toURL()}, getClass().getClassLoader())) {
             thread.setContextClassLoader(loader);
             return HypervisorProvider.find();
         } finally {

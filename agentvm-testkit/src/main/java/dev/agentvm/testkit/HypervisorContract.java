@@ -657,7 +657,7 @@ public abstract class HypervisorContract {
         requires(Ability.LAUNCH);
         byte[] bytes = new byte[100_000];
         for (int i = 0; i < bytes.length; i++) {
-            bytes[i] = (byte) (i * 31 >> 3);
+            bytes[i] = (byte) ((i * 31) >> 3);
         }
 
         assertArrayEquals(

@@ -61,6 +61,7 @@ class FakeHypervisorContractTest extends HypervisorContract {
     }
 
     @Override
+    @SuppressWarnings("ThreadPriorityCheck") // Nothing rests on it; it only makes the wait short.
     protected void pause() {
         Thread.yield();
     }

@@ -3,8 +3,8 @@ package dev.agentvm.testkit.assertions;
 import dev.agentvm.ExecResult;
 import java.util.OptionalInt;
 import org.assertj.core.api.AbstractAssert;
-import org.assertj.core.api.Assertions;
 import org.assertj.core.api.AbstractStringAssert;
+import org.assertj.core.api.Assertions;
 
 /** Assertions about how a command ended. Messages have the end of what it wrote. Not thread-safe. */
 public final class ExecResultAssert extends AbstractAssert<ExecResultAssert, ExecResult> {

@@ -23,9 +23,12 @@ final class Flows {
                 : "";
         return fromVM
                 ? protocol.get() + " to "
-                        + flow.destination().map(Object::toString).or(flow::destinationName).orElse("nowhere") + port
-                : protocol.get() + " from " + flow.source().map(Object::toString).orElse("nowhere") + " to the VM"
-                        + port;
+                        + flow.destination()
+                                .map(Object::toString)
+                                .or(flow::destinationName)
+                                .orElse("nowhere") + port
+                : protocol.get() + " from "
+                        + flow.source().map(Object::toString).orElse("nowhere") + " to the VM" + port;
     }
 
     private static Optional<String> protocol(Flow flow) {

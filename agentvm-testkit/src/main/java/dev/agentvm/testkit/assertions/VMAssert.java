@@ -35,8 +35,10 @@ public final class VMAssert extends AbstractAssert<VMAssert, VM> {
     /** It has no network at all. */
     public VMAssert hasNoNetwork() {
         isNotNull();
-        actual.attachment().ifPresent(attachment -> failWithMessage(
-                "%nExpecting VM '%s' to have no network, but it is attached as%n  %s", actual.name(), attachment));
+        actual.attachment()
+                .ifPresent(attachment -> failWithMessage(
+                        "%nExpecting VM '%s' to have no network, but it is attached as%n  %s",
+                        actual.name(), attachment));
         return this;
     }
 
@@ -44,7 +46,8 @@ public final class VMAssert extends AbstractAssert<VMAssert, VM> {
     public VMAssert hasNoWarnings() {
         isNotNull();
         if (!actual.warnings().isEmpty()) {
-            failWithMessage("%nExpecting VM '%s' to have no warnings, but it has%n  %s", actual.name(), actual.warnings());
+            failWithMessage(
+                    "%nExpecting VM '%s' to have no warnings, but it has%n  %s", actual.name(), actual.warnings());
         }
         return this;
     }
@@ -57,7 +60,8 @@ public final class VMAssert extends AbstractAssert<VMAssert, VM> {
     /** Runs a command in it, and goes on about the result. */
     public ExecResultAssert exec(Command command) {
         isNotNull();
-        return new ExecResultAssert(actual.exec(command)).as("'%s' in VM '%s'", String.join(" ", command.argv()), actual.name());
+        return new ExecResultAssert(actual.exec(command))
+                .as("'%s' in VM '%s'", String.join(" ", command.argv()), actual.name());
     }
 
     private VMAssert is(VMState expected) {

@@ -94,9 +94,8 @@ final class AgentVMExtension implements ExecutionCondition, ParameterResolver, A
         Class<?> type = parameter.getParameter().getType();
         Backend backend = backend(context);
         if (FAKES.contains(type) && backend.isReal()) {
-            throw new ParameterResolutionException(
-                    type.getSimpleName() + " is asked for, but " + AgentVMTest.BACKEND + " says " + backend
-                            + "; ask for " + (type == FakeVM.class ? "VM" : "Hypervisor") + " instead");
+            throw new ParameterResolutionException(type.getSimpleName() + " is asked for, but " + AgentVMTest.BACKEND
+                    + " says " + backend + "; ask for " + (type == FakeVM.class ? "VM" : "Hypervisor") + " instead");
         }
         Session session = store(context)
                 .getOrComputeIfAbsent(

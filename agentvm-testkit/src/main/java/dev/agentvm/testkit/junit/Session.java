@@ -35,8 +35,8 @@ final class Session implements AutoCloseable {
 
     static Session fake(String... images) {
         List<Launched> launched = new CopyOnWriteArrayList<>();
-        FakeHypervisor.Builder fake = new FakeHypervisor.Builder()
-                .onLaunch(vm -> launched.add(new Launched(vm, () -> connections(vm))));
+        FakeHypervisor.Builder fake =
+                new FakeHypervisor.Builder().onLaunch(vm -> launched.add(new Launched(vm, () -> connections(vm))));
         for (String image : images) {
             fake.addImage(image);
         }

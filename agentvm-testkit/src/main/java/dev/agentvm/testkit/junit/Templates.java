@@ -65,7 +65,8 @@ final class Templates {
             if (methods.size() > 1) {
                 throw new ExtensionConfigurationException(type.getName() + " has several @Template methods ("
                         + methods.stream().map(Method::getName).sorted().collect(Collectors.joining(", "))
-                        + "); say which by @Launch(template = \"" + methods.get(0).getName() + "\")");
+                        + "); say which by @Launch(template = \""
+                        + methods.get(0).getName() + "\")");
             }
             if (methods.size() == 1) {
                 return Optional.of(methods.get(0));
@@ -95,8 +96,8 @@ final class Templates {
 
     private static VMTemplate call(Method method, ExtensionContext context) {
         if (method.getReturnType() != VMTemplate.class || method.getParameterCount() != 0) {
-            throw new ExtensionConfigurationException("The @Template method " + method
-                    + " must return a VMTemplate and take nothing");
+            throw new ExtensionConfigurationException(
+                    "The @Template method " + method + " must return a VMTemplate and take nothing");
         }
         @Nullable Object instance = Modifier.isStatic(method.getModifiers())
                 ? null

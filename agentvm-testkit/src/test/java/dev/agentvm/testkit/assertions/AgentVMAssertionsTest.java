@@ -69,9 +69,8 @@ class AgentVMAssertionsTest {
     @Test
     void policy_ofAnotherAttachment_isJudgedThere() {
         IPv4Address host = IPv4Address.of("93.184.216.34");
-        NetworkAttachment place = NetworkAttachment.example().toBuilder()
-                .addHostAddress(host)
-                .build();
+        NetworkAttachment place =
+                NetworkAttachment.example().toBuilder().addHostAddress(host).build();
         assertThat(POLICY).allows(tcp(host.toString(), 443)).attachedAs(place).drops(tcp(host.toString(), 443));
     }
 
@@ -113,8 +112,7 @@ class AgentVMAssertionsTest {
         try (FakeHypervisor hypervisor = FakeHypervisor.create()) {
             VMTemplate template = new VMTemplate.Builder().name("vm").build();
             VM open = hypervisor.launch(template);
-            VM isolated = hypervisor.launch(
-                    template.withName("isolated").withNetworkMode(NetworkMode.ISOLATED));
+            VM isolated = hypervisor.launch(template.withName("isolated").withNetworkMode(NetworkMode.ISOLATED));
             assertThat(isolated).hasNoNetwork();
             failure(() -> assertThat(open).hasNoNetwork()).withMessageContaining("192.168.101.10");
             failure(() -> assertThat(isolated).hasNetwork()).withMessageContaining("has none");

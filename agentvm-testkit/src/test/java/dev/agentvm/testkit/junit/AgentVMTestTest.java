@@ -17,10 +17,10 @@ import dev.agentvm.testkit.FakeHypervisor;
 import dev.agentvm.testkit.FakeVM;
 import dev.agentvm.testkit.Fault;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -66,8 +66,8 @@ class AgentVMTestTest {
         Files.writeString(services.resolve(HypervisorProvider.class.getName()), PretendProvider.class.getName());
         Thread thread = Thread.currentThread();
         ClassLoader before = thread.getContextClassLoader();
-        try (URLClassLoader loader =
-                new URLClassLoader(new URL[] {folder.toUri().toURL()}, getClass().getClassLoader())) {
+        try (URLClassLoader loader = new URLClassLoader(
+                new URL[] {folder.toUri().toURL()}, getClass().getClassLoader())) {
             thread.setContextClassLoader(loader);
             return kit(tests)
                     .configurationParameter(AgentVMTest.BACKEND, backend)
@@ -88,8 +88,7 @@ class AgentVMTestTest {
 
     private static Map<String, String> reported(EngineExecutionResults results) {
         Map<String, String> entries = new TreeMap<>();
-        results.allEvents()
-                .stream()
+        results.allEvents().stream()
                 .filter(event -> event.getType() == EventType.REPORTING_ENTRY_PUBLISHED)
                 .map(event -> event.getRequiredPayload(ReportEntry.class))
                 .forEach(entry -> entries.putAll(entry.getKeyValuePairs()));
@@ -108,11 +107,16 @@ class AgentVMTestTest {
 
     @Test
     void parameters_onTheFake_areRunningDuringTheTestAndGoneAfterIt() {
-        kit(TwoVMs.class).execute().testEvents().assertStatistics(stats -> stats.succeeded(1).failed(0));
-        assertThat(given(FakeHypervisor.class)).hasSize(1).allSatisfy(fake -> assertThat(fake.leftovers())
-                .isEmpty());
-        assertThat(given(VM.class)).hasSize(2).allSatisfy(vm -> assertThat(vm.state())
-                .isEqualTo(VMState.DESTROYED));
+        kit(TwoVMs.class)
+                .execute()
+                .testEvents()
+                .assertStatistics(stats -> stats.succeeded(1).failed(0));
+        assertThat(given(FakeHypervisor.class))
+                .hasSize(1)
+                .allSatisfy(fake -> assertThat(fake.leftovers()).isEmpty());
+        assertThat(given(VM.class))
+                .hasSize(2)
+                .allSatisfy(vm -> assertThat(vm.state()).isEqualTo(VMState.DESTROYED));
     }
 
     @AgentVMTest
@@ -120,7 +124,8 @@ class AgentVMTestTest {
         @Test
         void test(Hypervisor hypervisor, VM one, VM other) {
             GIVEN.addAll(List.of(hypervisor, one, other));
-            assertThat(List.of(one, other)).allSatisfy(vm -> assertThat(vm.state()).isEqualTo(VMState.RUNNING));
+            assertThat(List.of(one, other))
+                    .allSatisfy(vm -> assertThat(vm.state()).isEqualTo(VMState.RUNNING));
             assertThat(one.name()).startsWith("vm-").isNotEqualTo(other.name());
             assertThat(hypervisor.find(one.name())).isPresent();
         }
@@ -128,7 +133,10 @@ class AgentVMTestTest {
 
     @Test
     void hypervisor_ofATest_isItsOwnAndSharedWithItsBeforeEach() {
-        kit(Scripted.class).execute().testEvents().assertStatistics(stats -> stats.succeeded(2).failed(0));
+        kit(Scripted.class)
+                .execute()
+                .testEvents()
+                .assertStatistics(stats -> stats.succeeded(2).failed(0));
         assertThat(given(Hypervisor.class)).hasSize(2).doesNotHaveDuplicates();
     }
 
@@ -150,7 +158,10 @@ class AgentVMTestTest {
 
     @Test
     void hypervisor_thatBeforeAllAsksFor_isSharedByTheClassAndClosedAfterIt() {
-        kit(Shared.class).execute().testEvents().assertStatistics(stats -> stats.succeeded(3).failed(0));
+        kit(Shared.class)
+                .execute()
+                .testEvents()
+                .assertStatistics(stats -> stats.succeeded(3).failed(0));
         assertThat(new HashSet<>(given(FakeHypervisor.class)))
                 .hasSize(1)
                 .allSatisfy(fake -> assertThat(fake.leftovers()).isEmpty());
@@ -184,7 +195,10 @@ class AgentVMTestTest {
 
     @Test
     void vm_describedByMethodOrAnnotation_isLaunchedSo() {
-        kit(Described.class).execute().testEvents().assertStatistics(stats -> stats.succeeded(4).failed(0));
+        kit(Described.class)
+                .execute()
+                .testEvents()
+                .assertStatistics(stats -> stats.succeeded(4).failed(0));
     }
 
     @AgentVMTest(images = "tiny")
@@ -193,7 +207,10 @@ class AgentVMTestTest {
 
         @Template
         VMTemplate agent() {
-            return new VMTemplate.Builder().name("agent").putLabel("made", label).build();
+            return new VMTemplate.Builder()
+                    .name("agent")
+                    .putLabel("made", label)
+                    .build();
         }
 
         @Test
@@ -299,7 +316,8 @@ class AgentVMTestTest {
 
         @Test
         void test(FakeHypervisor hypervisor, VM open) {
-            try (FakeVM vm = hypervisor.launch(new VMTemplate.Builder().name("closed").build())) {
+            try (FakeVM vm =
+                    hypervisor.launch(new VMTemplate.Builder().name("closed").build())) {
                 vm.print("Kernel panic\u001b[2J\n");
                 vm.connect(Flow.tcp("169.254.169.254", 80));
             }
@@ -316,8 +334,9 @@ class AgentVMTestTest {
         EngineExecutionResults results = kit(NeverAnswering.class).execute();
         results.testEvents().assertStatistics(stats -> stats.failed(1));
         assertThat(failure(results)).contains(OperationTimeoutException.class.getName());
-        assertThat(given(FakeHypervisor.class)).hasSize(1).allSatisfy(fake -> assertThat(fake.leftovers())
-                .isEmpty());
+        assertThat(given(FakeHypervisor.class))
+                .hasSize(1)
+                .allSatisfy(fake -> assertThat(fake.leftovers()).isEmpty());
     }
 
     @AgentVMTest
@@ -353,9 +372,10 @@ class AgentVMTestTest {
     @Test
     void real_onAHostThatIsAble_runsTheSameTestThere() throws IOException {
         EngineExecutionResults results = runReal(RealOnly.class, "real");
-        results.testEvents().assertStatistics(stats -> stats.succeeded(1).failed(1).skipped(1));
-        assertThat(given(NetworkAttachment.class)).allSatisfy(attachment -> assertThat(attachment.subnet())
-                .isEqualTo(PretendProvider.SUBNET));
+        results.testEvents()
+                .assertStatistics(stats -> stats.succeeded(1).failed(1).skipped(1));
+        assertThat(given(NetworkAttachment.class))
+                .allSatisfy(attachment -> assertThat(attachment.subnet()).isEqualTo(PretendProvider.SUBNET));
         assertThat(disabled(results)).contains("asks for the fake hypervisor");
         assertThat(PretendProvider.last.leftovers()).isEmpty();
         assertThat(reported(results).entrySet())
@@ -420,9 +440,10 @@ class AgentVMTestTest {
                 .execute()
                 .testEvents()
                 .assertStatistics(stats -> stats.succeeded(40).failed(0));
-        assertThat(given(FakeHypervisor.class)).hasSize(40).doesNotHaveDuplicates().allSatisfy(fake -> assertThat(
-                        fake.leftovers())
-                .isEmpty());
+        assertThat(given(FakeHypervisor.class))
+                .hasSize(40)
+                .doesNotHaveDuplicates()
+                .allSatisfy(fake -> assertThat(fake.leftovers()).isEmpty());
     }
 
     @AgentVMTest
