@@ -5,4 +5,7 @@ module dev.agentvm.api {
 
     exports dev.agentvm;
     exports dev.agentvm.network;
+    exports dev.agentvm.spi;
+
+    uses dev.agentvm.spi.HypervisorProvider;
 }

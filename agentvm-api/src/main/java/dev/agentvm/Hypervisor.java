@@ -12,7 +12,8 @@ public interface Hypervisor extends AutoCloseable {
 
     /**
      * Launches a VM and waits until its guest agent answers. Its policy is in force before its first instruction. If
-     * anything fails, all that was done is undone and the exception names the step.
+     * anything fails, all that was done is undone and the exception names the step. So it is if the thread is interrupted:
+     * {@link AgentVMException} is then thrown with the thread's interrupt status set.
      *
      * @throws HostNotReadyException if the host cannot keep what the template promises
      * @throws ImageNotFoundException if there is no such image
@@ -36,7 +37,10 @@ public interface Hypervisor extends AutoCloseable {
      */
     ReapReport reap();
 
-    /** Destroys the attached VMs that are still open and lets go of the host. Closing twice does nothing. */
+    /**
+     * Destroys the attached VMs that are still open and lets go of the host; launches that are under way fail and are
+     * undone. Closing twice does nothing, and all other calls then throw {@link HypervisorUnavailableException}.
+     */
     @Override
     void close();
 }

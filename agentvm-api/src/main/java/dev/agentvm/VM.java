@@ -35,6 +35,7 @@ public interface VM extends AutoCloseable {
      *
      * @param timeout how long to wait at most
      * @return whether it is gone
+     * @throws AgentVMException if the thread is interrupted, whose interrupt status is then set
      */
     boolean awaitEnd(Duration timeout);
 
@@ -68,8 +69,9 @@ public interface VM extends AutoCloseable {
     void setNetworkPolicy(NetworkPolicy policy);
 
     /**
-     * The policy that is in force; empty without a network, and on a VM that was found, which does not remember it, until
-     * this program sets one. Answers for a VM that is gone too.
+     * The policy that is in force, as far as this program knows: the last that it set, or that it launched the VM with.
+     * Empty without a network, and on a VM that another program launched until this one sets a policy. Answers for a VM
+     * that is gone too.
      */
     Optional<NetworkPolicy> networkPolicy();
 

@@ -35,6 +35,7 @@ class ArchitectureTest {
                     "java..",
                     "dev.agentvm",
                     "dev.agentvm.network",
+                    "dev.agentvm.spi",
                     "org.jspecify.annotations",
                     "org.immutables.value",
                     "org.slf4j");

@@ -120,7 +120,9 @@ class DocumentationTest {
 
         private boolean isPublic(ModifiersTree modifiers) {
             Set<Modifier> flags = modifiers.getFlags();
-            return flags.contains(Modifier.PUBLIC) || flags.contains(Modifier.PROTECTED) || inInterface();
+            return flags.contains(Modifier.PUBLIC)
+                    || flags.contains(Modifier.PROTECTED)
+                    || (inInterface() && !flags.contains(Modifier.PRIVATE));
         }
 
         private boolean inInterface() {

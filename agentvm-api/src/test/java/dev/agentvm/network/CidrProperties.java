@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.InvalidValueException;
-import dev.agentvm.testkit.PolicyArbitraries;
+import dev.agentvm.testkit.laws.PolicyArbitraries;
 import inet.ipaddr.AddressStringParameters.RangeParameters;
 import inet.ipaddr.IPAddress;
 import inet.ipaddr.IPAddressString;

@@ -2,7 +2,7 @@ package dev.agentvm.network;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.agentvm.testkit.PolicyArbitraries;
+import dev.agentvm.testkit.laws.PolicyArbitraries;
 import inet.ipaddr.IPAddressString;
 import java.net.Inet4Address;
 import net.jqwik.api.Arbitrary;

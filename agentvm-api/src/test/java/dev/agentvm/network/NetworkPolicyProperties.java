@@ -3,8 +3,8 @@ package dev.agentvm.network;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.network.Verdict.Outcome;
-import dev.agentvm.testkit.PolicyArbitraries;
-import dev.agentvm.testkit.PolicyArbitraries.Case;
+import dev.agentvm.testkit.laws.PolicyArbitraries;
+import dev.agentvm.testkit.laws.PolicyArbitraries.Case;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

@@ -77,7 +77,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule theApiKnowsNoImplementation = noClasses()
             .that()
-            .resideInAnyPackage("dev.agentvm", "dev.agentvm.network")
+            .resideInAnyPackage("dev.agentvm", "dev.agentvm.network", "dev.agentvm.spi")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("dev.agentvm.libvirt..");

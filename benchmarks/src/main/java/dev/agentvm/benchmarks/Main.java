@@ -34,6 +34,7 @@ public final class Main {
             case FILTER -> FilterBenchmark.run(pairs);
             case TRAFFIC -> TrafficBenchmark.run(pairs);
             case POLICY -> PolicyBenchmark.run();
+            case FAKE -> FakeBenchmark.run();
         };
     }
 

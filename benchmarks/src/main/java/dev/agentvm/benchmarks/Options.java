@@ -19,7 +19,8 @@ import java.util.Set;
  * @param document where the figures go besides the standard output
  */
 record Options(Set<Kind> kinds, int pairs, boolean check, Optional<Path> document) {
-    static final String USAGE = "usage: lab/bench [launch|filter|traffic|policy|all] [--pairs N] [--check] [--write]";
+    static final String USAGE =
+            "usage: lab/bench [launch|filter|traffic|policy|fake|all] [--pairs N] [--check] [--write]";
     private static final int PAIRS = 12;
 
     /** A benchmark. */
@@ -27,7 +28,8 @@ record Options(Set<Kind> kinds, int pairs, boolean check, Optional<Path> documen
         LAUNCH,
         FILTER,
         TRAFFIC,
-        POLICY
+        POLICY,
+        FAKE
     }
 
     /**

@@ -194,7 +194,7 @@ public final class LibvirtHost implements Hypervisor {
                 .toList();
     }
 
-    private static boolean isAlive(DomainState state) {
+    static boolean isAlive(DomainState state) {
         return state.state() != DomainState.State.SHUTOFF && state.state() != DomainState.State.CRASHED;
     }
 

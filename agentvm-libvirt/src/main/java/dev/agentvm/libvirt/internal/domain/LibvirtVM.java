@@ -4,6 +4,7 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
 import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
@@ -38,6 +39,7 @@ import org.slf4j.LoggerFactory;
 /** A VM on libvirt: a handle on its domain, and on all else that its launch made. */
 final class LibvirtVM implements VM {
     private static final Logger LOG = LoggerFactory.getLogger(LibvirtVM.class);
+    private static final Duration END_BECOMES_KNOWN = Duration.ofSeconds(10);
 
     private final Parts parts;
     private final Identity identity;
@@ -177,7 +179,7 @@ final class LibvirtVM implements VM {
 
     private PolicyInForce requireNetwork(String field, Object value) {
         return policy.orElseThrow(() -> new InvalidValueException(
-                field, value, "cannot be set: the VM '" + name() + "' has no network to which it could apply"));
+                field, value, "the VM '" + name() + "' is in NetworkMode.ISOLATED and has no network"));
     }
 
     @Override
@@ -190,9 +192,23 @@ final class LibvirtVM implements VM {
             endIfLost();
             requireAlive("exec");
             throw e;
+        } catch (GuestAgentException e) {
+            if (!isRunning() && awaitEnd(END_BECOMES_KNOWN)) {
+                requireAlive("exec");
+            }
+            throw e;
         } finally {
             activity.end();
         }
+    }
+
+    /** A guest that ends takes its agent along, and that is known before libvirt tells of the end. */
+    private boolean isRunning() {
+        return parts.libvirt()
+                .domains()
+                .state(domain())
+                .filter(LibvirtHost::isAlive)
+                .isPresent();
     }
 
     @Override

@@ -13,12 +13,16 @@ import dev.agentvm.network.NetworkPolicy;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The policy of one VM, and the state of the host that it was put in force for. Changes are made one after the other, and
  * none after {@link #retire}, because it would make anew what is being removed. Safe for use by many threads.
  */
 final class PolicyInForce {
+    private static final Logger LOG = LoggerFactory.getLogger(PolicyInForce.class);
+
     private final Networking networking;
     private final DomainRef domain;
     private final Object changes = new Object();
@@ -55,8 +59,11 @@ final class PolicyInForce {
 
     /** One that another program put in force. */
     static PolicyInForce unknown(Networking networking, DomainRef domain, Attached attached) {
-        return new PolicyInForce(
-                networking, domain, new State(attached, Optional.empty(), Optional.empty(), List.of()));
+        return new PolicyInForce(networking, domain, unknown(attached));
+    }
+
+    private static State unknown(Attached attached) {
+        return new State(attached, Optional.empty(), Optional.empty(), List.of());
     }
 
     private static State state(Attached attached, NetworkPolicy policy, PolicyEnforcer.Prepared prepared) {
@@ -100,8 +107,23 @@ final class PolicyInForce {
             if (now.equals(state.attached()) && state.denied().equals(Optional.of(networking.denied(policy)))) {
                 return false;
             }
+            if (!isInForce(policy)) {
+                // Another program has set one since, and keeps it up now.
+                state = unknown(state.attached());
+                return false;
+            }
             apply(policy, now);
             return true;
+        }
+    }
+
+    private boolean isInForce(NetworkPolicy policy) {
+        try {
+            networking.verify(domain.uuid(), policy, state.attached());
+            return true;
+        } catch (HostNotReadyException e) {
+            LOG.warn("the policy of {} is left as it is: {}", domain.name(), e.getMessage());
+            return false;
         }
     }
 

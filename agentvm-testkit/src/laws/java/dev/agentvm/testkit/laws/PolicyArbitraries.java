@@ -1,4 +1,4 @@
-package dev.agentvm.testkit;
+package dev.agentvm.testkit.laws;
 
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.DenyAction;
@@ -27,7 +27,7 @@ import net.jqwik.api.Tuple;
 
 /**
  * Makes policies, attachments and flows that are likely to meet: flows are drawn mostly from the edges of what the
- * policy opens, the floor closes and the attachment names.
+ * policy opens, the floor closes and the attachment names. Stateless, safe for use by many threads.
  */
 public final class PolicyArbitraries {
     private static final List<Cidr> OPENABLE = FloorClause.closedRanges().stream()
@@ -41,7 +41,13 @@ public final class PolicyArbitraries {
 
     private PolicyArbitraries() {}
 
-    /** A policy, how its VM is attached, and a flow that may concern both. */
+    /**
+     * A policy, how its VM is attached, and a flow that may concern both. Immutable, safe for use by many threads.
+     *
+     * @param policy what is allowed
+     * @param attachment where the VM is
+     * @param flow what is tried
+     */
     public record Case(NetworkPolicy policy, NetworkAttachment attachment, Flow flow) {
         /** What becomes of the flow. */
         public Verdict verdict() {
@@ -208,17 +214,21 @@ public final class PolicyArbitraries {
 
     /** Policies, attachments and all kinds of flows. */
     public static Arbitrary<Case> cases() {
-        return placed(PolicyArbitraries::flows);
+        return cases(policies(), attachments(), PolicyArbitraries::flows);
     }
 
     /** Policies, attachments and {@link #ordinaryFlows}. */
     public static Arbitrary<Case> ordinaryCases() {
-        return placed(PolicyArbitraries::ordinaryFlows);
+        return cases(policies(), attachments(), PolicyArbitraries::ordinaryFlows);
     }
 
-    /** Without jqwik's edge cases: the flows are at the edges that matter here, and combining both takes long. */
-    private static Arbitrary<Case> placed(BiFunction<NetworkPolicy, NetworkAttachment, Arbitrary<Flow>> flows) {
-        return Combinators.combine(policies(), attachments())
+    /** These policies and attachments, with the flows that {@code flows} has for each pair. */
+    public static Arbitrary<Case> cases(
+            Arbitrary<NetworkPolicy> policies,
+            Arbitrary<NetworkAttachment> attachments,
+            BiFunction<NetworkPolicy, NetworkAttachment, Arbitrary<Flow>> flows) {
+        // Without jqwik's edge cases: the flows are at the edges that matter here, and combining both takes long.
+        return Combinators.combine(policies, attachments)
                 .as(Tuple::of)
                 .flatMap(place ->
                         flows.apply(place.get1(), place.get2()).map(flow -> new Case(place.get1(), place.get2(), flow)))

@@ -1,0 +1,411 @@
+package dev.agentvm.testkit;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandStartException;
+import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.ExecResult;
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.HostNotReadyException;
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.Isolation;
+import dev.agentvm.OutputLimitException;
+import dev.agentvm.VM;
+import dev.agentvm.VMState;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.Flow;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.network.Verdict;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * A VM of a {@link FakeHypervisor}: it keeps the promises of {@link VM}, and a test may play its guest. Safe for use by many
+ * threads.
+ *
+ * <p>Commands are answered by what {@link #whenExec} was told, then by what {@link FakeHypervisor#whenExec} was told, then
+ * by the guest's own programs: {@code true}, {@code false}, {@code echo}, {@code cat}, {@code tee}, {@code mkdir},
+ * {@code rm}, {@code pwd}, {@code env}, {@code sleep}, {@code yes}, {@code pidof} and {@code poweroff}, which know a few
+ * files in memory and their plainest options. Any other program, a shell as well, is not there, as in a guest that lacks
+ * it.
+ */
+public final class FakeVM implements VM {
+    private static final Duration SILENCE = Duration.ofMinutes(1);
+
+    private final FakeHypervisor program;
+    private final Machine machine;
+    private final Kind kind;
+    private final ExecScript.Book scripts;
+
+    /** How a handle came to be. */
+    enum Kind {
+        /** By a launch; closing it destroys the VM. */
+        ATTACHED,
+        /** By a launch; closing it does not. */
+        DETACHED,
+        /** By name. */
+        FOUND
+    }
+
+    FakeVM(FakeHypervisor program, Machine machine, Kind kind) {
+        this.program = program;
+        this.machine = machine;
+        this.kind = kind;
+        this.scripts = machine.scripts();
+    }
+
+    /** The name of the filter that a real host would have for that VM. */
+    static String filter(UUID id) {
+        return "agentvm-" + id;
+    }
+
+    @Override
+    public String name() {
+        return machine.template().name();
+    }
+
+    @Override
+    public UUID id() {
+        return machine.id();
+    }
+
+    @Override
+    public Map<String, String> labels() {
+        return machine.template().labels();
+    }
+
+    @Override
+    public VMState state() {
+        if (machine.isGone()) {
+            return VMState.DESTROYED;
+        }
+        if (kind != Kind.FOUND && !machine.isLaunched()) {
+            return VMState.STARTING;
+        }
+        return machine.isPaused() ? VMState.PAUSED : VMState.RUNNING;
+    }
+
+    @Override
+    public Optional<String> endReason() {
+        return Optional.ofNullable(machine.endReason());
+    }
+
+    @Override
+    public boolean awaitEnd(Duration timeout) {
+        try {
+            return program.time().await(machine::isGone, timeout);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AgentVMException("Interrupted while waiting for '" + name() + "'", context("await the end"), e);
+        }
+    }
+
+    @Override
+    public Optional<NetworkAttachment> attachment() {
+        return machine.attachment();
+    }
+
+    @Override
+    public ExecResult exec(Command command) {
+        require("exec");
+        if (Thread.currentThread().isInterrupted()) {
+            throw new AgentVMException(
+                    "The thread was interrupted; the command was not started", context("run a command"));
+        }
+        program.time().enter();
+        Instant begin = program.time().now();
+        long pid = machine.begin(command);
+        try {
+            Reply reply = reply(command);
+            await(command, reply);
+            return new ExecResult.Builder()
+                    .exitCode(reply.exitCode())
+                    .signal(reply.signal())
+                    .stdout(reply.stdout())
+                    .stderr(reply.stderr())
+                    .duration(Duration.between(begin, program.time().now()))
+                    .build();
+        } finally {
+            machine.finish(pid);
+            program.time().leave();
+        }
+    }
+
+    private Reply reply(Command command) {
+        if (machine.isPaused() || !machine.isLaunched()) {
+            throw silent(command);
+        }
+        Optional<Fault> fault = machine.host().faults().ofCommand();
+        if (fault.isPresent()) {
+            return reply(command, fault.get());
+        }
+        command.workingDirectory()
+                .filter(directory -> !machine.files().isDirectory(GuestFiles.resolve("/", directory)))
+                .ifPresent(directory -> {
+                    throw new CommandStartException(
+                            name(command) + " was not started, since its working directory " + directory
+                                    + " cannot be entered",
+                            context("run a command"));
+                });
+        Optional<Responder> responder =
+                scripts.find(command).or(() -> machine.host().scripts().find(command));
+        if (responder.isPresent()) {
+            return reply(command, responder.get());
+        }
+        return GuestPrograms.run(command, machine).orElseThrow(() -> {
+            String program = command.argv().get(0);
+            return new CommandStartException(
+                    "The guest has no program " + program
+                            + (program.contains("/") ? "" : "; its PATH is " + GuestPrograms.PATH)
+                            + ". A test gives the fake guest one by whenExec(…)",
+                    context("run a command"));
+        });
+    }
+
+    private Reply reply(Command command, Responder responder) {
+        program.time().leave();
+        try {
+            return responder.reply(command, this);
+        } finally {
+            program.time().enter();
+        }
+    }
+
+    private Reply reply(Command command, Fault fault) {
+        return switch (fault) {
+            case COMMAND_HANGS -> Reply.hang();
+            case AGENT_FALLS_SILENT -> throw silent(command);
+            case GUEST_DISK_FULL ->
+                throw new GuestAgentException(
+                        name(command) + " ended, but its output may be incomplete, since the guest takes no more: No"
+                                + " space left on device",
+                        context("run a command"));
+            case CONNECTION_LOST_DURING_COMMAND -> throw machine.host().unreachable("run a command", name());
+            case GUEST_DIES -> {
+                machine.end("its domain stopped (crashed)");
+                yield Reply.exit(0);
+            }
+            default -> throw new AssertionError(fault + " is not of commands");
+        };
+    }
+
+    private AgentVMException silent(Command command) {
+        pass(command, SILENCE);
+        return new GuestAgentException(
+                "The guest agent does not answer; " + name(command) + " may still be running",
+                FailureContext.of("run a command").vm(name()).retryable(true));
+    }
+
+    /** Lets the command run as long as it takes. */
+    private void await(Command command, Reply reply) {
+        if (machine.isGone()) {
+            machine.requireAlive("exec");
+        }
+        boolean late = reply.duration().compareTo(command.timeout()) > 0;
+        pass(command, late ? command.timeout() : reply.duration());
+        if (late) {
+            throw new CommandTimeoutException(
+                    name(command) + " ran longer than its timeout of " + command.timeout()
+                            + "; it was killed, with all its processes",
+                    context("run a command"));
+        }
+        if (reply.exceeds(Command.MAX_OUTPUT_BYTES)) {
+            throw new OutputLimitException(
+                    name(command) + " wrote more than " + Command.MAX_OUTPUT_BYTES
+                            + " bytes of output; it was killed, with all its processes; let it write to a file in the"
+                            + " guest",
+                    context("run a command"));
+        }
+    }
+
+    private void pass(Command command, Duration time) {
+        try {
+            program.time().awaitInside(() -> machine.isGone() || program.isClosed(), time);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AgentVMException(
+                    "The wait for " + name(command) + " was interrupted; it was killed, with all its processes",
+                    context("run a command"),
+                    e);
+        }
+        require("exec");
+    }
+
+    private void require(String operation) {
+        machine.requireAlive(operation);
+        program.requireOpen(operation);
+    }
+
+    @Override
+    public Isolation isolation() {
+        require("read the isolation");
+        Isolation.Builder isolation =
+                new Isolation.Builder().accelerator(machine.host().settings().accelerator());
+        if (machine.attachment().isPresent()) {
+            isolation.filter(filter(id()));
+        }
+        return isolation.build();
+    }
+
+    @Override
+    public List<String> warnings() {
+        return kind == Kind.FOUND ? List.of() : machine.warnings();
+    }
+
+    @Override
+    public String serialLog() {
+        return kind == Kind.FOUND ? "" : machine.serialText();
+    }
+
+    @Override
+    public void destroy() {
+        if (kind != Kind.ATTACHED && !machine.isGone()) {
+            program.requireOpen("destroy");
+        }
+        machine.end("destroyed by its program");
+    }
+
+    @Override
+    public void close() {
+        if (kind == Kind.ATTACHED) {
+            machine.end("closed by its program");
+        }
+    }
+
+    @Override
+    public void setNetworkPolicy(NetworkPolicy policy) {
+        require("change the network policy");
+        requireNetwork("networkPolicy", policy);
+        machine.policy(policy, program);
+    }
+
+    @Override
+    public Optional<NetworkPolicy> networkPolicy() {
+        return machine.attachment().flatMap(unused -> machine.policyAsKnownTo(program));
+    }
+
+    @Override
+    public void setBandwidth(BandwidthLimit limit) {
+        require("change the bandwidth");
+        requireNetwork("bandwidth", limit);
+        if (machine.host().settings().shaping()) {
+            machine.bandwidth(limit);
+        } else if (limit.isRequired()) {
+            throw new HostNotReadyException(
+                    "bandwidth: the fake host cannot shape traffic", context("change the bandwidth"));
+        }
+    }
+
+    private NetworkAttachment requireNetwork(String field, Object value) {
+        return machine.attachment()
+                .orElseThrow(() -> new InvalidValueException(
+                        field, value, "the VM '" + name() + "' is in NetworkMode.ISOLATED and has no network"));
+    }
+
+    /** The bandwidth limit in force; unlimited where the fake host cannot shape traffic. */
+    public BandwidthLimit bandwidth() {
+        return machine.bandwidth();
+    }
+
+    /**
+     * Plays an attempt to communicate: it is judged by the policy in force, and remembered. A limit of connections is
+     * not counted, since nothing tells when one ends.
+     *
+     * @return what becomes of it
+     * @throws InvalidValueException for a VM without a network
+     */
+    public Verdict connect(Flow flow) {
+        require("connect");
+        NetworkAttachment attachment = requireNetwork("flow", flow);
+        Verdict verdict = machine.policy().evaluate(flow, attachment);
+        machine.add(new ConnectionAttempt(program.time().now(), flow, verdict));
+        return verdict;
+    }
+
+    /** All that {@link #connect} was asked for, in its order. Answers for a VM that is gone too. */
+    public List<ConnectionAttempt> connections() {
+        return machine.connections();
+    }
+
+    /** All commands that were asked for, in their order. Answers for a VM that is gone too. */
+    public List<Command> commands() {
+        return machine.commands();
+    }
+
+    /** Says what this guest answers to certain commands; the newest that matches answers. */
+    public ExecScript whenExec(CommandMatcher matcher) {
+        return scripts.add(matcher);
+    }
+
+    /** Says what this guest answers to exactly this program with these arguments. */
+    public ExecScript whenExec(String... argv) {
+        return whenExec(CommandMatcher.argv(argv));
+    }
+
+    /**
+     * Writes a file in the guest, and makes its directory.
+     *
+     * @param path absolute
+     * @throws InvalidValueException if a file or directory is in the way
+     */
+    public FakeVM putFile(String path, byte[] content) {
+        String file = GuestFiles.resolve("/", path);
+        if (!machine.files().makeDirectories(GuestFiles.parent(file))
+                || !machine.files().write(file, content)) {
+            throw new InvalidValueException("path", path, "must be a file in a directory; something is in the way");
+        }
+        return this;
+    }
+
+    /** Writes a file in the guest in UTF-8, and makes its directory. */
+    public FakeVM putFile(String path, String content) {
+        return putFile(path, content.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** What a file in the guest holds, if it is there. Answers for a VM that is gone too. */
+    public Optional<byte[]> file(String path) {
+        return machine.files().read(GuestFiles.resolve("/", path));
+    }
+
+    /** Writes to the serial console, as the guest does. */
+    public void print(String text) {
+        machine.print(text);
+    }
+
+    /** The guest ends by itself, as by {@code poweroff}. */
+    public void powerOff() {
+        machine.end("its domain stopped (shutdown)");
+    }
+
+    /** The guest stands still, as after {@code virsh suspend}: its agent is silent. */
+    public void suspend() {
+        machine.requireAlive("suspend");
+        machine.paused(true);
+    }
+
+    /** The guest runs on, as after {@code virsh resume}. */
+    public void resume() {
+        machine.requireAlive("resume");
+        machine.paused(false);
+    }
+
+    private static String name(Command command) {
+        return "'" + String.join(" ", command.argv()) + "'";
+    }
+
+    private FailureContext context(String operation) {
+        return FailureContext.of(operation).vm(name());
+    }
+
+    @Override
+    public String toString() {
+        return "fake VM " + name() + " " + state();
+    }
+}

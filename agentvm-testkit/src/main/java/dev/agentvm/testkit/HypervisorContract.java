@@ -1,0 +1,1021 @@
+package dev.agentvm.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandStartException;
+import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.ExecResult;
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestImage;
+import dev.agentvm.HostNotReadyException;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.ImageNotFoundException;
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.LaunchListener;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
+import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.OutputLimitException;
+import dev.agentvm.ReapReport;
+import dev.agentvm.VM;
+import dev.agentvm.VMAlreadyExistsException;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMState;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkMode;
+import dev.agentvm.network.NetworkPolicy;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What {@link Hypervisor} and {@link VM} promise, each promise a test. A subclass says which implementation is tried, and
+ * closes after each test what {@link #connect} and {@link #guest} gave.
+ *
+ * <p>Guests need the programs {@code true}, {@code echo}, {@code cat}, {@code pwd}, {@code env}, {@code sleep}, {@code yes},
+ * {@code pidof} and {@code poweroff}, a directory {@code /tmp}, no directory {@code /nonexistent}, and
+ * {@link #LEAVES_A_PROCESS}. Tests of one class run one after the other on a host that nobody else uses.
+ */
+public abstract class HypervisorContract {
+    /** Ends at once, and leaves a process that holds its output open. */
+    protected static final Command LEAVES_A_PROCESS = Command.shell("tail -f /dev/null & echo left");
+
+    /** Longer than anything that is promised to end soon. */
+    private static final Duration LONG = Duration.ofSeconds(60);
+
+    private static final Set<LaunchStep> OF_NETWORK = EnumSet.of(
+            LaunchStep.NETWORK_READY,
+            LaunchStep.ADDRESS_RESERVED,
+            LaunchStep.POLICY_DEFINED,
+            LaunchStep.POLICY_VERIFIED);
+    private static final LaunchOptions DETACHED =
+            new LaunchOptions.Builder().detached(true).build();
+
+    /** For subclasses. */
+    protected HypervisorContract() {}
+
+    /** What some implementation may not be able to do. */
+    public enum Ability {
+        /** To filter a VM's network. */
+        NETWORK,
+        /** To run a VM. */
+        LAUNCH
+    }
+
+    /** A new connection to the host, as another program would have. The subclass closes it after the test. */
+    protected abstract Hypervisor connect();
+
+    /** A template that can be launched, on a network unless the implementation is unable. */
+    protected abstract VMTemplate template(String name);
+
+    /** A template, to be launched next, whose guest writes to its serial console but whose agent never answers. */
+    protected abstract VMTemplate templateWithoutAgent(String name);
+
+    /** Launches in another program, which dies without a word when that step has ended. */
+    protected abstract void launchInProgramThatDies(VMTemplate template, LaunchStep step);
+
+    /** Everything that VMs have on the host, whoever launched them: domains, disks, filters, addresses. */
+    protected abstract List<String> leftovers();
+
+    /** A running VM of {@link #guestTemplate} that a test uses but does not end; a new one if not said. */
+    protected VM guest() {
+        return connect().launch(guestTemplate());
+    }
+
+    /** What {@link #guest} is launched from. */
+    protected final VMTemplate guestTemplate() {
+        return template("guest").withLabels(Map.of("task", "t-1"));
+    }
+
+    /** What this implementation cannot do; nothing if not said. Each must be refused in words, which is tested. */
+    protected Set<Ability> inabilities() {
+        return Set.of();
+    }
+
+    /** Lets time pass; sleeps if not said. */
+    protected void elapse(Duration time) {
+        try {
+            Thread.sleep(time.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            fail("interrupted", e);
+        }
+    }
+
+    /** Gives other threads and programs a moment of the time in which tests run; sleeps for 50 ms if not said. */
+    protected void pause() {
+        elapse(Duration.ofMillis(50));
+    }
+
+    /** How long a test waits for what should happen soon, in the time in which tests run; a minute if not said. */
+    protected Duration patience() {
+        return LONG;
+    }
+
+    /** Runs a part of a test in which time passes by {@link #elapse} alone; for time that moves when somebody waits. */
+    protected void withTimeHeld(Runnable part) {
+        part.run();
+    }
+
+    @Test
+    void inabilities_declared_areRefusedInWordsAndLeaveNothing() {
+        List<String> before = left();
+        Hypervisor hypervisor = connect();
+        for (Ability ability : inabilities()) {
+            VMTemplate template = template("unable");
+            AgentVMException refusal = switch (ability) {
+                case NETWORK ->
+                    assertThrows(
+                            HostNotReadyException.class,
+                            () -> hypervisor.launch(template.withNetworkMode(NetworkMode.NAT_FILTERED)));
+                case LAUNCH -> assertThrows(AgentVMException.class, () -> hypervisor.launch(template));
+            };
+            assertContains(refusal, "unable");
+        }
+        assertEquals(before, left());
+    }
+
+    @Test
+    void launch_returns_aRunningVMThatAnswers() {
+        requires(Ability.LAUNCH);
+
+        VM vm = connect().launch(template("vm"));
+
+        assertEquals(VMState.RUNNING, vm.state());
+        assertTrue(vm.exec(Command.of("true")).success());
+    }
+
+    @Test
+    void launch_template_givesTheVMItsNameAndLabels() {
+        requires(Ability.LAUNCH);
+        Map<String, String> labels = Map.of("task", "t-1", "who", "Ada & Bob <\"'>");
+
+        VM vm = connect().launch(template("labelled").withLabels(labels));
+
+        assertEquals("labelled", vm.name());
+        assertEquals(labels, vm.labels());
+    }
+
+    @Test
+    void launch_listener_hearsEachStepInOrderOnTheLaunchingThread() {
+        requires(Ability.LAUNCH);
+        List<LaunchStep> steps = new ArrayList<>();
+        List<Duration> times = new ArrayList<>();
+        Set<Thread> threads = new HashSet<>();
+
+        connect().launch(template("vm"), listener((step, time) -> {
+            steps.add(step);
+            times.add(time);
+            threads.add(Thread.currentThread());
+        }));
+
+        assertEquals(List.of(LaunchStep.values()), steps);
+        assertEquals(times.stream().sorted().toList(), times);
+        assertEquals(Set.of(Thread.currentThread()), threads);
+    }
+
+    @Test
+    void launch_isolated_hasNoNetwork() {
+        requires(Ability.LAUNCH);
+        List<LaunchStep> steps = new ArrayList<>();
+
+        VM vm = connect()
+                .launch(
+                        template("isolated").withNetworkMode(NetworkMode.ISOLATED),
+                        listener((step, time) -> steps.add(step)));
+
+        assertEquals(
+                Arrays.stream(LaunchStep.values())
+                        .filter(step -> !OF_NETWORK.contains(step))
+                        .toList(),
+                steps);
+        assertEquals(Optional.empty(), vm.attachment());
+        assertEquals(Optional.empty(), vm.isolation().filter());
+        assertEquals(Optional.empty(), vm.networkPolicy());
+        assertThrows(InvalidValueException.class, () -> vm.setNetworkPolicy(NetworkPolicy.none()));
+        assertThrows(InvalidValueException.class, () -> vm.setBandwidth(BandwidthLimit.unlimited()));
+    }
+
+    @Test
+    void launch_listenerThrows_failsWithThatNamesTheStepAndLeavesNothing() {
+        for (LaunchStep step : LaunchStep.values()) {
+            if (!isAbleTo(step)) {
+                continue;
+            }
+            List<String> before = left();
+            AgentVMException stop = new AgentVMException("stop", FailureContext.of("test"));
+
+            AgentVMException failure = assertThrows(
+                    AgentVMException.class,
+                    () -> connect().launch(template("stopped"), listener((done, time) -> {
+                        if (done == step) {
+                            throw stop;
+                        }
+                    })));
+
+            assertSame(stop, failure);
+            assertContains(failure, step.name());
+            assertEquals(before, left(), () -> "left by a launch that failed after " + step);
+        }
+    }
+
+    @Test
+    void launch_interrupted_isUndoneAndKeepsTheInterrupt() {
+        for (LaunchStep step : List.of(LaunchStep.HOST_CHECKED, LaunchStep.DISK_MADE, LaunchStep.RESUMED)) {
+            if (!isAbleTo(step)) {
+                continue;
+            }
+            List<String> before = left();
+            Hypervisor hypervisor = connect();
+            VMTemplate template = template("interrupted");
+
+            Call<VM> launch = Call.begin(() -> hypervisor.launch(template, listener((done, time) -> {
+                if (done == step) {
+                    Thread.currentThread().interrupt();
+                }
+            })));
+            finish(launch);
+
+            assertInstanceOf(AgentVMException.class, launch.failure(), () -> "interrupted after " + step);
+            assertTrue(launch.interruptKept(), () -> "the interrupt after " + step + " is kept");
+            assertEquals(before, left());
+        }
+    }
+
+    @Test
+    void launch_imageUnknown_isRefusedBeforeAnythingIsMade() {
+        List<String> before = left();
+
+        ImageNotFoundException refusal = assertThrows(
+                ImageNotFoundException.class,
+                () -> connect().launch(template("vm").withImage(GuestImage.named("no-such-image"))));
+
+        assertContains(refusal, "no-such-image");
+        assertEquals(before, left());
+    }
+
+    @Test
+    void launch_nameTaken_isRefusedAndLeavesTheOtherAlone() {
+        requires(Ability.LAUNCH);
+        VM first = connect().launch(template("taken"));
+        List<String> before = left();
+
+        VMAlreadyExistsException refusal =
+                assertThrows(VMAlreadyExistsException.class, () -> connect().launch(template("taken")));
+
+        assertContains(refusal, "taken");
+        assertEquals(before, left());
+        assertTrue(first.exec(Command.of("true")).success());
+    }
+
+    @Test
+    void launch_severalOfOneNameAtOnce_oneWins() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        VMTemplate template = template("twin");
+        CountDownLatch checked = new CountDownLatch(2);
+        LaunchOptions together = listener((step, time) -> {
+            if (step == LaunchStep.HOST_CHECKED) {
+                meet(checked);
+            }
+        });
+
+        List<Call<VM>> launches = IntStream.range(0, 2)
+                .mapToObj(i -> Call.begin(() -> hypervisor.launch(template, together)))
+                .toList();
+        launches.forEach(this::finish);
+
+        List<Throwable> failures = launches.stream()
+                .flatMap(launch -> Optional.ofNullable(launch.failure()).stream())
+                .toList();
+        assertEquals(1, failures.size(), failures::toString);
+        assertInstanceOf(VMAlreadyExistsException.class, failures.get(0));
+    }
+
+    @Test
+    void launch_severalAtOnce_giveEachItsOwn() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+
+        List<Call<VM>> launches = IntStream.range(0, 2)
+                .mapToObj(i -> template("vm-" + i))
+                .map(template -> Call.begin(() -> hypervisor.launch(template)))
+                .toList();
+        launches.forEach(this::finish);
+
+        List<VM> vms = launches.stream().map(Call::value).toList();
+        List<NetworkAttachment> attachments =
+                vms.stream().map(vm -> vm.attachment().orElseThrow()).toList();
+        assertEquals(
+                2,
+                attachments.stream().map(NetworkAttachment::address).distinct().count());
+        assertEquals(
+                2, attachments.stream().map(NetworkAttachment::mac).distinct().count());
+    }
+
+    @Test
+    void launch_sameTemplateAgain_givesAnotherId() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        VM first = hypervisor.launch(template("again"));
+        first.destroy();
+
+        assertNotEquals(first.id(), hypervisor.launch(template("again")).id());
+    }
+
+    @Test
+    void launch_agentSilent_timesOutWithTheSerialLogAndLeavesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        Hypervisor hypervisor = connect();
+        VMTemplate mute = templateWithoutAgent("mute");
+        LaunchOptions patient =
+                new LaunchOptions.Builder().timeout(Duration.ofSeconds(12)).build();
+
+        OperationTimeoutException failure =
+                assertThrows(OperationTimeoutException.class, () -> hypervisor.launch(mute, patient));
+
+        assertEquals(Optional.of("mute"), failure.vmName());
+        assertTrue(
+                String.valueOf(failure.getMessage()).lines().count() > 1,
+                () -> "has the end of the serial log: " + failure.getMessage());
+        assertEquals(before, left());
+    }
+
+    @Test
+    void find_running_givesTheSameVMToEveryProgram() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        VM found = connect().find("guest").orElseThrow();
+
+        assertAll(
+                () -> assertEquals(vm.name(), found.name()),
+                () -> assertEquals(vm.id(), found.id()),
+                () -> assertEquals(vm.labels(), found.labels()),
+                () -> assertEquals(vm.attachment(), found.attachment()),
+                () -> assertEquals(VMState.RUNNING, found.state()),
+                () -> assertTrue(found.exec(Command.of("true")).success()));
+    }
+
+    @Test
+    void find_running_doesNotRememberWhatItsProgramKnows() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        VM found = connect().find(vm.name()).orElseThrow();
+
+        assertEquals(List.of(), found.warnings());
+        assertEquals("", found.serialLog());
+    }
+
+    @Test
+    void find_nameOfNoVM_isEmpty() {
+        assertEquals(Optional.empty(), connect().find("nobody"));
+    }
+
+    @Test
+    void findAndList_ended_doNotHaveIt() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        hypervisor.launch(template("ended")).destroy();
+
+        assertEquals(Optional.empty(), hypervisor.find("ended"));
+        assertFalse(hypervisor.list().stream().anyMatch(vm -> vm.name().equals("ended")));
+    }
+
+    @Test
+    void list_running_hasTheVMsOfEveryProgram() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        List<String> names = connect().list().stream().map(VM::name).toList();
+
+        assertTrue(names.contains(vm.name()), names::toString);
+    }
+
+    @Test
+    void close_found_leavesItRunning() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        connect().find(vm.name()).orElseThrow().close();
+
+        assertEquals(VMState.RUNNING, vm.state());
+        assertTrue(vm.exec(Command.of("true")).success());
+    }
+
+    @Test
+    void destroy_found_endsItForEveryHandle() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("shared"));
+
+        connect().find("shared").orElseThrow().destroy();
+
+        assertTrue(vm.awaitEnd(LONG));
+        assertEquals(VMState.DESTROYED, vm.state());
+        eventually("nothing is left", () -> left().equals(before));
+    }
+
+    @Test
+    void reap_programThatDied_removesWhatItLeft() {
+        requires(Ability.LAUNCH);
+        for (LaunchStep step : List.of(LaunchStep.DISK_MADE, LaunchStep.AGENT_READY)) {
+            List<String> before = left();
+            Hypervisor hypervisor = connect();
+            launchInProgramThatDies(template("orphan"), step);
+
+            ReapReport report = hypervisor.reap();
+
+            assertFalse(report.removed().isEmpty(), "it says what it removed");
+            assertEquals(List.of(), report.failed());
+            assertEquals(before, left(), () -> "left after a death at " + step);
+        }
+    }
+
+    @Test
+    void reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone() {
+        requires(Ability.LAUNCH);
+        Hypervisor reaper = connect();
+        VM detached = connect().launch(template("neighbour"), DETACHED);
+        List<ReapReport> reports = new ArrayList<>();
+
+        VM attached = connect().launch(template("launching"), listener((step, time) -> reports.add(reaper.reap())));
+        reports.add(reaper.reap());
+
+        reports.forEach(report -> assertTrue(report.isEmpty(), report::toString));
+        assertEquals(VMState.RUNNING, attached.state());
+        assertEquals(VMState.RUNNING, detached.state());
+        detached.destroy();
+    }
+
+    @Test
+    void reap_detachedVMPastItsTimeToLive_isRemoved() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        Hypervisor first = connect();
+        first.launch(template("forgotten").withTimeToLive(Duration.ofSeconds(1)), DETACHED);
+        first.close();
+        Hypervisor second = connect();
+
+        elapse(Duration.ofSeconds(2));
+        ReapReport report = second.reap();
+
+        assertEquals(List.of(), report.failed());
+        assertEquals(before, left());
+        assertEquals(Optional.empty(), second.find("forgotten"));
+    }
+
+    @Test
+    void reap_nothingLeft_isEmpty() {
+        Hypervisor hypervisor = connect();
+        hypervisor.reap();
+
+        assertTrue(hypervisor.reap().isEmpty());
+    }
+
+    @Test
+    void closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        Hypervisor hypervisor = connect();
+        VM attached = hypervisor.launch(template("attached"));
+        hypervisor.launch(template("detached"), DETACHED);
+
+        hypervisor.close();
+
+        assertEquals(VMState.DESTROYED, attached.state());
+        Hypervisor other = connect();
+        assertEquals(Optional.empty(), other.find("attached"));
+        other.find("detached").orElseThrow().destroy();
+        assertEquals(before, left());
+    }
+
+    @Test
+    void closeHypervisor_twice_doesNothing() {
+        Hypervisor hypervisor = connect();
+        hypervisor.close();
+
+        hypervisor.close();
+    }
+
+    @Test
+    void closeHypervisor_thenUse_isRefused() {
+        Hypervisor hypervisor = connect();
+        hypervisor.close();
+
+        VMTemplate template = template("late");
+        assertAll(
+                () -> assertThrows(HypervisorUnavailableException.class, () -> hypervisor.launch(template)),
+                () -> assertThrows(HypervisorUnavailableException.class, () -> hypervisor.find("late")),
+                () -> assertThrows(HypervisorUnavailableException.class, hypervisor::list),
+                () -> assertThrows(HypervisorUnavailableException.class, hypervisor::reap));
+    }
+
+    @Test
+    void closeHypervisor_duringALaunch_undoesIt() {
+        for (LaunchStep step : List.of(LaunchStep.DISK_MADE, LaunchStep.RESUMED)) {
+            if (!isAbleTo(step)) {
+                continue;
+            }
+            List<String> before = left();
+            Hypervisor hypervisor = connect();
+            VMTemplate template = template("cut-short");
+            CountDownLatch reached = new CountDownLatch(1);
+            withTimeHeld(() -> {
+                Call<VM> launch = Call.begin(() -> hypervisor.launch(template, listener((done, time) -> {
+                    if (done == step) {
+                        reached.countDown();
+                    }
+                })));
+                meetLate(reached);
+
+                hypervisor.close();
+
+                assertEquals(before, left(), () -> "left by a launch that was cut short after " + step);
+                finish(launch);
+                assertInstanceOf(AgentVMException.class, launch.failure());
+                assertEquals(before, left());
+            });
+        }
+    }
+
+    @Test
+    void gone_values_stillAnswer() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("late").withLabels(Map.of("task", "t-1")));
+        Object id = vm.id();
+        Object attachment = vm.attachment();
+
+        vm.close();
+
+        assertAll(
+                () -> assertEquals("late", vm.name()),
+                () -> assertEquals(id, vm.id()),
+                () -> assertEquals(Map.of("task", "t-1"), vm.labels()),
+                () -> assertEquals(VMState.DESTROYED, vm.state()),
+                () -> assertEquals(attachment, vm.attachment()),
+                () -> assertFalse(vm.endReason().orElseThrow().isBlank()),
+                () -> assertFalse(vm.serialLog().isBlank()),
+                () -> assertTrue(vm.awaitEnd(Duration.ZERO)));
+    }
+
+    @Test
+    void gone_calls_throwThatItIsDestroyed() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("late"));
+        vm.close();
+
+        VMDestroyedException failure = assertThrows(VMDestroyedException.class, () -> vm.exec(Command.of("true")));
+        assertEquals(Optional.of("late"), failure.vmName());
+        assertThrows(VMDestroyedException.class, vm::isolation);
+        assertThrows(VMDestroyedException.class, () -> vm.setNetworkPolicy(NetworkPolicy.none()));
+        assertThrows(VMDestroyedException.class, () -> vm.setBandwidth(BandwidthLimit.unlimited()));
+    }
+
+    @Test
+    void endReason_running_isEmpty() {
+        requires(Ability.LAUNCH);
+
+        assertEquals(Optional.empty(), guest().endReason());
+    }
+
+    @Test
+    void awaitEnd_running_isFalseWhenTheTimeIsOver() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        assertFalse(vm.awaitEnd(Duration.ofMillis(300)));
+        assertFalse(vm.awaitEnd(Duration.ZERO));
+    }
+
+    @Test
+    void awaitEnd_endedMeanwhile_isTrueAtOnce() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("awaited"));
+        withTimeHeld(() -> {
+            Call<Boolean> waiter = Call.begin(() -> vm.awaitEnd(Duration.ofHours(1)));
+            eventually("it waits", () -> waiter.waits() || waiter.isOver());
+
+            vm.destroy();
+            finish(waiter);
+
+            assertTrue(waiter.value());
+        });
+    }
+
+    @Test
+    void awaitEnd_interrupted_throwsAndKeepsTheInterrupt() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        withTimeHeld(() -> {
+            Call<Boolean> waiter = Call.begin(() -> vm.awaitEnd(Duration.ofHours(1)));
+            eventually("it waits", () -> waiter.waits() || waiter.isOver());
+
+            waiter.interrupt();
+            finish(waiter);
+
+            assertInstanceOf(AgentVMException.class, waiter.failure());
+            assertTrue(waiter.interruptKept());
+        });
+    }
+
+    @Test
+    void exec_programFails_givesItsExitCodeAndBothOutputs() {
+        requires(Ability.LAUNCH);
+
+        ExecResult result = guest().exec(Command.of("cat", "-", "/nonexistent").withStdinText("out"));
+
+        assertEquals(OptionalInt.of(1), result.exitCode());
+        assertEquals(OptionalInt.empty(), result.signal());
+        assertEquals("out", result.stdoutText());
+        assertTrue(result.stderrText().contains("/nonexistent"), result::stderrText);
+    }
+
+    @Test
+    void exec_stdin_reachesTheProgramByteForByte() {
+        requires(Ability.LAUNCH);
+        byte[] bytes = new byte[100_000];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) ((i * 31) >> 3);
+        }
+
+        assertArrayEquals(
+                bytes, guest().exec(Command.of("cat").withStdin(bytes)).stdout());
+    }
+
+    @Test
+    void exec_arguments_reachTheProgramUnread() {
+        requires(Ability.LAUNCH);
+        String odd = "$HOME `pwd` \"'; * ü \u4e16";
+
+        assertEquals(odd + " ;\n", guest().exec(Command.of("echo", odd, ";")).stdoutText());
+    }
+
+    @Test
+    void exec_environment_isAddedToTheGuests() {
+        requires(Ability.LAUNCH);
+
+        ExecResult result = guest().exec(Command.of("env").withEnvironment(Map.of("TOKEN", "a b=c")));
+
+        List<String> lines = result.stdoutText().lines().toList();
+        assertTrue(lines.contains("TOKEN=a b=c"), lines::toString);
+        assertTrue(lines.stream().anyMatch(line -> line.startsWith("PATH=")), lines::toString);
+    }
+
+    @Test
+    void exec_workingDirectory_isWhereItStarts() {
+        requires(Ability.LAUNCH);
+
+        assertEquals(
+                "/tmp\n",
+                guest().exec(Command.of("pwd").withWorkingDirectory("/tmp")).stdoutText());
+    }
+
+    @Test
+    void exec_programThatTheGuestLacks_isNotStarted() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        CommandStartException failure =
+                assertThrows(CommandStartException.class, () -> vm.exec(Command.of("no-such-program", "argument")));
+
+        assertContains(failure, "no-such-program");
+    }
+
+    @Test
+    void exec_directoryThatTheGuestLacks_isNotStarted() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        CommandStartException failure = assertThrows(
+                CommandStartException.class, () -> vm.exec(Command.of("pwd").withWorkingDirectory("/nonexistent")));
+
+        assertContains(failure, "/nonexistent");
+    }
+
+    @Test
+    void exec_longerThanItsTimeout_isKilled() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        Command command = new Command.Builder()
+                .addArgv("sleep", "301")
+                .timeout(Duration.ofSeconds(1))
+                .build();
+
+        CommandTimeoutException failure = assertThrows(CommandTimeoutException.class, () -> vm.exec(command));
+
+        assertEquals(Optional.of(vm.name()), failure.vmName());
+        eventually("it is killed", () -> !isRunning(vm, "sleep"));
+    }
+
+    @Test
+    void exec_moreOutputThanAllowed_isKilled() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        assertThrows(OutputLimitException.class, () -> vm.exec(Command.of("yes")));
+
+        eventually("it is killed", () -> !isRunning(vm, "yes"));
+    }
+
+    @Test
+    void exec_interrupted_isKilledAndKeepsTheInterrupt() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        withTimeHeld(() -> {
+            Call<ExecResult> call = Call.begin(() -> vm.exec(Command.of("sleep", "302")));
+            eventually("it runs", () -> call.isOver() || isRunning(vm, "sleep"));
+
+            call.interrupt();
+            finish(call);
+
+            assertEquals(
+                    AgentVMException.class,
+                    assertInstanceOf(AgentVMException.class, call.failure()).getClass());
+            assertTrue(call.interruptKept());
+            eventually("it is killed", () -> !isRunning(vm, "sleep"));
+        });
+    }
+
+    @Test
+    void exec_vmDestroyedMeanwhile_throwsThat() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("shot"));
+        withTimeHeld(() -> {
+            Call<ExecResult> call = Call.begin(() -> vm.exec(Command.of("sleep", "303")));
+            eventually("it runs", () -> call.isOver() || isRunning(vm, "sleep"));
+
+            vm.destroy();
+            finish(call);
+
+            assertInstanceOf(VMDestroyedException.class, call.failure());
+        });
+    }
+
+    @Test
+    void exec_guestPowersOff_throwsThatAndLeavesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("off"));
+
+        assertThrows(VMDestroyedException.class, () -> vm.exec(Command.of("poweroff", "-f")));
+
+        assertTrue(vm.awaitEnd(LONG));
+        assertTrue(vm.endReason().orElseThrow().contains("stopped"), () -> "why: " + vm.endReason());
+        eventually("nothing is left", () -> left().equals(before));
+    }
+
+    @Test
+    void exec_processLeftBehind_holdsNothingUp() {
+        requires(Ability.LAUNCH);
+
+        ExecResult result = guest().exec(LEAVES_A_PROCESS);
+
+        assertEquals("left\n", result.stdoutText());
+        assertTrue(result.duration().compareTo(LONG) < 0, () -> "took " + result.duration());
+    }
+
+    @Test
+    void exec_duration_isTheTimeThatItTook() {
+        requires(Ability.LAUNCH);
+
+        Duration duration = guest().exec(Command.of("sleep", "1")).duration();
+
+        assertTrue(duration.compareTo(Duration.ofSeconds(1)) >= 0, () -> "took " + duration);
+        assertTrue(duration.compareTo(LONG) < 0, () -> "took " + duration);
+    }
+
+    @Test
+    void exec_byManyThreads_givesEachItsOwn() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        List<Call<ExecResult>> calls = IntStream.range(0, 8)
+                .mapToObj(i -> Call.begin(() -> vm.exec(Command.of("echo", "number " + i))))
+                .toList();
+        calls.forEach(this::finish);
+
+        assertEquals(
+                IntStream.range(0, 8).mapToObj(i -> "number " + i + "\n").toList(),
+                calls.stream().map(call -> call.value().stdoutText()).toList());
+    }
+
+    @Test
+    void isolation_networked_namesTheFilter() {
+        requires(Ability.LAUNCH);
+
+        assertTrue(guest().isolation().filter().isPresent());
+    }
+
+    @Test
+    void setNetworkPolicy_another_isTheOneInForce() {
+        requires(Ability.NETWORK);
+        VM vm = guest();
+        NetworkPolicy before = vm.networkPolicy().orElseThrow();
+        assertEquals(guestTemplate().networkPolicy(), before);
+        assertEquals(Optional.empty(), connect().find(vm.name()).orElseThrow().networkPolicy());
+
+        vm.setNetworkPolicy(NetworkPolicy.none());
+
+        assertEquals(Optional.of(NetworkPolicy.none()), vm.networkPolicy());
+        vm.setNetworkPolicy(before);
+    }
+
+    @Test
+    void serialLog_launched_hasWhatTheGuestWrote() {
+        requires(Ability.LAUNCH);
+
+        String log = guest().serialLog();
+
+        assertFalse(log.isBlank());
+        assertTrue(log.length() <= 64 * 1024);
+    }
+
+    @Test
+    void destroy_twice_doesNothing() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("twice"));
+        vm.destroy();
+        Optional<String> reason = vm.endReason();
+
+        vm.destroy();
+
+        assertEquals(reason, vm.endReason());
+    }
+
+    @Test
+    void close_attached_destroysItAndLeavesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("closed"));
+
+        vm.close();
+
+        assertEquals(VMState.DESTROYED, vm.state());
+        assertEquals(before, left());
+    }
+
+    @Test
+    void close_twiceAndAtOnce_doesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("closed-at-once"));
+
+        List<Call<Boolean>> closers = IntStream.range(0, 4)
+                .mapToObj(i -> Call.begin(() -> {
+                    vm.close();
+                    return left().equals(before);
+                }))
+                .toList();
+        closers.forEach(this::finish);
+        closers.forEach(closer -> assertTrue(closer.value(), "all is gone when any close returns"));
+
+        vm.close();
+    }
+
+    @Test
+    void close_interruptedCaller_isDoneToItsEnd() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("closed"));
+
+        Call<Boolean> closer = Call.begin(() -> {
+            Thread.currentThread().interrupt();
+            vm.close();
+            return Thread.currentThread().isInterrupted();
+        });
+        finish(closer);
+
+        assertTrue(closer.value(), "the interrupt is kept");
+        assertEquals(before, left());
+    }
+
+    @Test
+    void close_detached_leavesItToBeFoundAgain() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("detached"), DETACHED);
+
+        vm.close();
+        vm.close();
+
+        VM found = connect().find("detached").orElseThrow();
+        assertEquals(vm.id(), found.id());
+        assertTrue(found.exec(Command.of("true")).success());
+        found.destroy();
+    }
+
+    @Test
+    void timeToLive_over_endsTheVM() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("mortal").withTimeToLive(Duration.ofSeconds(2)));
+
+        elapse(Duration.ofSeconds(2));
+
+        assertTrue(vm.awaitEnd(LONG));
+        assertTrue(vm.endReason().orElseThrow().contains("time to live"), () -> "why: " + vm.endReason());
+        eventually("nothing is left", () -> left().equals(before));
+    }
+
+    @Test
+    void idleTimeout_over_endsTheVMUnlessACommandRuns() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("idle").withIdleTimeout(Duration.ofSeconds(3)));
+
+        assertTrue(vm.exec(Command.of("sleep", "4")).success());
+        assertEquals(VMState.RUNNING, vm.state());
+        elapse(Duration.ofSeconds(3));
+
+        assertTrue(vm.awaitEnd(LONG));
+        assertTrue(vm.endReason().orElseThrow().contains("idle"), () -> "why: " + vm.endReason());
+    }
+
+    private void requires(Ability ability) {
+        if (inabilities().contains(ability)) {
+            Assumptions.abort("declared to be unable: " + ability);
+        }
+    }
+
+    private boolean isAbleTo(LaunchStep step) {
+        boolean first = step == LaunchStep.HOST_CHECKED || step == LaunchStep.DISK_MADE;
+        return OF_NETWORK.contains(step)
+                ? !inabilities().contains(Ability.NETWORK)
+                : first || !inabilities().contains(Ability.LAUNCH);
+    }
+
+    private static LaunchOptions listener(LaunchListener listener) {
+        return new LaunchOptions.Builder().listener(listener).build();
+    }
+
+    private static boolean isRunning(VM vm, String program) {
+        return vm.exec(Command.of("pidof", program)).success();
+    }
+
+    private List<String> left() {
+        return leftovers().stream().sorted().toList();
+    }
+
+    private static void assertContains(AgentVMException failure, String words) {
+        assertTrue(
+                String.valueOf(failure.getMessage()).contains(words),
+                () -> "'" + words + "' is not said by: " + failure.getMessage());
+    }
+
+    /** Waits until all have come here, but not for ever. */
+    private void meet(CountDownLatch all) {
+        all.countDown();
+        meetLate(all);
+    }
+
+    private void meetLate(CountDownLatch all) {
+        try {
+            assertTrue(all.await(patience().toSeconds(), TimeUnit.SECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            fail("interrupted", e);
+        }
+    }
+
+    private void finish(Call<?> call) {
+        eventually("the call is over", call::isOver);
+    }
+
+    private void eventually(String what, BooleanSupplier condition) {
+        long begin = System.nanoTime();
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() - begin > patience().toNanos()) {
+                fail("not so after " + patience().toSeconds() + " s: " + what);
+            }
+            pause();
+        }
+    }
+}

@@ -1,0 +1,272 @@
+package dev.agentvm.testkit;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.FailureContext;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/** One fake VM, whatever handles there are on it. Safe for use by many threads. */
+final class Machine {
+    private static final int SERIAL_CAPACITY = 64 * 1024;
+
+    private final Object teardown = new Object();
+    private final FakeHost host;
+    private final FakeHypervisor program;
+    private final boolean detached;
+    private final UUID id;
+    private final VMTemplate template;
+    private final Optional<NetworkAttachment> attachment;
+    private final List<String> warnings;
+    private final ExecScript.Book scripts = new ExecScript.Book();
+    private final GuestFiles files = new GuestFiles();
+    private final List<ConnectionAttempt> connections = new ArrayList<>();
+    private final List<Command> commands = new ArrayList<>();
+    private final TreeMap<Long, String> programs = new TreeMap<>();
+    private final List<VirtualTime.Timer> timers = new ArrayList<>();
+    private final StringBuilder serial = new StringBuilder();
+    private final Set<FakeHypervisor> policyKnownTo = ConcurrentHashMap.newKeySet();
+    private volatile NetworkPolicy policy;
+    private volatile BandwidthLimit bandwidth;
+    private volatile @Nullable String endReason;
+    private volatile boolean paused = true;
+    private volatile boolean launched;
+    private Instant idleSince;
+    private volatile Instant expires = Instant.MAX;
+    private long lastPid = 1;
+
+    Machine(
+            FakeHost host,
+            FakeHypervisor program,
+            boolean detached,
+            UUID id,
+            VMTemplate template,
+            Optional<NetworkAttachment> attachment,
+            List<String> warnings,
+            BandwidthLimit bandwidth) {
+        this.host = host;
+        this.program = program;
+        this.detached = detached;
+        this.id = id;
+        this.template = template;
+        this.attachment = attachment;
+        this.warnings = List.copyOf(warnings);
+        this.policy = template.networkPolicy();
+        this.policyKnownTo.add(program);
+        this.bandwidth = bandwidth;
+        this.idleSince = host.time().now();
+    }
+
+    FakeHost host() {
+        return host;
+    }
+
+    UUID id() {
+        return id;
+    }
+
+    VMTemplate template() {
+        return template;
+    }
+
+    Optional<NetworkAttachment> attachment() {
+        return attachment;
+    }
+
+    List<String> warnings() {
+        return warnings;
+    }
+
+    boolean isDetached() {
+        return detached;
+    }
+
+    ExecScript.Book scripts() {
+        return scripts;
+    }
+
+    GuestFiles files() {
+        return files;
+    }
+
+    NetworkPolicy policy() {
+        return policy;
+    }
+
+    /** Sets it, after which that program knows it. */
+    void policy(NetworkPolicy value, FakeHypervisor by) {
+        policy = value;
+        policyKnownTo.add(by);
+    }
+
+    /** A VM does not tell a program that did not launch it. */
+    Optional<NetworkPolicy> policyAsKnownTo(FakeHypervisor asking) {
+        return policyKnownTo.contains(asking) ? Optional.of(policy) : Optional.empty();
+    }
+
+    BandwidthLimit bandwidth() {
+        return bandwidth;
+    }
+
+    void bandwidth(BandwidthLimit value) {
+        bandwidth = value;
+    }
+
+    boolean isPaused() {
+        return paused;
+    }
+
+    void paused(boolean value) {
+        paused = value;
+        host.time().wake();
+    }
+
+    boolean isLaunched() {
+        return launched;
+    }
+
+    /** Its guest agent answers; its times begin to count. */
+    void launched() {
+        synchronized (this) {
+            launched = true;
+            idleSince = host.time().now();
+        }
+        template.timeToLive().ifPresent(time -> {
+            expires = host.time().now().plus(time);
+            schedule(time, () -> end("its time to live of " + time + " is over"));
+        });
+        template.idleTimeout().ifPresent(time -> schedule(time, () -> endIfIdle(time)));
+    }
+
+    boolean isPastItsTime() {
+        return !host.time().now().isBefore(expires);
+    }
+
+    private void endIfIdle(Duration timeout) {
+        Duration idle = idleTime();
+        if (idle.compareTo(timeout) >= 0) {
+            end("it was idle for " + timeout);
+        } else {
+            schedule(timeout.minus(idle), () -> endIfIdle(timeout));
+        }
+    }
+
+    private synchronized void schedule(Duration delay, Runnable work) {
+        if (endReason == null && program.isAlive()) {
+            timers.add(host.time().schedule(delay, work));
+        }
+    }
+
+    /** The program that launched it is gone, and with it whoever would have watched its times. */
+    void unwatch() {
+        List<VirtualTime.Timer> all;
+        synchronized (this) {
+            all = List.copyOf(timers);
+            timers.clear();
+        }
+        all.forEach(host.time()::cancel);
+    }
+
+    synchronized long begin(Command command) {
+        commands.add(command);
+        lastPid++;
+        programs.put(lastPid, command.argv().get(0).replaceFirst(".*/(?=.)", ""));
+        return lastPid;
+    }
+
+    synchronized void finish(long pid) {
+        programs.remove(pid);
+        idleSince = host.time().now();
+    }
+
+    private synchronized Duration idleTime() {
+        return programs.isEmpty() ? Duration.between(idleSince, host.time().now()) : Duration.ZERO;
+    }
+
+    synchronized Map<Long, String> runningPrograms() {
+        return new TreeMap<>(programs);
+    }
+
+    synchronized List<Command> commands() {
+        return List.copyOf(commands);
+    }
+
+    synchronized void add(ConnectionAttempt attempt) {
+        connections.add(attempt);
+    }
+
+    synchronized List<ConnectionAttempt> connections() {
+        return List.copyOf(connections);
+    }
+
+    synchronized void print(String text) {
+        serial.append(text);
+        serial.delete(0, Math.max(0, serial.length() - SERIAL_CAPACITY));
+    }
+
+    synchronized String serialText() {
+        return serial.toString();
+    }
+
+    @Nullable String endReason() {
+        return endReason;
+    }
+
+    boolean isGone() {
+        return endReason != null;
+    }
+
+    /** It is gone, with all that its launch made; the first reason counts, and another call waits for the first. */
+    void end(String reason) {
+        synchronized (teardown) {
+            if (stop(reason)) {
+                host.remove(this);
+            }
+        }
+    }
+
+    /**
+     * It is gone, and what its launch made is left on the host.
+     *
+     * @return whether it was there
+     */
+    boolean stop(String reason) {
+        synchronized (this) {
+            if (endReason != null) {
+                return false;
+            }
+            endReason = reason;
+        }
+        unwatch();
+        program.forget(this);
+        host.time().wake();
+        return true;
+    }
+
+    void requireAlive(String operation) {
+        String reason = endReason;
+        if (reason != null) {
+            throw gone(operation, reason);
+        }
+    }
+
+    AgentVMException gone(String operation, String reason) {
+        return new VMDestroyedException(
+                "The VM '" + template.name() + "' is gone: " + reason,
+                FailureContext.of(operation).vm(template.name()));
+    }
+}

@@ -1,0 +1,306 @@
+package dev.agentvm.testkit;
+
+import dev.agentvm.InvalidValueException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.Objects;
+import java.util.PriorityQueue;
+import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The time of a {@link FakeHypervisor}: nobody sleeps in it. It stands still while nothing waits; a call that waits, such
+ * as a boot or a command that takes three minutes, moves it at once to the next moment at which something happens.
+ *
+ * <p>That is right for one thread, which nobody else can wake. Where another thread shall act while one waits, {@link #hold}
+ * the time: then it moves by {@link #advance} alone, and who waits really waits. Safe for use by many threads.
+ */
+public final class VirtualTime {
+    /** Further than any timeout of the library, and still no overflow of an {@link Instant}. */
+    private static final Duration LONGEST = Duration.ofDays(40_000);
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private final TreeSet<Timer> timers = new TreeSet<>();
+    private final PriorityQueue<Instant> deadlines = new PriorityQueue<>();
+    private volatile Instant now;
+    private long number;
+    private int holds;
+    private int busy;
+    /** The thread that runs what is due, if one does; for others time does not move on meanwhile. */
+    private @Nullable Thread mover;
+
+    private VirtualTime(Instant start) {
+        this.now = start;
+    }
+
+    /** A time that begins on 1 January 2026, 00:00 UTC. */
+    public static VirtualTime create() {
+        return startingAt(Instant.parse("2026-01-01T00:00:00Z"));
+    }
+
+    /** A time that begins at {@code start}. */
+    public static VirtualTime startingAt(Instant start) {
+        return new VirtualTime(Objects.requireNonNull(start, "start"));
+    }
+
+    /** What time it is. */
+    public Instant now() {
+        return now;
+    }
+
+    /** A clock that shows this time, for the code under test. */
+    public Clock clock() {
+        return new VirtualClock(this, ZoneOffset.UTC);
+    }
+
+    /**
+     * Moves the time on, and does on this thread what falls due meanwhile, each at its moment.
+     *
+     * @param time how far, not negative
+     */
+    public void advance(Duration time) {
+        if (time.isNegative()) {
+            throw new InvalidValueException("time", time, "must not be negative");
+        }
+        lock.lock();
+        try {
+            while (mover != null && mover != Thread.currentThread()) {
+                changed.awaitUninterruptibly();
+            }
+            Instant target = later(time);
+            boolean more = true;
+            while (more) {
+                more = step(target);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Does something later, on the thread that then moves the time. It must not wait for other threads.
+     *
+     * @param delay when, not negative
+     */
+    public void after(Duration delay, Runnable work) {
+        if (delay.isNegative()) {
+            throw new InvalidValueException("delay", delay, "must not be negative");
+        }
+        Timer unused = schedule(delay, work);
+    }
+
+    /** Until the result is closed, time moves by {@link #advance} alone. Holds may overlap. */
+    public Hold hold() {
+        addHold(1);
+        return new Hold(this);
+    }
+
+    /** Time stands still until this is closed. Safe for use by many threads. */
+    public static final class Hold implements AutoCloseable {
+        private final VirtualTime time;
+        private final AtomicBoolean closed = new AtomicBoolean();
+
+        private Hold(VirtualTime time) {
+            this.time = time;
+        }
+
+        /** Lets go. Closing twice does nothing. */
+        @Override
+        public void close() {
+            if (!closed.getAndSet(true)) {
+                time.addHold(-1);
+            }
+        }
+    }
+
+    private void addHold(int one) {
+        lock.lock();
+        try {
+            holds += one;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    Timer schedule(Duration delay, Runnable work) {
+        lock.lock();
+        try {
+            Timer timer = new Timer(later(delay), number++, work);
+            timers.add(timer);
+            return timer;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void cancel(Timer timer) {
+        lock.lock();
+        try {
+            timers.remove(timer);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Something that a thread may wait for has changed. */
+    void wake() {
+        lock.lock();
+        try {
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A call begins that takes no time of its own: until it waits or {@link #leave}s, time does not move by itself. */
+    void enter() {
+        addBusy(1);
+    }
+
+    /** That call ends, or code of the test's own runs in it, which may wait for other threads. */
+    void leave() {
+        addBusy(-1);
+    }
+
+    private void addBusy(int one) {
+        lock.lock();
+        try {
+            busy += one;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Waits until something is so, or a time is over; for calls that did not {@link #enter}.
+     *
+     * @param done asks no lock; who makes it true calls {@link #wake}
+     * @return whether it is so
+     */
+    boolean await(BooleanSupplier done, Duration timeout) throws InterruptedException {
+        enter();
+        try {
+            return awaitInside(done, timeout);
+        } finally {
+            leave();
+        }
+    }
+
+    /** Waits as {@link #await} does; for calls that did {@link #enter}. */
+    boolean awaitInside(BooleanSupplier done, Duration timeout) throws InterruptedException {
+        lock.lock();
+        Instant deadline = later(timeout);
+        deadlines.add(deadline);
+        busy--;
+        try {
+            while (true) {
+                // Time may be moved between the interrupt and its wake-up, and shall not win then.
+                if (Thread.interrupted()) {
+                    throw new InterruptedException();
+                }
+                if (done.getAsBoolean()) {
+                    return true;
+                }
+                if (!now.isBefore(deadline)) {
+                    return false;
+                }
+                boolean moves = mover == Thread.currentThread();
+                if (holds > 0 || busy > 0 || (!moves && othersActFirst())) {
+                    changed.await();
+                } else {
+                    step(moves ? deadline : deadlines.element());
+                }
+            }
+        } finally {
+            busy++;
+            deadlines.remove(deadline);
+            changed.signalAll();
+            lock.unlock();
+        }
+    }
+
+    /** Whether another thread moves the time, or has come to the end of its wait and is about to go on. */
+    private boolean othersActFirst() {
+        return mover != null || !deadlines.element().isAfter(now);
+    }
+
+    /** Moves to the next timer and runs it, or to {@code limit} if there is none before. The lock is held. */
+    private boolean step(Instant limit) {
+        boolean due = !timers.isEmpty() && !timers.first().at().isAfter(limit);
+        Instant next = due ? timers.first().at() : limit;
+        if (next.isAfter(now)) {
+            now = next;
+            changed.signalAll();
+        }
+        if (due) {
+            run(timers.pollFirst());
+        }
+        return due;
+    }
+
+    private void run(Timer timer) {
+        @Nullable Thread before = mover;
+        mover = Thread.currentThread();
+        lock.unlock();
+        try {
+            timer.work().run();
+        } finally {
+            lock.lock();
+            mover = before;
+            changed.signalAll();
+        }
+    }
+
+    private Instant later(Duration time) {
+        return now.plus(time.compareTo(LONGEST) > 0 ? LONGEST : time);
+    }
+
+    @Override
+    public String toString() {
+        return now.toString();
+    }
+
+    /** Something to be done, in the order of its time and then of its number. */
+    record Timer(Instant at, long number, Runnable work) implements Comparable<Timer> {
+        @Override
+        public int compareTo(Timer other) {
+            int byTime = at.compareTo(other.at);
+            return byTime != 0 ? byTime : Long.compare(number, other.number);
+        }
+    }
+
+    private static final class VirtualClock extends Clock {
+        private final VirtualTime time;
+        private final ZoneId zone;
+
+        private VirtualClock(VirtualTime time, ZoneId zone) {
+            this.time = time;
+            this.zone = zone;
+        }
+
+        @Override
+        public ZoneId getZone() {
+            return zone;
+        }
+
+        @Override
+        public Clock withZone(ZoneId other) {
+            return new VirtualClock(time, other);
+        }
+
+        @Override
+        public Instant instant() {
+            return time.now();
+        }
+    }
+}

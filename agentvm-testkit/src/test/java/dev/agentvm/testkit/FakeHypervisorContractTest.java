@@ -1,0 +1,78 @@
+package dev.agentvm.testkit;
+
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
+import dev.agentvm.VMTemplate;
+import java.time.Duration;
+import java.util.List;
+
+class FakeHypervisorContractTest extends HypervisorContract {
+    private final FakeHypervisor host = FakeHypervisor.create();
+
+    FakeHypervisorContractTest() {
+        host.whenExec(LEAVES_A_PROCESS.argv().toArray(String[]::new)).thenReturn("left\n");
+    }
+
+    FakeHypervisor host() {
+        return host;
+    }
+
+    @Override
+    protected Hypervisor connect() {
+        return host.anotherProgram();
+    }
+
+    @Override
+    protected VMTemplate template(String name) {
+        return new VMTemplate.Builder().name(name).build();
+    }
+
+    @Override
+    protected VMTemplate templateWithoutAgent(String name) {
+        host.failNext(Fault.AGENT_NEVER_ANSWERS);
+        return template(name);
+    }
+
+    @Override
+    protected void launchInProgramThatDies(VMTemplate template, LaunchStep step) {
+        FakeHypervisor program = host.anotherProgram();
+        LaunchOptions options = new LaunchOptions.Builder()
+                .listener((done, time) -> {
+                    if (done == step) {
+                        program.kill();
+                    }
+                })
+                .build();
+        assertThatExceptionOfType(AgentVMException.class).isThrownBy(() -> program.launch(template, options));
+    }
+
+    @Override
+    protected List<String> leftovers() {
+        return host.leftovers();
+    }
+
+    @Override
+    protected void elapse(Duration time) {
+        host.time().advance(time);
+    }
+
+    @Override
+    @SuppressWarnings("ThreadPriorityCheck") // Nothing rests on it; it only makes the wait short.
+    protected void pause() {
+        Thread.yield();
+    }
+
+    @Override
+    protected void withTimeHeld(Runnable part) {
+        VirtualTime.Hold hold = host.time().hold();
+        try {
+            part.run();
+        } finally {
+            hold.close();
+        }
+    }
+}

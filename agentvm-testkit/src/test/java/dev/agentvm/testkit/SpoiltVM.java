@@ -1,0 +1,108 @@
+package dev.agentvm.testkit;
+
+import dev.agentvm.Command;
+import dev.agentvm.ExecResult;
+import dev.agentvm.Isolation;
+import dev.agentvm.VM;
+import dev.agentvm.VMState;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkPolicy;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+
+/** A VM like another, but for what a subclass gets wrong. */
+class SpoiltVM implements VM {
+    private final VM right;
+
+    SpoiltVM(VM right) {
+        this.right = right;
+    }
+
+    boolean isGone() {
+        return right.state() == VMState.DESTROYED;
+    }
+
+    @Override
+    public String name() {
+        return right.name();
+    }
+
+    @Override
+    public UUID id() {
+        return right.id();
+    }
+
+    @Override
+    public Map<String, String> labels() {
+        return right.labels();
+    }
+
+    @Override
+    public VMState state() {
+        return right.state();
+    }
+
+    @Override
+    public Optional<String> endReason() {
+        return right.endReason();
+    }
+
+    @Override
+    public boolean awaitEnd(Duration timeout) {
+        return right.awaitEnd(timeout);
+    }
+
+    @Override
+    public Optional<NetworkAttachment> attachment() {
+        return right.attachment();
+    }
+
+    @Override
+    public void setNetworkPolicy(NetworkPolicy policy) {
+        right.setNetworkPolicy(policy);
+    }
+
+    @Override
+    public Optional<NetworkPolicy> networkPolicy() {
+        return right.networkPolicy();
+    }
+
+    @Override
+    public void setBandwidth(BandwidthLimit limit) {
+        right.setBandwidth(limit);
+    }
+
+    @Override
+    public ExecResult exec(Command command) {
+        return right.exec(command);
+    }
+
+    @Override
+    public Isolation isolation() {
+        return right.isolation();
+    }
+
+    @Override
+    public List<String> warnings() {
+        return right.warnings();
+    }
+
+    @Override
+    public String serialLog() {
+        return right.serialLog();
+    }
+
+    @Override
+    public void destroy() {
+        right.destroy();
+    }
+
+    @Override
+    public void close() {
+        right.close();
+    }
+}

@@ -1,0 +1,1053 @@
+package dev.agentvm.testkit;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandStartException;
+import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.ExecResult;
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.GuestImage;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.Isolation;
+import dev.agentvm.LaunchListener;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
+import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.OutputLimitException;
+import dev.agentvm.ReapReport;
+import dev.agentvm.VM;
+import dev.agentvm.VMAlreadyExistsException;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMNotFoundException;
+import dev.agentvm.VMState;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.NetworkAttachment;
+import dev.agentvm.network.NetworkMode;
+import dev.agentvm.network.NetworkPolicy;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+
+/** Fakes that break one promise each, and the tests of the contract that notice it. */
+final class WrongFakes {
+    private static final FailureContext CONTEXT = FailureContext.of("test");
+
+    private WrongFakes() {}
+
+    /** The host under a wrong fake, and what it leaves there that the host does not know. */
+    record World(FakeHypervisor host, List<String> litter) {}
+
+    /**
+     * A wrong fake.
+     *
+     * @param fault what is wrong with it
+     * @param noticedBy the tests that fail, and no others
+     * @param spoil makes the wrong hypervisor of a right one
+     */
+    record WrongFake(String fault, Set<String> noticedBy, BiFunction<World, Hypervisor, Hypervisor> spoil) {
+        @Override
+        public String toString() {
+            return fault;
+        }
+    }
+
+    static List<WrongFake> all() {
+        List<WrongFake> all = new ArrayList<>();
+        all.addAll(launches());
+        all.addAll(searches());
+        all.addAll(reaps());
+        all.addAll(closings());
+        all.addAll(lives());
+        all.addAll(commands());
+        return all;
+    }
+
+    private static List<WrongFake> launches() {
+        return List.of(
+                wrong(
+                        "a launch does not wait for its guest",
+                        launched(FirstLooksLikeStarting::new),
+                        "close_found_leavesItRunning",
+                        "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "launch_returns_aRunningVMThatAnswers",
+                        "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"),
+                wrong(
+                        "a VM has another name",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public String name() {
+                                return super.name() + "-1";
+                            }
+                        }),
+                        "close_found_leavesItRunning",
+                        "exec_longerThanItsTimeout_isKilled",
+                        "find_running_doesNotRememberWhatItsProgramKnows",
+                        "find_running_givesTheSameVMToEveryProgram",
+                        "gone_values_stillAnswer",
+                        "launch_template_givesTheVMItsNameAndLabels",
+                        "list_running_hasTheVMsOfEveryProgram",
+                        "setNetworkPolicy_another_isTheOneInForce"),
+                wrong(
+                        "labels are lost",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public Map<String, String> labels() {
+                                return Map.of();
+                            }
+                        }),
+                        "find_running_givesTheSameVMToEveryProgram",
+                        "gone_values_stillAnswer",
+                        "launch_template_givesTheVMItsNameAndLabels"),
+                wrong(
+                        "a step is not told",
+                        listening(listener -> (step, time) -> {
+                            if (step != LaunchStep.POLICY_VERIFIED) {
+                                listener.onStep(step, time);
+                            }
+                        }),
+                        "launch_listenerThrows_failsWithThatNamesTheStepAndLeavesNothing",
+                        "launch_listener_hearsEachStepInOrderOnTheLaunchingThread"),
+                wrong(
+                        "steps are told on another thread",
+                        listening(listener -> (step, time) -> {
+                            AtomicReference<RuntimeException> failure = new AtomicReference<>();
+                            Thread thread = new Thread(() -> {
+                                try {
+                                    listener.onStep(step, time);
+                                } catch (RuntimeException e) {
+                                    failure.set(e);
+                                }
+                            });
+                            thread.start();
+                            join(thread);
+                            RuntimeException thrown = failure.get();
+                            if (thrown != null) {
+                                throw thrown;
+                            }
+                        }),
+                        "launch_interrupted_isUndoneAndKeepsTheInterrupt",
+                        "launch_listener_hearsEachStepInOrderOnTheLaunchingThread"),
+                wrong(
+                        "the times of steps run backwards",
+                        listening(listener -> (step, time) ->
+                                listener.onStep(step, Duration.ofHours(1).minus(time))),
+                        "launch_listener_hearsEachStepInOrderOnTheLaunchingThread"),
+                wrong(
+                        "an isolated VM has a network",
+                        launching(
+                                (template, launch) -> launch.apply(template.withNetworkMode(NetworkMode.NAT_FILTERED))),
+                        "launch_isolated_hasNoNetwork"),
+                wrong(
+                        "what a listener throws is passed over",
+                        listening(listener -> (step, time) -> {
+                            try {
+                                listener.onStep(step, time);
+                            } catch (RuntimeException e) {
+                                // That is the fault.
+                            }
+                        }),
+                        "launch_listenerThrows_failsWithThatNamesTheStepAndLeavesNothing"),
+                wrong(
+                        "what a listener throws is disguised",
+                        failing(
+                                AgentVMException.class,
+                                (world, e) ->
+                                        e.getMessage() != null && e.getMessage().endsWith("stop")
+                                                ? new AgentVMException("The launch failed", CONTEXT)
+                                                : e),
+                        "launch_listenerThrows_failsWithThatNamesTheStepAndLeavesNothing"),
+                wrong(
+                        "a launch that fails leaves its disk",
+                        failing(AgentVMException.class, (world, e) -> {
+                            world.litter().add("disk");
+                            return e;
+                        }),
+                        "closeHypervisor_duringALaunch_undoesIt",
+                        "launch_agentSilent_timesOutWithTheSerialLogAndLeavesNothing",
+                        "launch_imageUnknown_isRefusedBeforeAnythingIsMade",
+                        "launch_interrupted_isUndoneAndKeepsTheInterrupt",
+                        "launch_listenerThrows_failsWithThatNamesTheStepAndLeavesNothing",
+                        "launch_nameTaken_isRefusedAndLeavesTheOtherAlone"),
+                wrong(
+                        "an interrupted launch loses the interrupt",
+                        failing(AgentVMException.class, (world, e) -> {
+                            Thread.interrupted();
+                            return e;
+                        }),
+                        "launch_interrupted_isUndoneAndKeepsTheInterrupt"),
+                wrong(
+                        "a launch takes no notice of an interrupt",
+                        listening(listener -> (step, time) -> {
+                            listener.onStep(step, time);
+                            Thread.interrupted();
+                        }),
+                        "launch_interrupted_isUndoneAndKeepsTheInterrupt"),
+                wrong(
+                        "an unknown image is another",
+                        launching((template, launch) -> launch.apply(template.withImage(GuestImage.named("default")))),
+                        "launch_imageUnknown_isRefusedBeforeAnythingIsMade"),
+                wrong(
+                        "a name that is taken is taken away",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            public VM launch(VMTemplate template, LaunchOptions options) {
+                                super.find(template.name()).ifPresent(VM::destroy);
+                                return super.launch(template, options);
+                            }
+                        },
+                        "launch_nameTaken_isRefusedAndLeavesTheOtherAlone"),
+                wrong(
+                        "a name that is taken becomes another",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            public VM launch(VMTemplate template, LaunchOptions options) {
+                                try {
+                                    return super.launch(template, options);
+                                } catch (VMAlreadyExistsException e) {
+                                    return super.launch(template.withName(template.name() + "-2"), options);
+                                }
+                            }
+                        },
+                        "launch_nameTaken_isRefusedAndLeavesTheOtherAlone",
+                        "launch_severalOfOneNameAtOnce_oneWins"),
+                wrong(
+                        "a silent agent is reported without the serial log",
+                        failing(
+                                OperationTimeoutException.class,
+                                (world, e) -> new OperationTimeoutException("too late", CONTEXT.vm("mute"))),
+                        "launch_agentSilent_timesOutWithTheSerialLogAndLeavesNothing"),
+                wrong(
+                        "a silent agent leaves its VM",
+                        failing(OperationTimeoutException.class, (world, e) -> {
+                            world.litter().add("domain mute");
+                            return e;
+                        }),
+                        "launch_agentSilent_timesOutWithTheSerialLogAndLeavesNothing"),
+                wrong(
+                        "all VMs have one address",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public Optional<NetworkAttachment> attachment() {
+                                return super.attachment().map(unused -> NetworkAttachment.example());
+                            }
+                        }),
+                        "launch_severalAtOnce_giveEachItsOwn"),
+                wrong(
+                        "all VMs of a name have one id",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public UUID id() {
+                                return new UUID(0, name().hashCode());
+                            }
+                        }),
+                        "close_detached_leavesItToBeFoundAgain",
+                        "find_running_givesTheSameVMToEveryProgram",
+                        "launch_sameTemplateAgain_givesAnotherId"),
+                wrong(
+                        "a new policy is forgotten",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void setNetworkPolicy(NetworkPolicy policy) {
+                                if (isGone() || networkPolicy().isEmpty()) {
+                                    super.setNetworkPolicy(policy);
+                                }
+                            }
+                        }),
+                        "setNetworkPolicy_another_isTheOneInForce"),
+                wrong(
+                        "an isolated VM takes a policy",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void setNetworkPolicy(NetworkPolicy policy) {
+                                if (isGone() || networkPolicy().isPresent()) {
+                                    super.setNetworkPolicy(policy);
+                                }
+                            }
+                        }),
+                        "launch_isolated_hasNoNetwork"),
+                wrong(
+                        "a VM that is gone takes a bandwidth limit",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void setBandwidth(BandwidthLimit limit) {
+                                if (!isGone()) {
+                                    super.setBandwidth(limit);
+                                }
+                            }
+                        }),
+                        "gone_calls_throwThatItIsDestroyed"),
+                wrong(
+                        "the filter is not there",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public Isolation isolation() {
+                                return new Isolation.Builder()
+                                        .accelerator(super.isolation().accelerator())
+                                        .build();
+                            }
+                        }),
+                        "isolation_networked_namesTheFilter"),
+                wrong(
+                        "the serial console is not read",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public String serialLog() {
+                                return "";
+                            }
+                        }),
+                        "gone_values_stillAnswer",
+                        "serialLog_launched_hasWhatTheGuestWrote"));
+    }
+
+    private static List<WrongFake> searches() {
+        return List.of(
+                wrong(
+                        "a VM that is found has another id",
+                        found(vm -> new SpoiltVM(vm) {
+                            private final UUID other = UUID.randomUUID();
+
+                            @Override
+                            public UUID id() {
+                                return other;
+                            }
+                        }),
+                        "close_detached_leavesItToBeFoundAgain",
+                        "find_running_givesTheSameVMToEveryProgram"),
+                wrong(
+                        "a VM that is found remembers warnings",
+                        found(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public List<String> warnings() {
+                                return List.of("something");
+                            }
+                        }),
+                        "find_running_doesNotRememberWhatItsProgramKnows"),
+                wrong(
+                        "a search in vain throws",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            public Optional<VM> find(String name) {
+                                Optional<VM> vm = super.find(name);
+                                if (vm.isEmpty()) {
+                                    throw new VMNotFoundException("no " + name, CONTEXT);
+                                }
+                                return vm;
+                            }
+                        },
+                        "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
+                        "findAndList_ended_doNotHaveIt",
+                        "find_nameOfNoVM_isEmpty",
+                        "reap_detachedVMPastItsTimeToLive_isRemoved"),
+                wrong(
+                        "a VM that ended is found",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            private final Map<String, VM> all = new ConcurrentHashMap<>();
+
+                            @Override
+                            VM launched(VM vm) {
+                                all.put(vm.name(), vm);
+                                return vm;
+                            }
+
+                            @Override
+                            public Optional<VM> find(String name) {
+                                return super.find(name).or(() -> Optional.ofNullable(all.get(name)));
+                            }
+                        },
+                        "findAndList_ended_doNotHaveIt"),
+                wrong(
+                        "a list has the VMs of one program",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            private final Set<UUID> own = ConcurrentHashMap.newKeySet();
+
+                            @Override
+                            VM launched(VM vm) {
+                                own.add(vm.id());
+                                return vm;
+                            }
+
+                            @Override
+                            public List<VM> list() {
+                                return super.list().stream()
+                                        .filter(vm -> own.contains(vm.id()))
+                                        .toList();
+                            }
+                        },
+                        "list_running_hasTheVMsOfEveryProgram"),
+                wrong(
+                        "closing a VM that was found destroys it",
+                        found(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void close() {
+                                destroy();
+                            }
+                        }),
+                        "close_found_leavesItRunning"),
+                wrong(
+                        "destroying a VM that was found lets go of it",
+                        found(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void destroy() {
+                                close();
+                            }
+                        }),
+                        "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
+                        "destroy_found_endsItForEveryHandle"));
+    }
+
+    private static List<WrongFake> reaps() {
+        return List.of(
+                wrong(
+                        "nothing is reaped",
+                        reaping((right, world) -> new ReapReport.Builder().build()),
+                        "reap_detachedVMPastItsTimeToLive_isRemoved",
+                        "reap_programThatDied_removesWhatItLeft"),
+                wrong(
+                        "what is reaped is not said",
+                        reaping((right, world) -> {
+                            right.reap();
+                            return new ReapReport.Builder().build();
+                        }),
+                        "reap_programThatDied_removesWhatItLeft"),
+                wrong(
+                        "VMs of living programs are reaped",
+                        reaping((right, world) -> {
+                            List<VM> vms = right.list();
+                            vms.forEach(VM::destroy);
+                            return right.reap();
+                        }),
+                        "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"),
+                wrong(
+                        "a detached VM has no time to live",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            public VM launch(VMTemplate template, LaunchOptions options) {
+                                return super.launch(
+                                        options.detached() ? template.withTimeToLive(Optional.empty()) : template,
+                                        options);
+                            }
+                        },
+                        "reap_detachedVMPastItsTimeToLive_isRemoved"),
+                wrong(
+                        "nothing is reaped and said",
+                        reaping((right, world) -> new ReapReport.Builder()
+                                .from(right.reap())
+                                .addRemoved("nothing")
+                                .build()),
+                        "reap_nothingLeft_isEmpty",
+                        "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"));
+    }
+
+    private static List<WrongFake> closings() {
+        return List.of(
+                wrong(
+                        "closing leaves attached VMs",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            private final AtomicBoolean closed = new AtomicBoolean();
+
+                            @Override
+                            public VM launch(VMTemplate template, LaunchOptions options) {
+                                requireOpen();
+                                return super.launch(template, options);
+                            }
+
+                            @Override
+                            public Optional<VM> find(String name) {
+                                requireOpen();
+                                return super.find(name);
+                            }
+
+                            @Override
+                            public List<VM> list() {
+                                requireOpen();
+                                return super.list();
+                            }
+
+                            @Override
+                            public ReapReport reap() {
+                                requireOpen();
+                                return super.reap();
+                            }
+
+                            private void requireOpen() {
+                                if (closed.get()) {
+                                    throw new HypervisorUnavailableException("closed", CONTEXT);
+                                }
+                            }
+
+                            @Override
+                            public void close() {
+                                closed.set(true);
+                            }
+                        },
+                        "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
+                        "closeHypervisor_duringALaunch_undoesIt"),
+                wrong(
+                        "closing destroys detached VMs",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            private final Set<VM> all = ConcurrentHashMap.newKeySet();
+
+                            @Override
+                            VM launched(VM vm) {
+                                all.add(vm);
+                                return vm;
+                            }
+
+                            @Override
+                            public void close() {
+                                all.forEach(VM::destroy);
+                                super.close();
+                            }
+                        },
+                        "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn"),
+                wrong(
+                        "closing a hypervisor twice throws",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            private final AtomicBoolean closed = new AtomicBoolean();
+
+                            @Override
+                            public void close() {
+                                if (closed.getAndSet(true)) {
+                                    throw new HypervisorUnavailableException("closed", CONTEXT);
+                                }
+                                super.close();
+                            }
+                        },
+                        "closeHypervisor_twice_doesNothing"),
+                wrong(
+                        "a closed hypervisor still finds",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            public Optional<VM> find(String name) {
+                                return world.host().find(name);
+                            }
+                        },
+                        "closeHypervisor_thenUse_isRefused"),
+                wrong(
+                        "closing leaves what a launch under way has made",
+                        failing(HypervisorUnavailableException.class, (world, e) -> {
+                            world.litter().add("disk");
+                            return e;
+                        }),
+                        "closeHypervisor_duringALaunch_undoesIt"),
+                wrong(
+                        "destroying twice throws",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void destroy() {
+                                if (isGone()) {
+                                    throw new VMDestroyedException("gone", CONTEXT);
+                                }
+                                super.destroy();
+                            }
+                        }),
+                        "destroy_twice_doesNothing"),
+                wrong(
+                        "closing a VM twice throws",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void close() {
+                                if (isGone()) {
+                                    throw new VMDestroyedException("gone", CONTEXT);
+                                }
+                                super.close();
+                            }
+                        }),
+                        "close_twiceAndAtOnce_doesNothing"),
+                wrong(
+                        "closing a VM leaves its address",
+                        (world, right) -> spoilLaunched(right, vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void close() {
+                                if (!isGone()) {
+                                    world.litter().add("address");
+                                }
+                                super.close();
+                            }
+                        }),
+                        "close_attached_destroysItAndLeavesNothing",
+                        "close_interruptedCaller_isDoneToItsEnd",
+                        "close_twiceAndAtOnce_doesNothing"),
+                wrong(
+                        "a second close does not wait for the first",
+                        (world, right) -> spoilLaunched(right, vm -> new ClosedTooSoon(vm, world)),
+                        "close_twiceAndAtOnce_doesNothing"),
+                wrong(
+                        "an interrupted caller closes nothing",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void close() {
+                                if (Thread.currentThread().isInterrupted()) {
+                                    throw new AgentVMException("interrupted", CONTEXT);
+                                }
+                                super.close();
+                            }
+                        }),
+                        "close_interruptedCaller_isDoneToItsEnd"),
+                wrong(
+                        "closing a detached VM destroys it",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            public VM launch(VMTemplate template, LaunchOptions options) {
+                                VM vm = super.launch(template, options);
+                                return options.detached()
+                                        ? new SpoiltVM(vm) {
+                                            @Override
+                                            public void close() {
+                                                destroy();
+                                            }
+                                        }
+                                        : vm;
+                            }
+                        },
+                        "close_detached_leavesItToBeFoundAgain"));
+    }
+
+    private static List<WrongFake> lives() {
+        return List.of(
+                wrong(
+                        "a VM that is gone forgets its labels",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public Map<String, String> labels() {
+                                return isGone() ? Map.of() : super.labels();
+                            }
+                        }),
+                        "gone_values_stillAnswer"),
+                wrong(
+                        "a VM that is gone does not say why",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public Optional<String> endReason() {
+                                return super.endReason().map(unused -> " ");
+                            }
+                        }),
+                        "exec_guestPowersOff_throwsThatAndLeavesNothing",
+                        "gone_values_stillAnswer",
+                        "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "timeToLive_over_endsTheVM"),
+                wrong(
+                        "calls on a VM that is gone fail in another way",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public ExecResult exec(Command command) {
+                                if (isGone()) {
+                                    throw new GuestAgentException("no answer", CONTEXT);
+                                }
+                                return super.exec(command);
+                            }
+                        }),
+                        "gone_calls_throwThatItIsDestroyed"),
+                wrong(
+                        "a running VM says why it ended",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public Optional<String> endReason() {
+                                return super.endReason().or(() -> Optional.of("it runs"));
+                            }
+                        }),
+                        "endReason_running_isEmpty"),
+                wrong(
+                        "every VM has ended when asked",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public boolean awaitEnd(Duration timeout) {
+                                return true;
+                            }
+                        }),
+                        "awaitEnd_interrupted_throwsAndKeepsTheInterrupt",
+                        "awaitEnd_running_isFalseWhenTheTimeIsOver"),
+                wrong(
+                        "who waits for an end does not hear of it",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public boolean awaitEnd(Duration timeout) {
+                                return super.awaitEnd(Duration.ZERO) || (super.awaitEnd(timeout) && false);
+                            }
+                        }),
+                        "awaitEnd_endedMeanwhile_isTrueAtOnce"),
+                wrong(
+                        "who waits for an end takes no notice of an interrupt",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public boolean awaitEnd(Duration timeout) {
+                                try {
+                                    return super.awaitEnd(timeout);
+                                } catch (AgentVMException e) {
+                                    return false;
+                                }
+                            }
+                        }),
+                        "awaitEnd_interrupted_throwsAndKeepsTheInterrupt"),
+                wrong(
+                        "an attached VM has no time to live",
+                        launching((template, launch) -> launch.apply(
+                                template.name().equals("forgotten")
+                                        ? template
+                                        : template.withTimeToLive(Optional.empty()))),
+                        "timeToLive_over_endsTheVM"),
+                wrong(
+                        "a VM is never idle",
+                        launching((template, launch) -> launch.apply(template.withIdleTimeout(Optional.empty()))),
+                        "idleTimeout_over_endsTheVMUnlessACommandRuns"),
+                wrong(
+                        "a VM is idle while a command runs",
+                        launching((template, launch) -> launch.apply(template.idleTimeout()
+                                .map(template::withTimeToLive)
+                                .orElse(template))),
+                        "idleTimeout_over_endsTheVMUnlessACommandRuns"));
+    }
+
+    private static List<WrongFake> commands() {
+        return List.of(
+                wrong(
+                        "every program succeeds",
+                        results(
+                                command -> !command.argv().get(0).equals("pidof"),
+                                (command, result) -> result.exitCode(0)),
+                        "exec_programFails_givesItsExitCodeAndBothOutputs"),
+                wrong(
+                        "what programs write is lost",
+                        results(command -> true, (command, result) -> result.stdout()),
+                        "exec_arguments_reachTheProgramUnread",
+                        "exec_byManyThreads_givesEachItsOwn",
+                        "exec_environment_isAddedToTheGuests",
+                        "exec_processLeftBehind_holdsNothingUp",
+                        "exec_programFails_givesItsExitCodeAndBothOutputs",
+                        "exec_stdin_reachesTheProgramByteForByte",
+                        "exec_workingDirectory_isWhereItStarts"),
+                wrong(
+                        "errors are lost",
+                        results(command -> true, (command, result) -> result.stderr()),
+                        "exec_programFails_givesItsExitCodeAndBothOutputs"),
+                wrong(
+                        "standard input is cut off",
+                        commands(command -> command.withStdin(
+                                Arrays.copyOf(command.stdin(), Math.min(65_536, command.stdin().length)))),
+                        "exec_stdin_reachesTheProgramByteForByte"),
+                wrong(
+                        "a shell reads the arguments",
+                        commands(command -> command.withArgv(command.argv().stream()
+                                .map(argument -> argument.replace("\"", ""))
+                                .toList())),
+                        "exec_arguments_reachTheProgramUnread"),
+                wrong(
+                        "the environment is lost",
+                        commands(command -> command.withEnvironment(Map.of())),
+                        "exec_environment_isAddedToTheGuests"),
+                wrong(
+                        "the environment replaces the guest's",
+                        results(
+                                command -> command.argv().get(0).equals("env"),
+                                (command, result) -> result.stdout("TOKEN=a b=c\n".getBytes(StandardCharsets.UTF_8))),
+                        "exec_environment_isAddedToTheGuests"),
+                wrong(
+                        "the working directory is another",
+                        commands(command -> command.withWorkingDirectory(
+                                command.workingDirectory().map(unused -> "/"))),
+                        "exec_directoryThatTheGuestLacks_isNotStarted",
+                        "exec_workingDirectory_isWhereItStarts"),
+                wrong(
+                        "a program that is not there fails as a program",
+                        execs((exec, command) -> {
+                            try {
+                                return exec.apply(command);
+                            } catch (CommandStartException e) {
+                                return result().exitCode(127).build();
+                            }
+                        }),
+                        "exec_directoryThatTheGuestLacks_isNotStarted",
+                        "exec_programThatTheGuestLacks_isNotStarted"),
+                wrong(
+                        "a timeout is passed over",
+                        commands(command -> command.withTimeout(Duration.ofDays(1))),
+                        "exec_longerThanItsTimeout_isKilled"),
+                wrong(
+                        "what ran too long lives on",
+                        survivors(CommandTimeoutException.class),
+                        "exec_longerThanItsTimeout_isKilled"),
+                wrong(
+                        "too much output is cut off",
+                        execs((exec, command) -> {
+                            try {
+                                return exec.apply(command);
+                            } catch (OutputLimitException e) {
+                                return result().exitCode(0).build();
+                            }
+                        }),
+                        "exec_moreOutputThanAllowed_isKilled"),
+                wrong(
+                        "what wrote too much lives on",
+                        survivors(OutputLimitException.class),
+                        "exec_moreOutputThanAllowed_isKilled"),
+                wrong(
+                        "what was interrupted lives on",
+                        survivors(AgentVMException.class),
+                        "exec_interrupted_isKilledAndKeepsTheInterrupt"),
+                wrong(
+                        "an interrupted command loses the interrupt",
+                        execs((exec, command) -> {
+                            try {
+                                return exec.apply(command);
+                            } catch (AgentVMException e) {
+                                Thread.interrupted();
+                                throw e;
+                            }
+                        }),
+                        "exec_interrupted_isKilledAndKeepsTheInterrupt"),
+                wrong(
+                        "the end of a VM is taken for a silent agent",
+                        execs((exec, command) -> {
+                            try {
+                                return exec.apply(command);
+                            } catch (VMDestroyedException e) {
+                                if (command.argv().contains("303")) {
+                                    throw new GuestAgentException("silent", CONTEXT);
+                                }
+                                throw e;
+                            }
+                        }),
+                        "exec_vmDestroyedMeanwhile_throwsThat"),
+                wrong(
+                        "the end of a guest is the end of its command",
+                        execs((exec, command) -> {
+                            try {
+                                return exec.apply(command);
+                            } catch (VMDestroyedException e) {
+                                if (command.argv().contains("poweroff")) {
+                                    return result().exitCode(0).build();
+                                }
+                                throw e;
+                            }
+                        }),
+                        "exec_guestPowersOff_throwsThatAndLeavesNothing"),
+                wrong(
+                        "a process that is left holds its command up",
+                        results(
+                                command -> command.equals(HypervisorContract.LEAVES_A_PROCESS),
+                                (command, result) -> result.duration(Duration.ofMinutes(10))),
+                        "exec_processLeftBehind_holdsNothingUp"),
+                wrong(
+                        "time is not taken",
+                        results(command -> true, (command, result) -> result.duration(Duration.ZERO)),
+                        "exec_duration_isTheTimeThatItTook"),
+                wrong(
+                        "threads get each other's output",
+                        launched(vm -> new SpoiltVM(vm) {
+                            private final AtomicReference<ExecResult> first = new AtomicReference<>();
+
+                            @Override
+                            public ExecResult exec(Command command) {
+                                ExecResult own = super.exec(command);
+                                if (!command.argv().get(0).equals("echo")) {
+                                    return own;
+                                }
+                                first.compareAndSet(null, own);
+                                return first.get();
+                            }
+                        }),
+                        "exec_byManyThreads_givesEachItsOwn"));
+    }
+
+    private static WrongFake wrong(String fault, BiFunction<World, Hypervisor, Hypervisor> spoil, String... noticedBy) {
+        return new WrongFake(fault, Set.of(noticedBy), spoil);
+    }
+
+    /** Spoils what launches give. */
+    private static BiFunction<World, Hypervisor, Hypervisor> launched(UnaryOperator<VM> spoil) {
+        return (world, right) -> spoilLaunched(right, spoil);
+    }
+
+    private static Hypervisor spoilLaunched(Hypervisor right, UnaryOperator<VM> spoil) {
+        return new SpoiltHypervisor(right) {
+            @Override
+            VM launched(VM vm) {
+                return spoil.apply(vm);
+            }
+        };
+    }
+
+    /** Spoils what searches give. */
+    private static BiFunction<World, Hypervisor, Hypervisor> found(UnaryOperator<VM> spoil) {
+        return (world, right) -> new SpoiltHypervisor(right) {
+            @Override
+            VM found(VM vm) {
+                return spoil.apply(vm);
+            }
+        };
+    }
+
+    /** Spoils what is launched. */
+    private static BiFunction<World, Hypervisor, Hypervisor> launching(
+            BiFunction<VMTemplate, Function<VMTemplate, VM>, VM> spoil) {
+        return (world, right) -> new SpoiltHypervisor(right) {
+            @Override
+            public VM launch(VMTemplate template, LaunchOptions options) {
+                return spoil.apply(template, changed -> super.launch(changed, options));
+            }
+        };
+    }
+
+    /** Spoils what listeners hear. */
+    private static BiFunction<World, Hypervisor, Hypervisor> listening(UnaryOperator<LaunchListener> spoil) {
+        return (world, right) -> new SpoiltHypervisor(right) {
+            @Override
+            public VM launch(VMTemplate template, LaunchOptions options) {
+                return super.launch(
+                        template, options.withListener(options.listener().map(spoil)));
+            }
+        };
+    }
+
+    /** Spoils how launches fail. */
+    private static <E extends AgentVMException> BiFunction<World, Hypervisor, Hypervisor> failing(
+            Class<E> type, BiFunction<World, AgentVMException, AgentVMException> spoil) {
+        return (world, right) -> new SpoiltHypervisor(right) {
+            @Override
+            public VM launch(VMTemplate template, LaunchOptions options) {
+                try {
+                    return super.launch(template, options);
+                } catch (AgentVMException e) {
+                    throw type.isInstance(e) ? spoil.apply(world, e) : e;
+                }
+            }
+        };
+    }
+
+    private static BiFunction<World, Hypervisor, Hypervisor> reaping(BiFunction<Hypervisor, World, ReapReport> spoil) {
+        return (world, right) -> new SpoiltHypervisor(right) {
+            @Override
+            public ReapReport reap() {
+                // A closed one refuses in any case.
+                List<VM> unused = right.list();
+                return spoil.apply(right, world);
+            }
+        };
+    }
+
+    /** Spoils how commands are run. */
+    private static BiFunction<World, Hypervisor, Hypervisor> execs(
+            BiFunction<Function<Command, ExecResult>, Command, ExecResult> spoil) {
+        return launched(vm -> new SpoiltVM(vm) {
+            @Override
+            public ExecResult exec(Command command) {
+                return spoil.apply(super::exec, command);
+            }
+        });
+    }
+
+    private static BiFunction<World, Hypervisor, Hypervisor> commands(UnaryOperator<Command> spoil) {
+        return execs((exec, command) -> exec.apply(spoil.apply(command)));
+    }
+
+    private static BiFunction<World, Hypervisor, Hypervisor> results(
+            Predicate<Command> which, BiFunction<Command, ExecResult.Builder, Object> spoil) {
+        return execs((exec, command) -> {
+            ExecResult right = exec.apply(command);
+            if (!which.test(command)) {
+                return right;
+            }
+            ExecResult.Builder result = result().exitCode(right.exitCode())
+                    .signal(right.signal())
+                    .stdout(right.stdout())
+                    .stderr(right.stderr())
+                    .duration(right.duration());
+            Object unused = spoil.apply(command, result);
+            return result.build();
+        });
+    }
+
+    /** What failed so is still seen in the guest. */
+    private static BiFunction<World, Hypervisor, Hypervisor> survivors(Class<? extends AgentVMException> type) {
+        return launched(vm -> new SpoiltVM(vm) {
+            private final AtomicBoolean alive = new AtomicBoolean();
+
+            @Override
+            public ExecResult exec(Command command) {
+                if (alive.get() && command.argv().get(0).equals("pidof")) {
+                    return result().exitCode(0).build();
+                }
+                try {
+                    return super.exec(command);
+                } catch (AgentVMException e) {
+                    alive.compareAndSet(false, e.getClass() == type);
+                    throw e;
+                }
+            }
+        });
+    }
+
+    private static ExecResult.Builder result() {
+        ExecResult.Builder result = new ExecResult.Builder();
+        result.stdout().stderr().duration(Duration.ZERO);
+        return result;
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static final class FirstLooksLikeStarting extends SpoiltVM {
+        private final AtomicBoolean asked = new AtomicBoolean();
+
+        private FirstLooksLikeStarting(VM right) {
+            super(right);
+        }
+
+        @Override
+        public VMState state() {
+            return asked.getAndSet(true) || isGone() ? super.state() : VMState.STARTING;
+        }
+    }
+
+    /** The first to close it lets the second go before all is gone. */
+    private static final class ClosedTooSoon extends SpoiltVM {
+        private final World world;
+        private final AtomicBoolean closing = new AtomicBoolean();
+        private final CountDownLatch second = new CountDownLatch(1);
+
+        private ClosedTooSoon(VM right, World world) {
+            super(right);
+            this.world = world;
+        }
+
+        @Override
+        public void close() {
+            if (!name().equals("closed-at-once")) {
+                super.close();
+            } else if (closing.getAndSet(true)) {
+                second.countDown();
+            } else {
+                world.litter().add("disk");
+                super.close();
+                try {
+                    boolean unused = second.await(1, TimeUnit.MINUTES);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        }
+    }
+}
