@@ -7,7 +7,6 @@ import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExecResult;
 import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
-import dev.agentvm.HostNotReadyException;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
 import dev.agentvm.OutputLimitException;
@@ -295,12 +294,7 @@ public final class FakeVM implements VM {
     public void setBandwidth(BandwidthLimit limit) {
         require("change the bandwidth");
         requireNetwork("bandwidth", limit);
-        if (machine.host().settings().shaping()) {
-            machine.bandwidth(limit);
-        } else if (limit.isRequired()) {
-            throw new HostNotReadyException(
-                    "bandwidth: the fake host cannot shape traffic", context("change the bandwidth"));
-        }
+        machine.bandwidth(machine.host().possible(limit, name()));
     }
 
     private NetworkAttachment requireNetwork(String field, Object value) {

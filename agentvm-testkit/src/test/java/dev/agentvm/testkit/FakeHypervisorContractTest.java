@@ -60,8 +60,9 @@ class FakeHypervisorContractTest extends HypervisorContract {
         host.time().advance(time);
     }
 
+    /** Nothing relies on it: who waits looks again in any case. */
     @Override
-    @SuppressWarnings("ThreadPriorityCheck") // Nothing rests on it; it only makes the wait short.
+    @SuppressWarnings("ThreadPriorityCheck")
     protected void pause() {
         Thread.yield();
     }
