@@ -39,7 +39,10 @@ public interface VM extends AutoCloseable {
      */
     boolean awaitEnd(Duration timeout);
 
-    /** How it is attached to its network; empty without a network. Answers for a VM that is gone too. */
+    /**
+     * How it is attached to its network; empty without a network, and of a VM that was found while it was being launched
+     * and its address had still to be learnt. Answers for a VM that is gone too.
+     */
     Optional<NetworkAttachment> attachment();
 
     /**

@@ -9,6 +9,7 @@ import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -59,6 +60,11 @@ public final class HostCheck {
      * @param uri libvirt's connection URI
      */
     public static HostCheck run(String uri, VMTemplate template) {
+        Optional<String> flaw = ConnectionUri.flaw(uri);
+        if (flaw.isPresent()) {
+            return new HostCheck(
+                    List.of(new Finding("system-uri", Severity.FATAL, "the URI is " + uri, "It " + flaw.get())));
+        }
         try (Libvirt libvirt = Libvirt.open(LibvirtOptions.of(uri))) {
             HostProbe.Needs needs = new HostProbe.Needs(
                     template.networkMode(),

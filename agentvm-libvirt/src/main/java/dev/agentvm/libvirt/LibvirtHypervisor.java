@@ -86,9 +86,19 @@ public final class LibvirtHypervisor implements Hypervisor {
         /** Starts with all defaults. */
         public Builder() {}
 
-        /** libvirt's connection URI; {@code qemu:///system} if not said. */
+        /**
+         * libvirt's connection URI; {@code qemu:///system} if not said.
+         *
+         * @param value the system's libvirt on this host: {@code qemu:///system}, or
+         *     {@code qemu+unix:///system?socket=PATH}. Images are read, and the host's addresses and settings looked at,
+         *     where the program runs, so the libvirt of another host is refused; so is a session's, which cannot filter
+         * @throws InvalidValueException for any other
+         */
         public Builder uri(String value) {
-            uri = Objects.requireNonNull(value, "uri");
+            ConnectionUri.flaw(value).ifPresent(flaw -> {
+                throw new InvalidValueException("uri", value, flaw);
+            });
+            uri = value;
             return this;
         }
 
@@ -154,6 +164,30 @@ public final class LibvirtHypervisor implements Hypervisor {
         }
 
         /**
+         * The domains that VMs may look up, with all their subdomains; all if not said. All other names do not exist for
+         * them. It needs {@link #resolvers}, which are asked for these domains. The list belongs to the network: programs
+         * with different lists need networks of different names ({@link #network}), and a launch is refused while VMs use
+         * the network with another list.
+         *
+         * <p>It is a filter of names and not more: a VM may still connect to any public address on the open ports, whoever
+         * tells it the address, and may ask a public resolver for any name over HTTPS.
+         *
+         * @param domains such as {@code example.com}: labels of letters, digits and hyphens with dots between them, at most
+         *     253 characters, names in other scripts as {@link java.net.IDN#toASCII} writes them; at most 1000
+         * @throws InvalidValueException if one is not such a domain, or there are none
+         */
+        public Builder resolvableDomains(String... domains) {
+            if (domains.length == 0) {
+                throw new InvalidValueException(
+                        "resolvableDomains",
+                        "[]",
+                        "must name at least one domain; to resolve nothing, use a policy without name resolution");
+            }
+            network = network.withDomains(List.of(domains));
+            return this;
+        }
+
+        /**
          * What runs guests. If not said here nor in the environment variable {@value #ACCELERATOR_VARIABLE}: KVM where
          * libvirt offers it, else QEMU's emulation, of which each VM warns.
          */
@@ -173,8 +207,10 @@ public final class LibvirtHypervisor implements Hypervisor {
          *
          * @throws HypervisorUnavailableException if libvirt cannot be reached; the message says what was tried and what
          *     to install or grant
+         * @throws InvalidValueException if there are {@link #resolvableDomains} and no {@link #resolvers}
          */
         public LibvirtHypervisor connect() {
+            network.requireComplete();
             return new LibvirtHypervisor(LibvirtHost.open(new Settings(
                     uri,
                     stateDirectory,

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
@@ -18,6 +19,17 @@ public final class Daemon {
     /** Stops it as an administrator would, and starts it again. */
     static void restart() throws IOException {
         stop("TERM").start();
+    }
+
+    /** Stops it, and starts it again with these variables; an empty value takes one away. */
+    static void restart(Map<String, String> variables) throws IOException {
+        ProcessHandle daemon = process();
+        Map<String, String> environment = new HashMap<>(environment(daemon));
+        environment.putAll(variables);
+        environment.values().removeIf(String::isEmpty);
+        Lab.host("kill", "-TERM", Long.toString(daemon.pid()));
+        Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> !daemon.isAlive());
+        start(environment);
     }
 
     /** Kills it, and starts it again. */

@@ -166,8 +166,6 @@ final class Networking {
     /** The address that the VM is bound to stands in its reservation; a VM that is still learning it has none. */
     private Optional<Attached> onBridge(String name, UUID vm, OwnerXml mark) {
         NetworkMode.Bridge mode = NetworkMode.bridge(name, mark.resolvers.toArray(String[]::new));
-        return addresses
-                .reserved(mode, vm)
-                .map(address -> new CallerBridge(mode.withAddress(address.toString())).attach(vm, address, host));
+        return addresses.reserved(mode, vm).map(address -> new CallerBridge(mode).describe(vm, address, host));
     }
 }

@@ -65,18 +65,29 @@ public record CallerBridge(NetworkMode.Bridge mode) {
      * @throws HostNotReadyException if no VM may have that address, or who its neighbours are cannot be known
      */
     public Attached attach(UUID vm, IPv4Address address, HostView host) {
-        List<Routes.Route> routes = Routes.of(host).stream()
-                .filter(route -> route.device().equals(mode.name()))
-                .toList();
+        List<Routes.Route> routes = routes(host);
         refuseTaken(address, routes, host);
+        refuseStranger(address, routes);
+        return describe(vm, address, host);
+    }
+
+    /** The same of a VM that is attached already, whatever became of the host since. */
+    public Attached describe(UUID vm, IPv4Address address, HostView host) {
         NetworkAttachment attachment = new NetworkAttachment.Builder()
                 .mac(mac(vm))
                 .address(address)
-                .subnet(subnet(address, routes))
+                .subnet(neighbours(address, routes(host)).orElse(Cidr.single(address)))
                 .addAllResolvers(mode.resolvers())
                 .addAllHostAddresses(host.addresses())
                 .build();
         return new Attached(attachment, mode.name(), Optional.empty(), Routes.loopbackRouted(host, mode.name()));
+    }
+
+    /** Those to the neighbours on the bridge themselves. */
+    private List<Routes.Route> routes(HostView host) {
+        return Routes.of(host).stream()
+                .filter(route -> route.direct() && route.device().equals(mode.name()))
+                .toList();
     }
 
     /** A DHCP server that lies must not make a VM pass for somebody else. */
@@ -104,14 +115,17 @@ public record CallerBridge(NetworkMode.Bridge mode) {
         });
     }
 
-    /** The VM's neighbours. Where the host does not know them they are closed as long as they are private. */
-    private Cidr subnet(IPv4Address address, List<Routes.Route> routes) {
-        Optional<Cidr> subnet = routes.stream()
+    private static Optional<Cidr> neighbours(IPv4Address address, List<Routes.Route> routes) {
+        return routes.stream()
                 .map(Routes.Route::destination)
                 .filter(block -> block.contains(address))
                 .max(Comparator.comparingInt(Cidr::prefixLength));
-        if (subnet.isPresent()) {
-            return subnet.get();
+    }
+
+    /** Neighbours that the host does not know are closed to the VM as long as they are private. */
+    private void refuseStranger(IPv4Address address, List<Routes.Route> routes) {
+        if (neighbours(address, routes).isPresent()) {
+            return;
         }
         if (!routes.isEmpty() && mode.address().isEmpty()) {
             throw refused(address, "is in none of the networks of that bridge, " + networks(routes));
@@ -122,7 +136,6 @@ public record CallerBridge(NetworkMode.Bridge mode) {
                     "is public, and the host has no route over the bridge that says which addresses are its"
                             + " neighbours', which are closed to it. Add one: ip route add NETWORK dev " + mode.name());
         }
-        return Cidr.single(address);
     }
 
     private static String networks(List<Routes.Route> routes) {

@@ -25,35 +25,4 @@ public interface HostView {
     static HostView local() {
         return new LocalHost();
     }
-
-    /** Another host, of which nothing can be seen but the addresses that the caller tells. */
-    static HostView remote(Set<IPv4Address> addresses) {
-        Set<IPv4Address> copy = Set.copyOf(addresses);
-        return new HostView() {
-            @Override
-            public Optional<String> read(String path) {
-                return Optional.empty();
-            }
-
-            @Override
-            public boolean hasProgram(String name) {
-                return true;
-            }
-
-            @Override
-            public boolean isUsable(String path) {
-                return true;
-            }
-
-            @Override
-            public Optional<String> run(String... command) {
-                return Optional.empty();
-            }
-
-            @Override
-            public Set<IPv4Address> addresses() {
-                return copy;
-            }
-        };
-    }
 }

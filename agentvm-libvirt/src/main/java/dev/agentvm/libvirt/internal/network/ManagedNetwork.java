@@ -146,7 +146,8 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
                     "The network '" + settings.name() + "' is not as this library makes it ("
                             + String.join(", ", differences)
                             + "), and it is in use by " + users + " network cards and " + reservations
-                            + " reservations. Close the VMs on it, or set another network name; then it is mended",
+                            + " reservations. Programs that set other resolvers, domains or addresses need a network"
+                            + " of another name each; or close the VMs on this one, and it is made anew",
                     CONTEXT);
         }
         LOG.warn("Mending the network '{}': {} differed", settings.name(), String.join(", ", differences));

@@ -19,6 +19,7 @@ import java.util.UUID;
  *   <li>No IPv6 address, so libvirt turns IPv6 off on the bridge.
  *   <li>The resolver knows no names of the host or of VMs, asks nobody for private ones, drops answers that lead into
  *       private networks, and keeps its answers below the size at which they would be cut into fragments.
+ *   <li>Where only some domains may be looked up, each has its forwarders, and all other names get NXDOMAIN.
  *   <li>Each address has its DHCP entry from the start, for the MAC address that follows from it. A card with another
  *       MAC address gets none. Its lease has no end, so nothing is renewed: the address is the card's for as long as there
  *       is the card, and the filter needs no rule for renewals.
@@ -53,6 +54,11 @@ final class NetworkRenderer {
                 .option("bogus-priv")
                 .option("stop-dns-rebind")
                 .option("edns-packet-max=1232");
+        if (!settings.domains().isEmpty()) {
+            // What no forwarder is named for does not exist. Of the host's own servers dnsmasq would ask it all the
+            // same.
+            network.dnsmasqOptions.option("no-resolv").option("address=/#/");
+        }
         return network;
     }
 
@@ -75,10 +81,13 @@ final class NetworkRenderer {
     private static NetworkXml.Dns dns(NetworkSettings settings) {
         NetworkXml.Dns dns = new NetworkXml.Dns();
         dns.forwardPlainNames = false;
-        for (IPv4Address resolver : settings.resolvers()) {
-            NetworkXml.Forwarder forwarder = new NetworkXml.Forwarder();
-            forwarder.addr = resolver.toString();
-            dns.forwarders.add(forwarder);
+        if (settings.domains().isEmpty()) {
+            settings.resolvers()
+                    .forEach(resolver -> dns.forwarders.add(NetworkXml.Forwarder.of(null, resolver.toString())));
+        }
+        for (String domain : settings.domains()) {
+            settings.resolvers()
+                    .forEach(resolver -> dns.forwarders.add(NetworkXml.Forwarder.of(domain, resolver.toString())));
         }
         return dns;
     }

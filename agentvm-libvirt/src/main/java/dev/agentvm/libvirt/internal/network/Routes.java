@@ -24,8 +24,8 @@ final class Routes {
 
     private Routes() {}
 
-    /** A route to somewhere else than everywhere. */
-    record Route(Cidr destination, String device) {}
+    /** A route to somewhere else than everywhere; {@code direct} without a router between. */
+    record Route(Cidr destination, String device, boolean direct) {}
 
     /**
      * The routes in the form of {@code /proc/net/route}: a table with a heading, addresses as hexadecimal numbers in the
@@ -41,7 +41,10 @@ final class Routes {
             IPv4Address base = address(fields[1]);
             int prefixLength = Integer.bitCount(address(fields[7]).bits());
             if (prefixLength > 0) {
-                routes.add(new Route(Cidr.of(base, prefixLength), fields[0]));
+                routes.add(new Route(
+                        Cidr.of(base, prefixLength),
+                        fields[0],
+                        address(fields[2]).bits() == 0));
             }
         }
         return routes;

@@ -170,6 +170,14 @@ public final class NetworkXml {
 
         @XmlAttribute
         public @Nullable String addr;
+
+        /** The server {@code addr}, or those of the host if null, for {@code domain}, or all names if null. */
+        public static Forwarder of(@Nullable String domain, @Nullable String addr) {
+            Forwarder forwarder = new Forwarder();
+            forwarder.domain = domain;
+            forwarder.addr = addr;
+            return forwarder;
+        }
     }
 
     /** A TXT record. */

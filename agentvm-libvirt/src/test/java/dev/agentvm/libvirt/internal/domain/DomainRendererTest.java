@@ -13,9 +13,11 @@ import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.Schemas;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.DataRate;
+import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -54,6 +56,25 @@ class DomainRendererTest {
                 .contains("<port isolated=\"yes\"/>", "<target dev=\"avm7d4fbd8e6c1\"/>")
                 .doesNotContain(
                         "<graphics", "<video", "<sound", "<input", "<tpm", "<watchdog", "<serial type=\"file\"");
+    }
+
+    @Test
+    void render_bridge_isolatesThePortAndLearnsFromDhcpOnlyWhereAsked() {
+        DomainPlan.Link learning = new DomainPlan.Link.Bridge("br0", List.of(IPv4Address.of("9.9.9.9")), true);
+        DomainPlan.Link fixed = new DomainPlan.Link.Bridge("br0", List.of(), false);
+
+        String xml = LibvirtXml.write(render(KERNEL, Accelerator.TCG, Optional.of(on(learning))));
+        Schemas.assertValid(xml);
+        assertThat(xml)
+                .contains("<interface type=\"bridge\"", "<source bridge=\"br0\"/>", "<port isolated=\"yes\"/>")
+                .contains("<parameter name=\"CTRL_IP_LEARNING\" value=\"dhcp\"/>")
+                .contains("<agentvm:resolver>9.9.9.9</agentvm:resolver>");
+        assertThat(LibvirtXml.write(render(KERNEL, Accelerator.TCG, Optional.of(on(fixed)))))
+                .doesNotContain("CTRL_IP_LEARNING", "resolver");
+    }
+
+    private static DomainPlan.Card on(DomainPlan.Link link) {
+        return new DomainPlan.Card(CARD.mac(), link, CARD.tap(), CARD.filter(), CARD.bandwidth());
     }
 
     @Test

@@ -71,4 +71,21 @@ class FilterRendererTest {
 
         Schemas.assertValid(render(policy.build(), DenyAction.REJECT));
     }
+
+    @Test
+    void renderLearning_anyVM_passesDhcpAloneWhateverAddressIsLearnt() {
+        FilterXml xml =
+                FilterRenderer.renderLearning(VM, NetworkAttachment.example().mac());
+        Schemas.assertValid(LibvirtXml.write(xml));
+
+        assertThat(xml.rules())
+                .filteredOn(rule -> rule.action == FilterXml.Action.ACCEPT)
+                .hasSize(2)
+                .extracting(rule -> rule.match)
+                .allSatisfy(match -> assertThat(match)
+                        .isInstanceOfSatisfying(
+                                FilterXml.Ip.class,
+                                ip -> assertThat(ip.protocol).isEqualTo("udp")));
+        assertThat(LibvirtXml.write(xml)).containsOnlyOnce("$IP");
+    }
 }

@@ -199,6 +199,56 @@ class HostProbeTest {
         assertThat(find("bridge-netfilter", Needs.standard()).evidence()).contains("absent");
     }
 
+    private Finding onBridge(String id, NetworkMode mode) {
+        return find(id, needs(mode, NetworkPolicy.agentDefault(), BandwidthLimit.unlimited()));
+    }
+
+    private void bridgeIsThere() {
+        files.put("/sys/class/net/br0/flags", "0x1003");
+        files.put("/sys/class/net/br0/bridge/stp_state", "0");
+        files.put("/run/libvirt/network/nwfilter.leases", "");
+    }
+
+    @Test
+    void check_bridge_mustBeThereAndUp() {
+        NetworkMode mode = NetworkMode.bridge("br0");
+        assertThat(onBridge("bridge", mode).evidence()).contains("no interface 'br0'");
+        files.put("/sys/class/net/br0/flags", "0x1003");
+        assertThat(onBridge("bridge", mode).evidence()).contains("no bridge");
+        bridgeIsThere();
+        files.put("/sys/class/net/br0/flags", "0x1002");
+        assertThat(onBridge("bridge", mode).remedy()).isEqualTo("ip link set br0 up");
+        assertThat(onBridge("bridge", mode).severity()).isEqualTo(Severity.FATAL);
+        bridgeIsThere();
+        assertThat(new HostProbe(libvirt(), host)
+                        .check(needs(mode, NetworkPolicy.agentDefault(), BandwidthLimit.unlimited())))
+                .allSatisfy(finding ->
+                        assertThat(finding.severity()).as(finding.toString()).isEqualTo(Severity.OK));
+    }
+
+    @Test
+    void check_bridgeWithSpanningTreeOrRoutes_isWarnedOf() {
+        NetworkMode mode = NetworkMode.bridge("br0");
+        bridgeIsThere();
+        files.put("/sys/class/net/br0/bridge/stp_state", "1");
+        assertThat(onBridge("bridge-stp", mode).severity()).isEqualTo(Severity.WARNING);
+        files.merge("/proc/net/route", "br0 00002C0A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n", String::concat);
+        assertThat(onBridge("bridge-routing", mode).severity()).isEqualTo(Severity.WARNING);
+        files.put("/proc/sys/net/ipv4/ip_forward", "0");
+        assertThat(onBridge("bridge-routing", mode).severity()).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_leasesThatCannotBeRead_areFatalUnlessTheAddressIsFixed() {
+        bridgeIsThere();
+        files.remove("/run/libvirt/network/nwfilter.leases");
+        assertThat(onBridge("bridge-address", NetworkMode.bridge("br0")).severity())
+                .isEqualTo(Severity.FATAL);
+        assertThat(onBridge("bridge-address", NetworkMode.bridge("br0").withAddress("10.0.0.9"))
+                        .severity())
+                .isEqualTo(Severity.OK);
+    }
+
     @Test
     void check_kernelThatCannotShape_dependsOnTheLimit() {
         files.remove("/lib/modules/6.1.0/modules.dep");

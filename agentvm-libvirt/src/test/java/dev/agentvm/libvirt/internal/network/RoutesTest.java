@@ -17,8 +17,8 @@ class RoutesTest {
 
         assertThat(Routes.parse(table))
                 .containsExactly(
-                        new Routes.Route(Cidr.of("192.168.101.0/24"), "agentvm0"),
-                        new Routes.Route(Cidr.of("10.0.0.1/32"), "lo"));
+                        new Routes.Route(Cidr.of("192.168.101.0/24"), "agentvm0", true),
+                        new Routes.Route(Cidr.of("10.0.0.1/32"), "lo", true));
         assertThat(Routes.parse("")).isEmpty();
     }
 
