@@ -61,7 +61,6 @@ class FakeHypervisorContractTest extends HypervisorContract {
     }
 
     @Override
-    @SuppressWarnings("ThreadPriorityCheck") // Nothing rests on it; it only makes the wait short.
     protected void pause() {
         Thread.yield();
     }

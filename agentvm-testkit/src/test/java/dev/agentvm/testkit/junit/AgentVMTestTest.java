@@ -1,6 +1,7 @@
 package dev.agentvm.testkit.junit;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
 
 import dev.agentvm.Command;
@@ -325,8 +326,17 @@ class AgentVMTestTest {
     }
 
     @Test
-    void success_reportsNothing() {
+    void successOrAbort_reportsNothing() {
         assertThat(reported(kit(TwoVMs.class).execute())).isEmpty();
+        assertThat(reported(kit(Aborted.class).execute())).isEmpty();
+    }
+
+    @AgentVMTest
+    static class Aborted {
+        @Test
+        void test(VM vm) {
+            assumeTrue(vm.warnings().contains("no fake has this"));
+        }
     }
 
     @Test
