@@ -61,7 +61,8 @@ public final class ExecScript {
     }
 
     Responder next() {
-        return answers.get(Math.min(asked.getAndIncrement(), answers.size() - 1));
+        int last = answers.size() - 1;
+        return answers.get(Math.min(asked.getAndUpdate(count -> Math.min(count + 1, Integer.MAX_VALUE - 1)), last));
     }
 
     /** Scripts in the order in which they are asked: the newest first. */

@@ -6,6 +6,7 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.GuestImage;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
@@ -23,6 +24,7 @@ import java.util.UUID;
 
 /** A machine that exists in memory, with all that the VMs of several programs have on it. Safe for use by many threads. */
 final class FakeHost {
+    static final String NO_SHAPING = "bandwidth: the host's kernel cannot shape traffic";
     private static final int FIRST_VM = 10;
 
     private final Settings settings;
@@ -93,19 +95,22 @@ final class FakeHost {
 
     /** A launch has made something. */
     synchronized void made(UUID vm, String thing) {
+        remains(vm).things.add(thing);
+    }
+
+    /** What a launch under way has made; if its program was killed, another may have reaped that. */
+    private Remains remains(UUID vm) {
         Remains of = remains.get(vm);
         if (of == null) {
-            throw new AssertionError("a launch makes things between its begin and its end");
+            throw new HypervisorUnavailableException(
+                    "The program was killed during this launch", FailureContext.of("launch"));
         }
-        of.things.add(thing);
+        return of;
     }
 
     /** Takes the lowest address that is free. */
     synchronized NetworkAttachment reserve(UUID vm) {
-        Remains of = remains.get(vm);
-        if (of == null) {
-            throw new AssertionError("a launch reserves between its begin and its end");
-        }
+        Remains of = remains(vm);
         Cidr subnet = settings.subnet();
         int index = addresses.nextClearBit(FIRST_VM);
         int last = subnet.last().bits() - subnet.base().bits() - 1;
@@ -134,6 +139,18 @@ final class FakeHost {
                 FailureContext.of("reserve address").vm(name).retryable(true));
     }
 
+    /** What the host makes of a limit; refuses one that is required where it cannot. */
+    BandwidthLimit possible(BandwidthLimit wanted, String name) {
+        if (settings.shaping() || wanted.isUnlimited()) {
+            return wanted;
+        }
+        if (wanted.isRequired()) {
+            throw new HostNotReadyException(
+                    NO_SHAPING, FailureContext.of("check the host").vm(name));
+        }
+        return BandwidthLimit.unlimited();
+    }
+
     private static MacAddress mac(IPv4Address address) {
         int bits = address.bits();
         return MacAddress.of(String.format(
@@ -146,11 +163,8 @@ final class FakeHost {
      * @return whether the name was free
      */
     synchronized boolean define(Machine machine) {
-        if (domains.putIfAbsent(machine.template().name(), machine) != null) {
-            return false;
-        }
-        made(machine.id(), "domain " + machine.template().name());
-        return true;
+        Remains of = remains(machine.id());
+        return domains.putIfAbsent(of.name, machine) == null && of.things.add("domain " + of.name);
     }
 
     synchronized Optional<Machine> find(String name) {

@@ -106,17 +106,14 @@ final class FakeLaunch {
     }
 
     private BandwidthLimit bandwidth() {
-        BandwidthLimit wanted = template.bandwidth();
-        boolean limits = !wanted.isUnlimited() && !template.networkMode().equals(NetworkMode.ISOLATED);
-        if (host.settings().shaping() || !limits) {
-            return wanted;
+        if (template.networkMode().equals(NetworkMode.ISOLATED)) {
+            return template.bandwidth();
         }
-        String why = "bandwidth: the host's kernel cannot shape traffic";
-        if (wanted.isRequired()) {
-            throw new HostNotReadyException(why, context("check the host"));
+        BandwidthLimit possible = host.possible(template.bandwidth(), template.name());
+        if (!possible.equals(template.bandwidth())) {
+            warnings.add(FakeHost.NO_SHAPING);
         }
-        warnings.add(why);
-        return BandwidthLimit.unlimited();
+        return possible;
     }
 
     private VMAlreadyExistsException nameTaken() {

@@ -279,7 +279,7 @@ public final class FakeVM implements VM {
     }
 
     /**
-     * Puts another policy into force at once; what is connected already is judged anew by whoever asks next.
+     * Puts another policy into force: connections are judged by it from now on.
      *
      * @throws InvalidValueException for a VM without a network
      */
@@ -295,14 +295,15 @@ public final class FakeVM implements VM {
     }
 
     /**
-     * Limits the bandwidth from now on.
+     * Limits the bandwidth from now on, if the fake host can.
      *
+     * @throws dev.agentvm.HostNotReadyException if it cannot, and the limit is required
      * @throws InvalidValueException for a VM without a network
      */
     public void setBandwidth(BandwidthLimit limit) {
         require("set the bandwidth");
         requireNetwork("bandwidth", limit);
-        machine.bandwidth(limit);
+        machine.bandwidth(machine.host().possible(limit, name()));
     }
 
     private NetworkAttachment requireNetwork(String field, Object value) {

@@ -2,22 +2,18 @@ package dev.agentvm.testkit;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
 /** The files of a fake guest: names and bytes, without owners and links. Safe for use by many threads. */
 final class GuestFiles {
-    private final TreeMap<String, byte[]> files = new TreeMap<>();
-    private final TreeSet<String> directories = new TreeSet<>();
+    private static final List<String> ROOT =
+            List.of("/", "/bin", "/dev", "/etc", "/home", "/root", "/run", "/tmp", "/usr", "/var");
 
-    GuestFiles() {
-        directories.add("/");
-        for (String directory :
-                new String[] {"/bin", "/dev", "/etc", "/home", "/root", "/run", "/tmp", "/usr", "/var"}) {
-            directories.add(directory);
-        }
-    }
+    private final TreeMap<String, byte[]> files = new TreeMap<>();
+    private final TreeSet<String> directories = new TreeSet<>(ROOT);
 
     /** The absolute form of {@code path}, without '.' and '..'. */
     static String resolve(String directory, String path) {

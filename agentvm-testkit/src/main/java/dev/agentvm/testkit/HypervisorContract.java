@@ -54,7 +54,9 @@ import org.junit.jupiter.api.Test;
 
 /**
  * What {@link Hypervisor} and {@link VM} promise, each promise a test. A subclass says which implementation is tried, and
- * closes after each test what {@link #connect} and {@link #guest} gave.
+ * closes after each test what {@link #connect} and {@link #guest} gave. What an implementation cannot do it declares as
+ * {@link #inabilities}: those tests are then aborted, with that reason, and another test sees to it that the declaration
+ * is true.
  *
  * <p>Guests need the programs {@code true}, {@code echo}, {@code cat}, {@code pwd}, {@code env}, {@code sleep}, {@code yes},
  * {@code pidof} and {@code poweroff}, a directory {@code /tmp}, no directory {@code /nonexistent}, and

@@ -60,7 +60,9 @@ class FakeHypervisorContractTest extends HypervisorContract {
         host.time().advance(time);
     }
 
+    /** Nothing relies on it: who waits looks again in any case. */
     @Override
+    @SuppressWarnings("ThreadPriorityCheck")
     protected void pause() {
         Thread.yield();
     }

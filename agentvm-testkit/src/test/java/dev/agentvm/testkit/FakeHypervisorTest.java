@@ -120,6 +120,8 @@ class FakeHypervisorTest {
         FakeVM vm = plain.launch(template("vm"));
         assertThat(vm.warnings()).singleElement().asString().contains("bandwidth");
         assertThat(vm.bandwidth()).isEqualTo(BandwidthLimit.unlimited());
+        vm.setBandwidth(BandwidthLimit.standard());
+        assertThat(vm.bandwidth()).isEqualTo(BandwidthLimit.unlimited());
         assertThatExceptionOfType(HostNotReadyException.class)
                 .isThrownBy(() -> plain.launch(template("strict")
                         .withBandwidth(BandwidthLimit.standard().required())));

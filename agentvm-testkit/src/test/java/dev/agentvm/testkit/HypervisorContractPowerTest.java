@@ -25,7 +25,7 @@ import org.junit.platform.testkit.engine.Event;
 
 /** The contract notices what it is there to notice: each wrong fake fails those tests that its fault concerns, alone. */
 class HypervisorContractPowerTest {
-    @ParameterizedTest
+    @ParameterizedTest(name = "{0}")
     @MethodSource("dev.agentvm.testkit.WrongFakes#all")
     void contract_wrongFake_failsExactlyTheTestsOfTheBrokenPromise(WrongFake wrong) {
         Contract.wrong = wrong;

@@ -644,7 +644,9 @@ final class WrongFakes {
                         launched(vm -> new SpoiltVM(vm) {
                             @Override
                             public boolean awaitEnd(Duration timeout) {
-                                return super.awaitEnd(Duration.ZERO) || (super.awaitEnd(timeout) && false);
+                                boolean gone = super.awaitEnd(Duration.ZERO);
+                                boolean unused = super.awaitEnd(timeout);
+                                return gone;
                             }
                         }),
                         "awaitEnd_endedMeanwhile_isTrueAtOnce"),
@@ -816,7 +818,7 @@ final class WrongFakes {
                 wrong(
                         "threads get each other's output",
                         launched(vm -> new SpoiltVM(vm) {
-                            private final AtomicReference<ExecResult> first = new AtomicReference<>();
+                            private final Map<String, ExecResult> first = new ConcurrentHashMap<>();
 
                             @Override
                             public ExecResult exec(Command command) {
@@ -824,8 +826,7 @@ final class WrongFakes {
                                 if (!command.argv().get(0).equals("echo")) {
                                     return own;
                                 }
-                                first.compareAndSet(null, own);
-                                return first.get();
+                                return first.computeIfAbsent("echo", unused -> own);
                             }
                         }),
                         "exec_byManyThreads_givesEachItsOwn"));
