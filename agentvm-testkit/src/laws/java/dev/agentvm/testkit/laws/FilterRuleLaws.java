@@ -108,7 +108,8 @@ public abstract class FilterRuleLaws {
         Optional<IPv4Address> to = given.flow().destination();
         if (rule.destinations().isEmpty() && to.isPresent() && isClosed(given, to.get())) {
             check(
-                    judge(given).allowed() == judge(given.with(plus(given, rule))).allowed(),
+                    judge(given).allowed()
+                            == judge(given.with(plus(given, rule))).allowed(),
                     "is judged otherwise with the rule '" + rule + "'",
                     given);
         }
@@ -211,7 +212,10 @@ public abstract class FilterRuleLaws {
         check(!verdict.reason().isBlank(), "is judged without a reason", given);
         check(
                 verdict.rule().isEmpty()
-                        || (verdict.allowed() && given.policy().rules().contains(verdict.rule().get())),
+                        || (verdict.allowed()
+                                && given.policy()
+                                        .rules()
+                                        .contains(verdict.rule().get())),
                 "is decided by a rule that is not the policy's or allows nothing",
                 given);
         check(
@@ -263,8 +267,7 @@ public abstract class FilterRuleLaws {
     private static boolean names(FilterRule rule, IPv4Address to, NetworkAttachment vm) {
         return isHost(vm, to)
                 ? rule.destinations().contains(Cidr.single(to))
-                : !vm.subnet().contains(to)
-                        && rule.destinations().stream().anyMatch(named -> named.contains(to));
+                : !vm.subnet().contains(to) && rule.destinations().stream().anyMatch(named -> named.contains(to));
     }
 
     /** DNS at its resolvers and DHCP: what a VM is given without a rule. */

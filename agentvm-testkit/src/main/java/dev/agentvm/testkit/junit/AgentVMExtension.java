@@ -24,6 +24,7 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolutionException;
 import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.platform.commons.support.AnnotationSupport;
+import org.opentest4j.TestAbortedException;
 
 /** Does what {@link AgentVMTest} says. It holds nothing itself: JUnit's stores do, one for each test or class. */
 final class AgentVMExtension implements ExecutionCondition, ParameterResolver, AfterEachCallback, AfterAllCallback {
@@ -121,7 +122,10 @@ final class AgentVMExtension implements ExecutionCondition, ParameterResolver, A
 
     private static void reportIfFailed(ExtensionContext context) {
         Session session = store(context).get("session", Session.class);
-        if (session != null && context.getExecutionException().isPresent()) {
+        boolean failed = context.getExecutionException()
+                .filter(thrown -> !(thrown instanceof TestAbortedException))
+                .isPresent();
+        if (session != null && failed) {
             session.report().forEach(context::publishReportEntry);
         }
     }

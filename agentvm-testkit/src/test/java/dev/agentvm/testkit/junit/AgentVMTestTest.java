@@ -1,6 +1,7 @@
 package dev.agentvm.testkit.junit;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
 
 import dev.agentvm.Command;
@@ -28,7 +29,7 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -325,8 +326,17 @@ class AgentVMTestTest {
     }
 
     @Test
-    void success_reportsNothing() {
+    void successOrAbort_reportsNothing() {
         assertThat(reported(kit(TwoVMs.class).execute())).isEmpty();
+        assertThat(reported(kit(Aborted.class).execute())).isEmpty();
+    }
+
+    @AgentVMTest
+    static class Aborted {
+        @Test
+        void test(VM vm) {
+            assumeTrue(vm.warnings().contains("no fake has this"));
+        }
     }
 
     @Test
@@ -448,12 +458,14 @@ class AgentVMTestTest {
 
     @AgentVMTest
     static class InParallel {
-        private static final CyclicBarrier TWO_AT_ONCE = new CyclicBarrier(2);
+        /** The first waits for the second, so that they really overlap. */
+        private static final CountDownLatch TWO_AT_ONCE = new CountDownLatch(2);
 
         @RepeatedTest(40)
         void test(Hypervisor hypervisor, VM vm) throws Exception {
             GIVEN.add(hypervisor);
-            TWO_AT_ONCE.await(30, TimeUnit.SECONDS);
+            TWO_AT_ONCE.countDown();
+            assertThat(TWO_AT_ONCE.await(30, TimeUnit.SECONDS)).isTrue();
             assertThat(hypervisor.list()).extracting(VM::name).containsExactly(vm.name());
         }
     }
