@@ -112,14 +112,14 @@ final class Lab {
         }
     }
 
+    /** A VM's end on the host. */
+    static String tap(VM vm) {
+        return host("virsh", "-q", "domiflist", vm.id().toString()).strip().split(" +")[0];
+    }
+
     /** Takes the filter off a running VM: what passes then shows that a probe can. */
     static void unfilter(VM vm) {
-        String binding = host("virsh", "-q", "nwfilter-binding-list")
-                .lines()
-                .filter(line -> line.contains(vm.id().toString()))
-                .findFirst()
-                .orElseThrow();
-        host("virsh", "-q", "nwfilter-binding-delete", binding.strip().split(" +")[0]);
+        host("virsh", "-q", "nwfilter-binding-delete", tap(vm));
     }
 
     /** What is done while something is changed. */

@@ -54,6 +54,7 @@ final class LibvirtVM implements VM {
     private volatile Optional<PolicyInForce> policy = Optional.empty();
     private volatile List<String> bandwidthWarnings = List.of();
 
+    private final Object bandwidthLock = new Object();
     private final Object teardown = new Object();
     private boolean removed;
 
@@ -161,20 +162,28 @@ final class LibvirtVM implements VM {
         requireAlive("change the bandwidth");
         requireNetwork("bandwidth", limit);
         Requirements.Shaping shaping = parts.requirements().shaping(name(), limit);
-        parts.libvirt()
-                .domains()
-                .setBandwidth(
-                        domain(),
-                        Networking.tap(id()),
-                        shaping.limit()
-                                .down()
-                                .map(DomainRenderer::kilobytesPerSecond)
-                                .orElse(0),
-                        shaping.limit()
-                                .up()
-                                .map(DomainRenderer::kilobytesPerSecond)
-                                .orElse(0));
-        bandwidth(shaping);
+        synchronized (bandwidthLock) {
+            try {
+                parts.libvirt()
+                        .domains()
+                        .setBandwidth(
+                                domain(),
+                                Networking.tap(id()),
+                                shaping.limit()
+                                        .down()
+                                        .map(DomainRenderer::kilobytesPerSecond)
+                                        .orElse(0),
+                                shaping.limit()
+                                        .up()
+                                        .map(DomainRenderer::kilobytesPerSecond)
+                                        .orElse(0));
+            } catch (AgentVMException e) {
+                endIfLost();
+                requireAlive("change the bandwidth");
+                throw e;
+            }
+            bandwidth(shaping);
+        }
     }
 
     private PolicyInForce requireNetwork(String field, Object value) {

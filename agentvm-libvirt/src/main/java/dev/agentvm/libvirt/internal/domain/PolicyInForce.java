@@ -107,7 +107,7 @@ final class PolicyInForce {
             if (now.equals(state.attached()) && state.denied().equals(Optional.of(networking.denied(policy)))) {
                 return false;
             }
-            if (!isInForce(policy)) {
+            if (state.denied().isPresent() && !isInForce(policy)) {
                 // Another program has set one since, and keeps it up now.
                 state = unknown(state.attached());
                 return false;
@@ -130,17 +130,32 @@ final class PolicyInForce {
     private void apply(NetworkPolicy policy, Attached attached) {
         State before = state;
         state = new State(before.attached(), before.policy(), Optional.empty(), before.warnings());
-        PolicyEnforcer.Prepared prepared = networking.update(domain.uuid(), policy, attached);
-        state = state(attached, policy, prepared);
         try {
+            PolicyEnforcer.Prepared prepared = networking.update(domain.uuid(), policy, attached);
             networking.verify(domain.uuid(), policy, attached);
-        } catch (HostNotReadyException e) {
+            state = state(attached, policy, prepared);
+        } catch (RuntimeException e) {
+            putBack(before, e);
+            throw e;
+        }
+    }
+
+    /** A call that failed may have been carried out all the same; where this fails too, the next look tries again. */
+    private void putBack(State before, RuntimeException failure) {
+        try {
             // A VM that has just ended has no tap; then the change has made its filter anew.
             if (networking.removeIfGone(domain)) {
                 retired = true;
-                throw gone();
+            } else if (before.policy().isPresent()) {
+                NetworkPolicy policy = before.policy().get();
+                PolicyEnforcer.Prepared prepared = networking.update(domain.uuid(), policy, before.attached());
+                state = state(before.attached(), policy, prepared);
             }
-            throw e;
+        } catch (RuntimeException e) {
+            failure.addSuppressed(e);
+        }
+        if (retired) {
+            throw gone();
         }
     }
 
