@@ -4,16 +4,21 @@ import dev.agentvm.Accelerator;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.internal.domain.LibvirtHost;
+import dev.agentvm.libvirt.internal.domain.Settings;
+import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.testkit.HypervisorContract;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -56,13 +61,17 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
 
     @Override
     protected Hypervisor connect() {
-        Hypervisor hypervisor = new LibvirtHypervisor.Builder()
-                .uri(URI)
-                .accelerator(Accelerator.TCG)
-                .stateDirectory(directory.resolve("state"))
-                .imageDirectory(directory.resolve("images"))
-                .storagePool(POOL, directory.resolve("pool"))
-                .connect();
+        // The builder refuses every libvirt that cannot filter.
+        Hypervisor hypervisor = LibvirtHost.open(new Settings(
+                URI,
+                directory.resolve("state"),
+                directory.resolve("images"),
+                POOL,
+                directory.resolve("pool"),
+                NetworkSettings.standard(),
+                Optional.of(Accelerator.TCG),
+                false,
+                Clock.systemUTC()));
         opened.add(hypervisor);
         return hypervisor;
     }
