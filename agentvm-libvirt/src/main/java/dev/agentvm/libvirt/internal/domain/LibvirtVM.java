@@ -14,6 +14,7 @@ import dev.agentvm.VMState;
 import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.connection.ByteStream;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.connection.DomainState;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkAttachment;
@@ -216,7 +217,7 @@ final class LibvirtVM implements VM {
         return parts.libvirt()
                 .domains()
                 .state(domain())
-                .filter(LibvirtHost::isAlive)
+                .filter(state -> LibvirtHost.isAlive(state) && state.state() != DomainState.State.SHUTDOWN)
                 .isPresent();
     }
 
