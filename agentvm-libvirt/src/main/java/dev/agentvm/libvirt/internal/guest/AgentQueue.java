@@ -180,8 +180,12 @@ final class AgentQueue {
     private AgentVMException thrown(@Nullable Throwable cause) {
         FailureContext context = FailureContext.of("exec").vm(vmName);
         String message = cause == null || cause.getMessage() == null ? "" : cause.getMessage();
-        if (cause instanceof VMDestroyedException || cause instanceof VMNotFoundException) {
+        if (cause instanceof VMDestroyedException) {
             return new VMDestroyedException(message, context, cause);
+        }
+        if (cause instanceof VMNotFoundException) {
+            // The call came before libvirt's word of the end.
+            return new VMDestroyedException("VM " + vmName + " is gone: its domain no longer exists", context, cause);
         }
         if (cause instanceof OperationTimeoutException || cause instanceof TimeoutException) {
             return new GuestAgentException(

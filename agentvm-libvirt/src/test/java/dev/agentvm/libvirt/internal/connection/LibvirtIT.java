@@ -96,6 +96,11 @@ class LibvirtIT {
         guest.awaitAgent();
         Collector first = new Collector();
         ByteStream console = libvirt.consoles().openConsole(guest.domain, first);
+        // QEMU drops what a guest prints until it has noticed, by looking once a second, that somebody listens.
+        Awaitility.await().until(() -> {
+            guest.exec(libvirt, "echo heard >/dev/ttyS0");
+            return first.text().contains("heard");
+        });
         String mark = "the end of it";
         guest.begin(
                 libvirt,

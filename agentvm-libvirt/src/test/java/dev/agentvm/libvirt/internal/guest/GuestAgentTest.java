@@ -14,6 +14,7 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMNotFoundException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -644,6 +645,17 @@ class GuestAgentTest {
             }
             assertThat(threads.shutdownNow()).isEmpty();
         }
+    }
+
+    @Test
+    void exec_domainIsNoMore_saysThatTheVMIsGone() {
+        GuestAgent late = new GuestAgent("vm", (json, timeout) -> {
+            throw new VMNotFoundException("no domain with matching uuid", FailureContext.of("agent"));
+        });
+
+        assertThatThrownBy(() -> late.exec(Command.of("true")))
+                .isInstanceOf(VMDestroyedException.class)
+                .hasMessageContaining("vm is gone");
     }
 
     @Test
