@@ -7,20 +7,29 @@ import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.TreeMap;
+import org.awaitility.Awaitility;
 
 /** The library's threads, and this process's file descriptors by what they are. */
 record Leaks(TreeMap<String, Integer> descriptors) {
     static Leaks now() {
-        assertThat(libraryThreads()).isEmpty();
+        assertNoThreads();
         return new Leaks(openDescriptors());
     }
 
     /** Descriptors may come and go by others' doing, such as jar files; sockets and pipes are libvirt's. */
     void assertNone() {
-        assertThat(libraryThreads()).isEmpty();
+        assertNoThreads();
         assertThat(openDescriptors()).isEqualTo(descriptors);
+    }
+
+    /** A pool has terminated a moment before the last of its threads is gone. */
+    static void assertNoThreads() {
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(2))
+                .untilAsserted(() -> assertThat(libraryThreads()).isEmpty());
     }
 
     static List<String> libraryThreads() {

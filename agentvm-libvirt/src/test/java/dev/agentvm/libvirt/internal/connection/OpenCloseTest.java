@@ -32,7 +32,7 @@ class OpenCloseTest {
                         .create(TestDriver.domain(TestDriver.name("vm"), UUID.randomUUID(), "a"), Set.of());
                 libvirt.domains().destroy(domain);
             }
-            assertThat(Leaks.libraryThreads()).isEmpty();
+            Leaks.assertNoThreads();
         }
         before.assertNone();
     }
