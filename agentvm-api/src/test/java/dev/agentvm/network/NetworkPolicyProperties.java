@@ -16,6 +16,7 @@ import net.jqwik.api.Provide;
 import net.jqwik.api.statistics.Statistics;
 import net.jqwik.api.statistics.StatisticsReport;
 
+/** What holds beside the laws that users can try too, which {@link NetworkPolicyLawsProperties} tries here. */
 class NetworkPolicyProperties {
     @Provide
     Arbitrary<Case> cases() {
@@ -77,27 +78,6 @@ class NetworkPolicyProperties {
     }
 
     @Property
-    void evaluate_ruleWithoutDestination_neverOpensTheFloor(
-            @ForAll("ordinaryCases") Case given, @ForAll("rules") FilterRule rule) {
-        NetworkPolicy everywhere = given.policy().toBuilder()
-                .removeRules(any -> !any.destinations().isEmpty())
-                .build();
-        IPv4Address to = given.flow().destination().orElseThrow();
-        if (FloorClause.ofDestination(to).isPresent() && !isDns(given)) {
-            assertThat(given.with(everywhere).verdict().outcome()).isEqualTo(Outcome.DROPPED);
-        }
-        assertThat(rule.destinations().isEmpty() && rule.opensFloor()).isFalse();
-    }
-
-    @Property
-    void evaluate_withOneMoreRule_closesNothing(@ForAll("cases") Case given, @ForAll("rules") FilterRule rule) {
-        NetworkPolicy more = given.policy().toBuilder().addRule(rule).build();
-        if (given.verdict().allowed()) {
-            assertThat(given.with(more).verdict().allowed()).isTrue();
-        }
-    }
-
-    @Property
     void evaluate_withOneMoreRule_opensOnlyByThatRule(@ForAll("cases") Case given, @ForAll("rules") FilterRule rule) {
         Verdict after =
                 given.with(given.policy().toBuilder().addRule(rule).build()).verdict();
@@ -108,34 +88,16 @@ class NetworkPolicyProperties {
     }
 
     @Property
-    void evaluate_withOneRuleLess_opensNothing(@ForAll("cases") Case given) {
-        for (FilterRule rule : given.policy().rules()) {
-            NetworkPolicy less = given.policy().toBuilder().removeRule(rule).build();
-            if (given.with(less).verdict().allowed()) {
-                assertThat(given.verdict().allowed()).isTrue();
-            }
-        }
-    }
-
-    @Property
-    void policy_rulesInAnotherOrder_isTheSame(@ForAll("cases") Case given, @ForAll Random random) {
+    void policy_rulesInAnotherOrder_looksTheSame(@ForAll("cases") Case given, @ForAll Random random) {
         List<FilterRule> shuffled = new ArrayList<>(given.policy().rules());
         Collections.shuffle(shuffled, random);
         NetworkPolicy other = given.policy().toBuilder()
                 .removeRules(rule -> true)
                 .addRules(shuffled)
                 .build();
-        assertThat(other).isEqualTo(given.policy()).hasSameHashCodeAs(given.policy());
-        assertThat(other.explain()).isEqualTo(given.policy().explain());
-        assertThat(other).hasToString(given.policy().toString());
-        assertThat(given.with(other).verdict()).isEqualTo(given.verdict());
-    }
-
-    @Property
-    void evaluate_rejectAndDrop_allowTheSameTcpUdpAndEcho(@ForAll("ordinaryCases") Case given) {
-        assertThat(given.with(denying(given, DenyAction.DROP)).verdict().allowed())
-                .isEqualTo(
-                        given.with(denying(given, DenyAction.REJECT)).verdict().allowed());
+        assertThat(other)
+                .hasSameHashCodeAs(given.policy())
+                .hasToString(given.policy().toString());
     }
 
     @Property
@@ -144,12 +106,6 @@ class NetworkPolicyProperties {
             assertThat(given.with(denying(given, DenyAction.DROP)).verdict().allowed())
                     .isTrue();
         }
-    }
-
-    @Property
-    void evaluate_drop_refusesNothing(@ForAll("cases") Case given) {
-        assertThat(given.with(denying(given, DenyAction.DROP)).verdict().outcome())
-                .isNotEqualTo(Outcome.REFUSED);
     }
 
     @Property
@@ -171,34 +127,11 @@ class NetworkPolicyProperties {
     }
 
     @Property
-    void evaluate_addressOfSomebodyElse_isNeverAllowed(@ForAll("cases") Case given) {
-        Flow flow = given.flow();
-        boolean otherMac = flow.sourceMac()
-                .filter(mac -> !mac.equals(given.attachment().mac()))
-                .isPresent();
-        boolean otherAddress = flow.source()
-                .filter(source -> !source.equals(given.attachment().address()))
-                .filter(source -> !source.equals(IPv4Address.of("0.0.0.0")))
-                .isPresent();
-        if (flow.direction() == Flow.Direction.FROM_VM && (otherMac || otherAddress)) {
-            assertThat(given.verdict().outcome()).isEqualTo(Outcome.DROPPED);
-        }
-    }
-
-    @Property
-    void evaluate_always_saysWhatDecided(@ForAll("cases") Case given) {
+    void verdict_asText_saysWhatAndWhy(@ForAll("cases") Case given) {
         Verdict verdict = given.verdict();
-        assertThat(verdict.reason()).isNotBlank();
         assertThat(verdict.toString())
                 .contains(verdict.reason())
                 .contains(verdict.outcome().toString());
-        assertThat(verdict.rule().isPresent() && verdict.clause().isPresent()).isFalse();
-        verdict.rule().ifPresent(rule -> {
-            assertThat(verdict.allowed()).isTrue();
-            assertThat(given.policy().rules()).contains(rule);
-        });
-        verdict.clause().ifPresent(clause -> assertThat(verdict.outcome()).isEqualTo(Outcome.DROPPED));
-        assertThat(verdict).isEqualTo(given.verdict());
     }
 
     @Property

@@ -71,6 +71,11 @@ public abstract class FilterRuleLaws {
         return policy.evaluate(flow, attachment);
     }
 
+    /** The table that people are given; {@link NetworkPolicy#explain} if not said. */
+    protected String explain(NetworkPolicy policy) {
+        return policy.explain();
+    }
+
     /** The cases of {@code @ForAll("cases")}. */
     @Provide
     protected final Arbitrary<Case> cases() {
@@ -149,7 +154,7 @@ public abstract class FilterRuleLaws {
                 .addRules(shuffled)
                 .build();
         check(other.equals(given.policy()), "has a policy that depends on the order of its rules", given);
-        check(other.explain().equals(given.policy().explain()), "is explained by the order of its rules", given);
+        check(explain(other).equals(explain(given.policy())), "is explained by the order of its rules", given);
         check(judge(given.with(other)).equals(judge(given)), "is judged by the order of the rules", given);
     }
 
@@ -228,7 +233,7 @@ public abstract class FilterRuleLaws {
     /** The table for people has the reason of every rule. */
     @Property
     public final void explanation_hasEveryReason(@ForAll("cases") Case given) {
-        String table = given.policy().explain();
+        String table = explain(given.policy());
         for (FilterRule rule : given.policy().rules()) {
             check(table.contains(rule.reason()), "has a policy whose table lacks the rule '" + rule + "'", given);
         }

@@ -83,6 +83,12 @@ class FilterRuleLawsTest {
     @Test
     void verdict_thatDependsOnOrderOrTime_breaksTheLaws() {
         assertThat(broken("orderOfRules_meansNothing", FickleLaws.class)).contains("order of the rules");
+        assertThat(broken("verdict_saysWhatDecided", FickleLaws.class)).contains("judged differently each time");
+    }
+
+    @Test
+    void explanation_thatLeavesARuleOut_breaksTheLaw() {
+        assertThat(broken("explanation_hasEveryReason", SilentLaws.class)).contains("whose table lacks the rule");
     }
 
     /** Takes the floor away from HTTPS. */
@@ -134,6 +140,14 @@ class FilterRuleLawsTest {
         @Override
         protected Verdict judge(NetworkPolicy policy, Flow flow, NetworkAttachment attachment) {
             return ALLOWED;
+        }
+    }
+
+    /** Explains nothing. */
+    static class SilentLaws extends FilterRuleLaws {
+        @Override
+        protected String explain(NetworkPolicy policy) {
+            return "";
         }
     }
 
