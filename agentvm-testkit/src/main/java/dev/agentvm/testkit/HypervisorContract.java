@@ -110,7 +110,10 @@ public abstract class HypervisorContract {
     /** Launches in another program, which dies without a word when that step has ended. */
     protected abstract void launchInProgramThatDies(VMTemplate template, LaunchStep step);
 
-    /** A command by which a guest tries once, for a moment, to open a TCP connection to that port of that address. */
+    /**
+     * A command by which a guest, once it has its address, tries once and for a moment to open a TCP connection to that port
+     * of that address.
+     */
     protected abstract Command attempt(String address, int port);
 
     /** Everything that VMs have on the host, whoever launched them: domains, disks, filters, addresses. */

@@ -95,7 +95,9 @@ class LibvirtHypervisorContractIT extends HypervisorContract {
 
     @Override
     protected Command attempt(String address, int port) {
-        return Command.of("probe", "tcp", address, Integer.toString(port), "300");
+        // The agent may answer before the guest has its address.
+        return Command.shell(
+                "until ip route | grep -q default; do sleep 0.1; done; probe tcp " + address + " " + port + " 300");
     }
 
     @Override
