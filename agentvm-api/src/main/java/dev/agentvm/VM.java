@@ -1,6 +1,7 @@
 package dev.agentvm;
 
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
@@ -88,6 +89,13 @@ public interface VM extends AutoCloseable {
      * @throws VMDestroyedException if the VM is or goes away
      */
     void setBandwidth(BandwidthLimit limit);
+
+    /**
+     * What the VM has tried on its network since its launch, and what has reached it there. Attempts appear within a
+     * second. A VM that another program launched is watched by that program; here its log is empty and says so. Answers
+     * for a VM that is gone too.
+     */
+    ConnectionLog connectionLog();
 
     /** What really holds the VM back on this host. */
     Isolation isolation();

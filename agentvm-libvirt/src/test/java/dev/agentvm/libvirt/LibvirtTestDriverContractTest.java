@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt;
 
 import dev.agentvm.Accelerator;
+import dev.agentvm.Command;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.VMTemplate;
@@ -92,6 +93,11 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
     @Override
     protected void launchInProgramThatDies(VMTemplate template, LaunchStep step) {
         throw new UnsupportedOperationException("what this driver has is in this process alone");
+    }
+
+    @Override
+    protected Command attempt(String address, int port) {
+        throw new UnsupportedOperationException("no guest runs");
     }
 
     @Override

@@ -13,6 +13,8 @@ import dev.agentvm.OutputLimitException;
 import dev.agentvm.VM;
 import dev.agentvm.VMState;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.ConnectionAttempt;
+import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
@@ -319,13 +321,14 @@ public final class FakeVM implements VM {
         require("connect");
         NetworkAttachment attachment = requireNetwork("flow", flow);
         Verdict verdict = machine.policy().evaluate(flow, attachment);
-        machine.add(new ConnectionAttempt(program.time().now(), flow, verdict));
+        machine.add(new ConnectionAttempt(program.time().now(), flow, Optional.of(verdict)));
         return verdict;
     }
 
-    /** All that {@link #connect} was asked for, in its order. Answers for a VM that is gone too. */
-    public List<ConnectionAttempt> connections() {
-        return machine.connections();
+    /** What {@link #connect} was asked for, in its order. */
+    @Override
+    public ConnectionLog connectionLog() {
+        return machine.connectionLog(program);
     }
 
     /** All commands that were asked for, in their order. Answers for a VM that is gone too. */

@@ -35,10 +35,14 @@ import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.ConnectionAttempt;
+import dev.agentvm.network.ConnectionLog;
+import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -68,6 +72,9 @@ import org.junit.jupiter.api.Test;
 public abstract class HypervisorContract {
     /** Ends at once, and leaves a process that holds its output open. */
     protected static final Command LEAVES_A_PROCESS = Command.shell("tail -f /dev/null & echo left");
+
+    private static final String METADATA = "169.254.169.254";
+    private static final String PUBLIC = "140.82.112.3";
 
     /** Longer than anything that is promised to end soon. */
     private static final Duration LONG = Duration.ofSeconds(60);
@@ -102,6 +109,12 @@ public abstract class HypervisorContract {
 
     /** Launches in another program, which dies without a word when that step has ended. */
     protected abstract void launchInProgramThatDies(VMTemplate template, LaunchStep step);
+
+    /**
+     * A command by which a guest, once it has its address, tries once and for a moment to open a TCP connection to that port
+     * of that address.
+     */
+    protected abstract Command attempt(String address, int port);
 
     /** Everything that VMs have on the host, whoever launched them: domains, disks, filters, addresses. */
     protected abstract List<String> leftovers();
@@ -221,6 +234,7 @@ public abstract class HypervisorContract {
         assertEquals(Optional.empty(), vm.attachment());
         assertEquals(Optional.empty(), vm.isolation().filter());
         assertEquals(Optional.empty(), vm.networkPolicy());
+        assertEquals(ConnectionLog.empty(Optional.empty()), vm.connectionLog());
         assertThrows(InvalidValueException.class, () -> vm.setNetworkPolicy(NetworkPolicy.none()));
         assertThrows(InvalidValueException.class, () -> vm.setBandwidth(BandwidthLimit.unlimited()));
     }
@@ -396,6 +410,16 @@ public abstract class HypervisorContract {
 
         assertEquals(List.of(), found.warnings());
         assertEquals("", found.serialLog());
+    }
+
+    @Test
+    void find_running_saysThatItsProgramWatchesIt() {
+        requires(Ability.NETWORK);
+
+        ConnectionLog log = connect().find(guest().name()).orElseThrow().connectionLog();
+
+        assertEquals(List.of(), log.attempts());
+        assertFalse(log.limitation().orElseThrow().isBlank());
     }
 
     @Test
@@ -850,6 +874,51 @@ public abstract class HypervisorContract {
 
         assertEquals(Optional.of(NetworkPolicy.none()), vm.networkPolicy());
         vm.setNetworkPolicy(before);
+    }
+
+    @Test
+    void connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen() {
+        requires(Ability.NETWORK);
+        VM vm = connect().launch(template("talkative"));
+        assertEquals(Optional.empty(), vm.connectionLog().limitation());
+
+        vm.exec(attempt(METADATA, 80));
+        eventually("the first is written down", () -> tcp(vm).size() == 1);
+        vm.exec(attempt(PUBLIC, 443));
+        eventually("the second is written down", () -> tcp(vm).size() == 2);
+        vm.setNetworkPolicy(NetworkPolicy.none());
+        vm.exec(attempt(PUBLIC, 443));
+        eventually("the third is written down", () -> tcp(vm).size() == 3);
+
+        assertEquals(
+                List.of(METADATA + ":80 DROPPED", PUBLIC + ":443 ALLOWED", PUBLIC + ":443 REFUSED"),
+                tcp(vm).stream().map(HypervisorContract::line).toList());
+        List<Instant> times = tcp(vm).stream().map(ConnectionAttempt::time).toList();
+        assertEquals(times.stream().sorted().toList(), times);
+    }
+
+    @Test
+    void connectionLog_ofAVMThatIsGone_isKept() {
+        requires(Ability.NETWORK);
+        VM vm = connect().launch(template("late"));
+        vm.exec(attempt(METADATA, 80));
+        eventually("it is written down", () -> tcp(vm).size() == 1);
+
+        vm.close();
+
+        assertEquals(1, tcp(vm).size());
+    }
+
+    private static List<ConnectionAttempt> tcp(VM vm) {
+        return vm.connectionLog().attempts().stream()
+                .filter(attempt -> attempt.flow().ipProtocol().equals(OptionalInt.of(Flow.TCP)))
+                .toList();
+    }
+
+    private static String line(ConnectionAttempt attempt) {
+        return attempt.flow().destination().orElseThrow() + ":"
+                + attempt.flow().destinationPort().orElseThrow() + " "
+                + attempt.verdict().orElseThrow().outcome();
     }
 
     @Test

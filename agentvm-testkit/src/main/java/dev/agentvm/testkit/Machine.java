@@ -6,10 +6,13 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.ConnectionAttempt;
+import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +37,7 @@ final class Machine {
     private final List<String> warnings;
     private final ExecScript.Book scripts = new ExecScript.Book();
     private final GuestFiles files = new GuestFiles();
-    private final List<ConnectionAttempt> connections = new ArrayList<>();
+    private final ArrayDeque<ConnectionAttempt> attempts = new ArrayDeque<>();
     private final List<Command> commands = new ArrayList<>();
     private final TreeMap<Long, String> programs = new TreeMap<>();
     private final List<VirtualTime.Timer> timers = new ArrayList<>();
@@ -48,6 +51,7 @@ final class Machine {
     private Instant idleSince;
     private volatile Instant expires = Instant.MAX;
     private long lastPid = 1;
+    private long forgottenAttempts;
 
     Machine(
             FakeHost host,
@@ -206,11 +210,19 @@ final class Machine {
     }
 
     synchronized void add(ConnectionAttempt attempt) {
-        connections.add(attempt);
+        attempts.add(attempt);
+        if (attempts.size() > ConnectionLog.MAX_ATTEMPTS) {
+            attempts.remove();
+            forgottenAttempts++;
+        }
     }
 
-    synchronized List<ConnectionAttempt> connections() {
-        return List.copyOf(connections);
+    /** A program sees what the VMs do that it launched. */
+    synchronized ConnectionLog connectionLog(FakeHypervisor asking) {
+        return asking == program
+                ? new ConnectionLog(List.copyOf(attempts), forgottenAttempts, 0, Optional.empty())
+                : ConnectionLog.empty(
+                        attachment.map(unused -> "the VM is watched by the program that launched it, not by this one"));
     }
 
     synchronized void print(String text) {

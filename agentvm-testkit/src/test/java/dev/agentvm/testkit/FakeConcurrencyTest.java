@@ -10,6 +10,7 @@ import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import java.time.Duration;
@@ -63,7 +64,7 @@ class FakeConcurrencyTest {
             }
         });
 
-        assertThat(ids.size() + refused.get()).isEqualTo(THREADS * ROUNDS);
+        assertThat(ids.size() + refused.get()).isEqualTo((long) THREADS * ROUNDS);
         assertThat(host.leftovers()).isEmpty();
         assertThat(host.list()).isEmpty();
     }
@@ -108,7 +109,9 @@ class FakeConcurrencyTest {
             }
         });
 
-        assertThat(vm.connections()).hasSize(THREADS * ROUNDS);
+        ConnectionLog log = vm.connectionLog();
+        assertThat(log.attempts()).hasSize(ConnectionLog.MAX_ATTEMPTS);
+        assertThat(log.attempts().size() + log.forgotten()).isEqualTo((long) THREADS * ROUNDS);
         assertThat(vm.commands()).hasSize(2 * THREADS * ROUNDS);
     }
 

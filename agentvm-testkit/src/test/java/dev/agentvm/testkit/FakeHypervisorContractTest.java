@@ -3,10 +3,12 @@ package dev.agentvm.testkit;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.network.Flow;
 import java.time.Duration;
 import java.util.List;
 
@@ -14,6 +16,11 @@ class FakeHypervisorContractTest extends HypervisorContract {
     private final FakeHypervisor host = FakeHypervisor.create();
 
     FakeHypervisorContractTest() {
+        host.whenExec(CommandMatcher.program("attempt")).thenAnswer((command, guest) -> {
+            guest.connect(Flow.tcp(
+                    command.argv().get(1), Integer.parseInt(command.argv().get(2))));
+            return Reply.exit(1);
+        });
         host.whenExec(LEAVES_A_PROCESS.argv().toArray(String[]::new)).thenReturn("left\n");
     }
 
@@ -48,6 +55,11 @@ class FakeHypervisorContractTest extends HypervisorContract {
                 })
                 .build();
         assertThatExceptionOfType(AgentVMException.class).isThrownBy(() -> program.launch(template, options));
+    }
+
+    @Override
+    protected Command attempt(String address, int port) {
+        return Command.of("attempt", address, Integer.toString(port));
     }
 
     @Override

@@ -168,9 +168,9 @@ class FakeHypervisorTest {
         assertThat(result.exitCode()).isEqualTo(OptionalInt.of(7));
         assertThat(result.duration()).isEqualTo(Duration.ofSeconds(3));
         assertThat(vm.exec(Command.of("cat", "/tmp/out")).stdoutText()).isEqualTo("page");
-        assertThat(vm.connections()).singleElement().satisfies(attempt -> {
+        assertThat(vm.connectionLog().attempts()).singleElement().satisfies(attempt -> {
             assertThat(attempt.flow()).isEqualTo(Flow.tcp("10.0.0.1", 80));
-            assertThat(attempt.verdict().outcome()).isEqualTo(Verdict.Outcome.DROPPED);
+            assertThat(attempt.verdict().orElseThrow().outcome()).isEqualTo(Verdict.Outcome.DROPPED);
         });
         assertThat(vm.commands()).hasSize(2);
     }
@@ -223,8 +223,8 @@ class FakeHypervisorTest {
         assertThat(vm.connect(Flow.tcp("140.82.112.3", 443)).outcome()).isEqualTo(Verdict.Outcome.REFUSED);
 
         assertThat(vm.networkPolicy()).contains(NetworkPolicy.none());
-        assertThat(vm.connections())
-                .extracting(attempt -> attempt.verdict().allowed())
+        assertThat(vm.connectionLog().attempts())
+                .extracting(attempt -> attempt.verdict().orElseThrow().allowed())
                 .containsExactly(true, false);
     }
 

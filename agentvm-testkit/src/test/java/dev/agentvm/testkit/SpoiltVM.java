@@ -6,6 +6,7 @@ import dev.agentvm.Isolation;
 import dev.agentvm.VM;
 import dev.agentvm.VMState;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
@@ -79,6 +80,11 @@ class SpoiltVM implements VM {
     @Override
     public ExecResult exec(Command command) {
         return right.exec(command);
+    }
+
+    @Override
+    public ConnectionLog connectionLog() {
+        return right.connectionLog();
     }
 
     @Override

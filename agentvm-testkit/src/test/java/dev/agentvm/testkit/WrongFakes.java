@@ -24,6 +24,8 @@ import dev.agentvm.VMNotFoundException;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.ConnectionAttempt;
+import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
@@ -101,6 +103,7 @@ final class WrongFakes {
                         "exec_longerThanItsTimeout_isKilled",
                         "find_running_doesNotRememberWhatItsProgramKnows",
                         "find_running_givesTheSameVMToEveryProgram",
+                        "find_running_saysThatItsProgramWatchesIt",
                         "gone_values_stillAnswer",
                         "launch_template_givesTheVMItsNameAndLabels",
                         "list_running_hasTheVMsOfEveryProgram",
@@ -271,6 +274,7 @@ final class WrongFakes {
                                 }
                             }
                         }),
+                        "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen",
                         "setNetworkPolicy_another_isTheOneInForce"),
                 wrong(
                         "an isolated VM takes a policy",
@@ -331,6 +335,15 @@ final class WrongFakes {
                         }),
                         "close_detached_leavesItToBeFoundAgain",
                         "find_running_givesTheSameVMToEveryProgram"),
+                wrong(
+                        "the log of a VM that is found looks complete",
+                        found(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public ConnectionLog connectionLog() {
+                                return ConnectionLog.empty(Optional.empty());
+                            }
+                        }),
+                        "find_running_saysThatItsProgramWatchesIt"),
                 wrong(
                         "a VM that is found remembers warnings",
                         found(vm -> new SpoiltVM(vm) {
@@ -621,8 +634,51 @@ final class WrongFakes {
                         "close_detached_leavesItToBeFoundAgain"));
     }
 
+    private static ConnectionAttempt byTheDefault(ConnectionAttempt attempt) {
+        return new ConnectionAttempt(
+                attempt.time(),
+                attempt.flow(),
+                Optional.of(NetworkPolicy.agentDefault().evaluate(attempt.flow())));
+    }
+
     private static List<WrongFake> lives() {
         return List.of(
+                wrong(
+                        "attempts are judged by the policy of the launch",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public ConnectionLog connectionLog() {
+                                ConnectionLog log = super.connectionLog();
+                                return new ConnectionLog(
+                                        log.attempts().stream()
+                                                .map(WrongFakes::byTheDefault)
+                                                .toList(),
+                                        0,
+                                        0,
+                                        log.limitation());
+                            }
+                        }),
+                        "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen"),
+                wrong(
+                        "a VM that is gone forgets its attempts",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public ConnectionLog connectionLog() {
+                                return isGone() ? ConnectionLog.empty(Optional.empty()) : super.connectionLog();
+                            }
+                        }),
+                        "connectionLog_ofAVMThatIsGone_isKept"),
+                wrong(
+                        "the log of an isolated VM asks for more",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public ConnectionLog connectionLog() {
+                                return attachment().isPresent()
+                                        ? super.connectionLog()
+                                        : ConnectionLog.empty(Optional.of("no tap"));
+                            }
+                        }),
+                        "launch_isolated_hasNoNetwork"),
                 wrong(
                         "a VM that is gone forgets its labels",
                         launched(vm -> new SpoiltVM(vm) {

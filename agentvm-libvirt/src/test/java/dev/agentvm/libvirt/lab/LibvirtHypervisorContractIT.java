@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.agentvm.Command;
 import dev.agentvm.GuestImage;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchStep;
@@ -90,6 +91,13 @@ class LibvirtHypervisorContractIT extends HypervisorContract {
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    @Override
+    protected Command attempt(String address, int port) {
+        // The agent may answer before the guest has its address.
+        return Command.shell(
+                "until ip route | grep -q default; do sleep 0.1; done; probe tcp " + address + " " + port + " 300");
     }
 
     @Override

@@ -5,38 +5,29 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
-import dev.agentvm.network.NetworkMode;
-import dev.agentvm.testkit.ConnectionAttempt;
 import dev.agentvm.testkit.FakeHypervisor;
-import dev.agentvm.testkit.FakeVM;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.function.Supplier;
-import java.util.stream.Collectors;
 
 /** The hypervisor of one test, or of one class, and all VMs that were launched with it. Safe for use by many threads. */
 final class Session implements AutoCloseable {
     private static final int LONGEST_NAME = 61;
 
     private final Hypervisor hypervisor;
-    private final List<Launched> launched;
+    private final List<VM> launched;
 
-    private Session(Hypervisor hypervisor, List<Launched> launched) {
+    private Session(Hypervisor hypervisor, List<VM> launched) {
         this.hypervisor = hypervisor;
         this.launched = launched;
     }
 
-    /** A VM, gone or not, and what can be told of its network. */
-    private record Launched(VM vm, Supplier<String> network) {}
-
     static Session fake(String... images) {
-        List<Launched> launched = new CopyOnWriteArrayList<>();
-        FakeHypervisor.Builder fake =
-                new FakeHypervisor.Builder().onLaunch(vm -> launched.add(new Launched(vm, () -> connections(vm))));
+        List<VM> launched = new CopyOnWriteArrayList<>();
+        FakeHypervisor.Builder fake = new FakeHypervisor.Builder().onLaunch(launched::add);
         for (String image : images) {
             fake.addImage(image);
         }
@@ -44,7 +35,7 @@ final class Session implements AutoCloseable {
     }
 
     static Session real(Hypervisor hypervisor) {
-        List<Launched> launched = new CopyOnWriteArrayList<>();
+        List<VM> launched = new CopyOnWriteArrayList<>();
         return new Session(new Watched(hypervisor, launched), launched);
     }
 
@@ -64,26 +55,12 @@ final class Session implements AutoCloseable {
     /** What is worth knowing of each VM after a failure, by the name of the entry. */
     Map<String, String> report() {
         Map<String, String> entries = new LinkedHashMap<>();
-        for (Launched one : launched) {
-            String prefix = "agentvm." + one.vm().name() + ".";
-            entries.put(prefix + "serial", readable(one.vm().serialLog()));
-            entries.put(prefix + "network", readable(one.network().get()));
+        for (VM vm : launched) {
+            String prefix = "agentvm." + vm.name() + ".";
+            entries.put(prefix + "serial", readable(vm.serialLog()));
+            entries.put(prefix + "network", readable(vm.connectionLog().toString()));
         }
         return entries;
-    }
-
-    private static String connections(FakeVM vm) {
-        return vm.connections().stream().map(Session::line).collect(Collectors.joining("\n"));
-    }
-
-    private static String line(ConnectionAttempt attempt) {
-        return attempt.time() + " " + attempt.flow() + " " + attempt.verdict();
-    }
-
-    private static String policy(VMTemplate template) {
-        return template.networkMode().equals(NetworkMode.ISOLATED)
-                ? "no network"
-                : template.networkPolicy().explain();
     }
 
     /** A report is read in terminals, and a hostile guest writes to its console what it likes. */
@@ -111,9 +88,9 @@ final class Session implements AutoCloseable {
     /** Remembers what is launched, so that a VM that the test has closed can be reported too. */
     private static final class Watched implements Hypervisor {
         private final Hypervisor hypervisor;
-        private final List<Launched> launched;
+        private final List<VM> launched;
 
-        Watched(Hypervisor hypervisor, List<Launched> launched) {
+        Watched(Hypervisor hypervisor, List<VM> launched) {
             this.hypervisor = hypervisor;
             this.launched = launched;
         }
@@ -121,7 +98,7 @@ final class Session implements AutoCloseable {
         @Override
         public VM launch(VMTemplate template, LaunchOptions options) {
             VM vm = hypervisor.launch(template, options);
-            launched.add(new Launched(vm, () -> policy(template)));
+            launched.add(vm);
             return vm;
         }
 

@@ -112,7 +112,10 @@ final class Launch {
             create(prepared.boot(), disk, card.map(Card::plan));
             vm.openConsole();
             done();
-            place.ifPresent(this::verify);
+            place.ifPresent(where -> {
+                verify(where);
+                vm.watchTap();
+            });
             begin(LaunchStep.RESUMED);
             parts.libvirt().domains().resume(domain);
             done();

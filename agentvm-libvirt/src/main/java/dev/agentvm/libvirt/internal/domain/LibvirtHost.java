@@ -18,6 +18,7 @@ import dev.agentvm.libvirt.internal.journal.Entry;
 import dev.agentvm.libvirt.internal.journal.Resource;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.IPv4Address;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -35,6 +36,7 @@ import java.util.concurrent.Phaser;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -212,8 +214,21 @@ public final class LibvirtHost implements Hypervisor {
                 activity(domain.domain().uuid()),
                 () -> clear(domain.domain(), ledger(domain.domain())));
         policy(domain.domain(), xml).ifPresent(vm::policy);
+        vm.watchedBy(log(vm));
         found.add(vm);
         return Optional.of(vm);
+    }
+
+    /** A VM's tap is watched by the program that launched it. */
+    private Supplier<ConnectionLog> log(LibvirtVM found) {
+        Optional<LibvirtVM> own =
+                launched.stream().filter(vm -> vm.id().equals(found.id())).findFirst();
+        if (own.isPresent()) {
+            return own.get()::connectionLog;
+        }
+        ConnectionLog nothing = ConnectionLog.empty(
+                found.policy().map(unused -> "the VM is watched by the program that launched it, not by this one"));
+        return () -> nothing;
     }
 
     /** All handles of a VM share what is known of its policy. */

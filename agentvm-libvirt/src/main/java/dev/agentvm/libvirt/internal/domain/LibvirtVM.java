@@ -12,13 +12,16 @@ import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMState;
 import dev.agentvm.libvirt.internal.Uninterrupted;
+import dev.agentvm.libvirt.internal.capture.TapWatch;
 import dev.agentvm.libvirt.internal.connection.ByteStream;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.DomainState;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -33,6 +36,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,6 +58,8 @@ final class LibvirtVM implements VM {
     private final Activity activity;
     private volatile Optional<PolicyInForce> policy = Optional.empty();
     private volatile List<String> bandwidthWarnings = List.of();
+    private volatile @Nullable TapWatch tapWatch;
+    private volatile Supplier<ConnectionLog> connectionLog = () -> ConnectionLog.empty(Optional.empty());
 
     private final Object bandwidthLock = new Object();
     private final Object teardown = new Object();
@@ -221,6 +227,30 @@ final class LibvirtVM implements VM {
                 .isPresent();
     }
 
+    /** Writes down from now on what passes its tap. */
+    void watchTap() {
+        try {
+            TapWatch watch =
+                    parts.taps().watch(Networking.tap(id()), flow -> policy.flatMap(known -> known.judge(flow)));
+            tapWatch = watch;
+            connectionLog = watch::log;
+        } catch (IOException e) {
+            LOG.debug("the tap of '{}' is not watched", name(), e);
+            ConnectionLog nothing = ConnectionLog.empty(Optional.of("its tap cannot be read: " + e.getMessage()));
+            connectionLog = () -> nothing;
+        }
+    }
+
+    /** Another handle on it, or another program, watches its tap. */
+    void watchedBy(Supplier<ConnectionLog> other) {
+        connectionLog = other;
+    }
+
+    @Override
+    public ConnectionLog connectionLog() {
+        return connectionLog.get();
+    }
+
     @Override
     public Isolation isolation() {
         requireAlive("read the isolation");
@@ -361,8 +391,12 @@ final class LibvirtVM implements VM {
         return await(CompletableFuture.anyOf(agentReady, end), timeout, "await the guest agent");
     }
 
-    /** Lets go of the console. */
+    /** Lets go of the console and the tap. */
     void release() {
+        TapWatch watch = tapWatch;
+        if (watch != null) {
+            watch.end();
+        }
         ByteStream open;
         synchronized (consoleLock) {
             wantsConsole = false;

@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.VMNotFoundException;
+import dev.agentvm.libvirt.internal.capture.TapWatcher;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
@@ -23,6 +24,7 @@ import java.util.Optional;
  * @param images what VMs boot
  * @param overlays the VMs' own disks
  * @param networking the VMs' network
+ * @param taps notes what VMs do on their networks
  * @param requirements what templates need of the host
  * @param clock tells the time of launches and ends
  */
@@ -32,6 +34,7 @@ record Parts(
         ImageDirectory images,
         Overlays overlays,
         Networking networking,
+        TapWatcher taps,
         Requirements requirements,
         Clock clock)
         implements AutoCloseable {
@@ -48,6 +51,7 @@ record Parts(
                     new ImageDirectory(settings.imageDirectory()),
                     new Overlays(libvirt, settings.storagePool(), settings.storageDirectory()),
                     new Networking(libvirt, settings.network(), host),
+                    new TapWatcher(settings.clock()),
                     new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),
                     settings.clock());
         } catch (RuntimeException e) {
@@ -85,6 +89,7 @@ record Parts(
     @Override
     public void close() {
         libvirt.close();
+        taps.close();
         journals.close();
     }
 }

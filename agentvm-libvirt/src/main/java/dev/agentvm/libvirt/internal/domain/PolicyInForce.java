@@ -7,9 +7,11 @@ import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.network.Attached;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
 import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.network.Verdict;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -72,6 +74,22 @@ final class PolicyInForce {
 
     Optional<NetworkPolicy> policy() {
         return state.policy();
+    }
+
+    /** What becomes of a flow by the policy as it is in force now; empty if that is not known. */
+    Optional<Verdict> judge(Flow flow) {
+        State now = state;
+        return now.policy()
+                .map(policy -> asDenied(policy, now.denied())
+                        .evaluate(flow, now.attached().vm()));
+    }
+
+    /** Where the host cannot refuse, a policy that refuses drops, and counts no connections. */
+    private static NetworkPolicy asDenied(NetworkPolicy policy, Optional<DenyAction> denied) {
+        return denied.filter(action -> action != policy.denied())
+                .map(action ->
+                        policy.toBuilder().noConnectionLimit().denied(action).build())
+                .orElse(policy);
     }
 
     NetworkAttachment attachment() {

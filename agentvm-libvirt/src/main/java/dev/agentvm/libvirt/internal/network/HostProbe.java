@@ -85,6 +85,7 @@ public final class HostProbe {
             findings.add(tools());
             findings.add(layer3(needs));
             findings.add(bandwidth(needs.bandwidth()));
+            findings.add(connectionLog());
         }
         if (needs.mode() instanceof NetworkMode.Bridge bridge) {
             findings.add(bridge(bridge.name()));
@@ -163,6 +164,15 @@ public final class HostProbe {
                 evidence + ", so denied TCP is dropped instead of refused"
                         + (needs.policy().connectionLimit().isPresent() ? ", and connections are not limited" : ""),
                 remedy);
+    }
+
+    private Finding connectionLog() {
+        return host.mayCapture()
+                ? Finding.ok("connection-log", "this program may read what passes the taps of VMs")
+                : Finding.warning(
+                        "connection-log",
+                        "this program may open no packet sockets, so what VMs try on their networks is not written down",
+                        "Run it as root, or give it CAP_NET_RAW");
     }
 
     private Finding bridge(String name) {

@@ -15,6 +15,9 @@ public interface HostView {
     /** Whether this process may read and write that file. */
     boolean isUsable(String path);
 
+    /** Whether this process may read what passes the host's network interfaces. */
+    boolean mayCapture();
+
     /** What a command prints that ends well within two seconds; empty if it does not. */
     Optional<String> run(String... command);
 

@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.network;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
+import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.network.IPv4Address;
 import java.io.File;
 import java.io.IOException;
@@ -46,6 +47,11 @@ final class LocalHost implements HostView {
     @Override
     public boolean isUsable(String path) {
         return Files.isReadable(Path.of(path)) && Files.isWritable(Path.of(path));
+    }
+
+    @Override
+    public boolean mayCapture() {
+        return PacketSocket.permitted();
     }
 
     @Override

@@ -51,8 +51,14 @@ class HostProbeTest {
     private boolean nwfilter = true;
     private Optional<String> network = Optional.empty();
     private boolean active = true;
+    private boolean capturing = true;
 
     private final HostView host = new HostView() {
+        @Override
+        public boolean mayCapture() {
+            return capturing;
+        }
+
         @Override
         public Optional<String> read(String path) {
             return Optional.ofNullable(files.get(path));
@@ -136,7 +142,7 @@ class HostProbeTest {
                         assertThat(finding.severity()).as(finding.toString()).isEqualTo(Severity.OK))
                 .extracting(Finding::id)
                 .doesNotHaveDuplicates()
-                .hasSize(11);
+                .hasSize(12);
     }
 
     @Test
@@ -247,6 +253,16 @@ class HostProbeTest {
         assertThat(onBridge("bridge-address", NetworkMode.bridge("br0").withAddress("10.0.0.9"))
                         .severity())
                 .isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void connectionLog_withoutTheRightToCapture_isAWarning() {
+        assertThat(severity("connection-log")).isEqualTo(Severity.OK);
+
+        capturing = false;
+
+        assertThat(severity("connection-log")).isEqualTo(Severity.WARNING);
+        assertThat(find("connection-log", Needs.standard()).remedy()).contains("CAP_NET_RAW");
     }
 
     @Test

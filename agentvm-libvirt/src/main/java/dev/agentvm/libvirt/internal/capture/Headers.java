@@ -1,0 +1,196 @@
+package dev.agentvm.libvirt.internal.capture;
+
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.network.Flow;
+import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.MacAddress;
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.util.HexFormat;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the headers of a frame say: Ethernet, ARP (RFC 826), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792).
+ *
+ * @param source the source MAC address
+ * @param etherType the ethertype, that of a VLAN tag if there is one, or a length below 0x600
+ * @param arp what an ARP packet says
+ * @param ip what an IPv4 packet says
+ */
+record Headers(
+        MacAddress source,
+        int etherType,
+        @Nullable Arp arp,
+        @Nullable Ip ip) {
+    private static final int MAC_BYTES = 6;
+    private static final int FRAGMENT_OFFSET = 0x1fff;
+    private static final int MORE_FRAGMENTS = 0x2000;
+    private static final int SMALLEST_HEADER = 20;
+    private static final int SYN = 0x02;
+    private static final int ACK = 0x10;
+
+    /**
+     * An ARP packet.
+     *
+     * @param hardware who sends it by its own word
+     * @param sender whose address it tells
+     * @param target whose address it asks for
+     */
+    record Arp(MacAddress hardware, IPv4Address sender, IPv4Address target) {}
+
+    /**
+     * An IPv4 packet.
+     *
+     * @param id what its fragments have in common
+     * @param cut whether it is a fragment
+     * @param laterFragment whether it is a fragment after the first, which has no header but this
+     * @param ports those of TCP and UDP
+     * @param tcp what TCP says of a connection
+     * @param icmp what ICMP says
+     */
+    record Ip(
+            IPv4Address source,
+            IPv4Address destination,
+            int protocol,
+            int id,
+            boolean cut,
+            boolean laterFragment,
+            @Nullable Ports ports,
+            @Nullable Tcp tcp,
+            @Nullable Icmp icmp) {}
+
+    /** The ports of TCP and UDP. */
+    record Ports(int source, int destination) {}
+
+    /**
+     * What TCP says of a connection.
+     *
+     * @param sequence tells one that begins from the next between the same ports
+     * @param begins whether it asks for a connection
+     */
+    record Tcp(long sequence, boolean begins) {}
+
+    /**
+     * An ICMP message.
+     *
+     * @param id tells echo requests of one sender apart
+     * @param about the packet that an error is about, as far as it can be read
+     */
+    record Icmp(int type, int id, @Nullable Ip about) {
+        private static final int UNREACHABLE = 3;
+        private static final int QUENCH = 4;
+        private static final int REDIRECT = 5;
+        private static final int EXCEEDED = 11;
+        private static final int PARAMETER = 12;
+
+        static boolean isError(int type) {
+            return type == UNREACHABLE || type == QUENCH || type == REDIRECT || type == EXCEEDED || type == PARAMETER;
+        }
+    }
+
+    /** What {@code frame} says, or empty if it is cut off or contradicts itself. */
+    static Optional<Headers> of(ByteBuffer frame, Optional<Integer> vlanProtocol) {
+        try {
+            ByteBuffer bytes = frame.duplicate();
+            skip(bytes, MAC_BYTES);
+            MacAddress source = mac(bytes);
+            int etherType = u16(bytes);
+            if (vlanProtocol.isPresent()) {
+                return Optional.of(new Headers(source, vlanProtocol.get(), null, null));
+            }
+            return Optional.of(
+                    switch (etherType) {
+                        case Flow.ETHERTYPE_ARP -> new Headers(source, etherType, arp(bytes), null);
+                        case Flow.ETHERTYPE_IPV4 -> new Headers(source, etherType, null, ip(bytes, true));
+                        default -> new Headers(source, etherType, null, null);
+                    });
+        } catch (BufferUnderflowException | IllegalArgumentException | InvalidValueException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static Arp arp(ByteBuffer bytes) {
+        skip(bytes, 8);
+        MacAddress hardware = mac(bytes);
+        IPv4Address sender = IPv4Address.ofBits(bytes.getInt());
+        skip(bytes, MAC_BYTES);
+        return new Arp(hardware, sender, IPv4Address.ofBits(bytes.getInt()));
+    }
+
+    private static Ip ip(ByteBuffer bytes, boolean outermost) {
+        int first = u8(bytes);
+        int headerLength = 4 * (first & 0xf);
+        if (first >> 4 != 4 || headerLength < SMALLEST_HEADER) {
+            throw new IllegalArgumentException("no IPv4 header");
+        }
+        skip(bytes, 3);
+        int id = u16(bytes);
+        int fragment = u16(bytes);
+        boolean later = (fragment & FRAGMENT_OFFSET) != 0;
+        skip(bytes, 1);
+        int protocol = u8(bytes);
+        skip(bytes, 2);
+        IPv4Address source = IPv4Address.ofBits(bytes.getInt());
+        IPv4Address destination = IPv4Address.ofBits(bytes.getInt());
+        skip(bytes, headerLength - SMALLEST_HEADER);
+        Ports ports = null;
+        Tcp tcp = null;
+        Icmp icmp = null;
+        if (!later && (protocol == Flow.TCP || protocol == Flow.UDP)) {
+            ports = new Ports(u16(bytes), u16(bytes));
+        }
+        if (!later && protocol == Flow.TCP && outermost) {
+            tcp = tcp(bytes);
+        }
+        if (!later && protocol == Flow.ICMP) {
+            icmp = icmp(bytes, outermost);
+        }
+        boolean cut = later || (fragment & MORE_FRAGMENTS) != 0;
+        return new Ip(source, destination, protocol, id, cut, later, ports, tcp, icmp);
+    }
+
+    private static Tcp tcp(ByteBuffer bytes) {
+        long sequence = Integer.toUnsignedLong(bytes.getInt());
+        skip(bytes, 5);
+        int flags = u8(bytes);
+        return new Tcp(sequence, (flags & SYN) != 0 && (flags & ACK) == 0);
+    }
+
+    private static Icmp icmp(ByteBuffer bytes, boolean outermost) {
+        int type = u8(bytes);
+        skip(bytes, 3);
+        int id = u16(bytes);
+        skip(bytes, 2);
+        return new Icmp(type, id, outermost && Icmp.isError(type) ? about(bytes) : null);
+    }
+
+    private static @Nullable Ip about(ByteBuffer bytes) {
+        try {
+            return ip(bytes, false);
+        } catch (BufferUnderflowException | IllegalArgumentException e) {
+            return null;
+        }
+    }
+
+    private static MacAddress mac(ByteBuffer bytes) {
+        byte[] octets = new byte[MAC_BYTES];
+        bytes.get(octets);
+        return MacAddress.of(HexFormat.ofDelimiter(":").formatHex(octets));
+    }
+
+    private static int u8(ByteBuffer bytes) {
+        return Byte.toUnsignedInt(bytes.get());
+    }
+
+    private static int u16(ByteBuffer bytes) {
+        return Short.toUnsignedInt(bytes.getShort());
+    }
+
+    private static void skip(ByteBuffer bytes, int count) {
+        if (count > bytes.remaining()) {
+            throw new BufferUnderflowException();
+        }
+        bytes.position(bytes.position() + count);
+    }
+}
