@@ -112,6 +112,12 @@ final class Lab {
         }
     }
 
+    /** Where the guest sends what leaves its network; it must have spoken to its gateway. */
+    static String gatewayMac(VM vm) {
+        String gateway = vm.attachment().orElseThrow().gateway().orElseThrow().toString();
+        return output(vm, Command.shell("ip neigh show " + gateway + " | sed 's/.*lladdr \\([^ ]*\\).*/\\1/'"));
+    }
+
     /** A VM's end on the host. */
     static String tap(VM vm) {
         return host("virsh", "-q", "domiflist", vm.id().toString()).strip().split(" +")[0];

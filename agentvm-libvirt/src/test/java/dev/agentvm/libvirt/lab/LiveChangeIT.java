@@ -3,88 +3,183 @@ package dev.agentvm.libvirt.lab;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
+import dev.agentvm.HostNotReadyException;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.libvirt.LibvirtHypervisor;
+import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Policies that change, and hosts that change, while VMs run. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class LiveChangeIT {
     private static final String WWW = Lab.fact("WWW_ADDRESS");
     private static final Duration SOON = Duration.ofSeconds(20);
-    private static final NetworkPolicy TWO_MORE = NetworkPolicy.agentDefault().toBuilder()
+    private static final Duration SHORT = Duration.ofSeconds(3);
+    private static final String EBTABLES = "/etc/alternatives/ebtables";
+    private static final NetworkPolicy THREE_MORE = NetworkPolicy.agentDefault().toBuilder()
             .addRule(FilterRule.allow().tcp(8080).because("a connection that is withdrawn"))
+            .addRule(FilterRule.allow().udp(8080).because("a flow that is withdrawn"))
             .addRule(FilterRule.allow().tcp(5432).because("a connection that stays"))
             .build();
-    private static final NetworkPolicy ONE_MORE = TWO_MORE.toBuilder()
+    private static final NetworkPolicy ONE_MORE = THREE_MORE.toBuilder()
             .removeRules(rule -> rule.reason().endsWith("withdrawn"))
             .build();
+
+    @TempDir
+    Path directory = Path.of("");
 
     @AfterEach
     void nothingIsLeft() {
         Leftovers.assertNone();
     }
 
-    @Test
-    void setNetworkPolicy_withdrawnRight_cutsItsConnectionAndNoOther() {
+    @ParameterizedTest
+    @EnumSource
+    void setNetworkPolicy_withdrawnRights_cutTheirFlowsAndNoOther(DenyAction denied) {
+        NetworkPolicy with = THREE_MORE.toBuilder().denied(denied).build();
+        NetworkPolicy without = ONE_MORE.toBuilder().denied(denied).build();
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(Lab.tiny("withdrawn").withNetworkPolicy(TWO_MORE))) {
+                VM vm = hypervisor.launch(Lab.tiny("withdrawn").withNetworkPolicy(with))) {
             Lab.awaitNetwork(vm);
             String cut = talk(vm, 8080);
+            String cutToo = talkByUdp(vm, 8080);
             String stays = talk(vm, 5432);
-            awaitMore(cut, 3);
-            awaitMore(stays, 3);
+            for (String word : List.of(cut, cutToo, stays)) {
+                awaitMore(word, 3);
+            }
 
-            vm.setNetworkPolicy(ONE_MORE);
+            vm.setNetworkPolicy(without);
 
-            assertThat(vm.networkPolicy()).contains(ONE_MORE);
-            // What was under way when the right was withdrawn has arrived by then.
+            assertThat(vm.networkPolicy()).contains(without);
+            // What was under way when the rights were withdrawn has arrived by then.
             awaitMore(stays, 5);
             int atTheCut = Lab.arrived(cut).size();
+            int atTheCutToo = Lab.arrived(cutToo).size();
             awaitMore(stays, 20);
             assertThat(Lab.arrived(cut)).hasSize(atTheCut);
-            assertThat(Lab.probe(vm, "tcp", WWW, "8080")).isEqualTo("refused icmp");
-            vm.setNetworkPolicy(TWO_MORE);
+            assertThat(Lab.arrived(cutToo)).hasSize(atTheCutToo);
+            assertThat(Lab.probe(vm, "tcp", WWW, "8080", "700"))
+                    .isEqualTo(denied == DenyAction.REJECT ? "refused icmp" : "timeout");
+            // They were cut by the policy, not by an end of their own.
+            vm.setNetworkPolicy(with);
+            awaitMore(cutToo, 3);
             assertThat(Lab.probe(vm, "tcp", WWW, "8080")).startsWith("open");
         }
     }
 
-    @Test
-    void setNetworkPolicy_manyTimes_letsNothingPassBetween() {
-        String never = UUID.randomUUID().toString();
-        String allowed = UUID.randomUUID().toString();
+    @ParameterizedTest
+    @EnumSource
+    void setNetworkPolicy_manyTimes_interruptsNothingAndLetsNothingPassBetween(DenyAction denied) {
+        String never = word();
+        NetworkPolicy one = ONE_MORE.toBuilder().denied(denied).build();
+        NetworkPolicy other = one.toBuilder()
+                .removeRules(rule -> !rule.reason().endsWith("stays"))
+                .build();
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(Lab.tiny("swapped"))) {
+                VM vm = hypervisor.launch(Lab.tiny("swapped").withNetworkPolicy(one))) {
             Lab.awaitNetwork(vm);
-            Lab.output(
-                    vm, Command.shell("(while :; do probe udp " + WWW + " 8080 " + never + " 1; done) >/dev/null &"));
-            NetworkPolicy other = NetworkPolicy.none();
-            for (int i = 0; i < (Lab.soak() ? 100 : 6); i++) {
-                vm.setNetworkPolicy(i % 2 == 0 ? other : NetworkPolicy.agentDefault());
+            String stays = talk(vm, 5432);
+            awaitMore(stays, 3);
+            repeat(vm, "probe udp " + WWW + " 8080 " + never + " 1");
+            repeat(vm, "echo " + never + " | nc -w 1 " + WWW + " 8080");
+            for (int i = 0; i < (Lab.soak() ? 100 : 20); i++) {
+                vm.setNetworkPolicy(i % 2 == 0 ? other : one);
             }
-            assertThat(Lab.arrived(never)).isEmpty();
+            awaitMore(stays, 3);
 
-            vm.setNetworkPolicy(NetworkPolicy.agentDefault().toBuilder()
-                    .addRule(FilterRule.allow().udp(8080).because("to show that it would arrive"))
-                    .build());
-            assertThat(Lab.probe(vm, "udp", WWW, "8080", allowed)).isEqualTo("reply " + allowed);
-            Awaitility.await().atMost(SOON).until(() -> !Lab.arrived(never).isEmpty());
+            assertThat(Lab.arrived(never)).isEmpty();
+            assertThat(Lab.arrived(stays))
+                    .extracting(LiveChangeIT::source)
+                    .containsOnly(source(Lab.arrived(stays).get(0)));
+            assertThat(longestSilence(Lab.arrived(stays))).isLessThan(SHORT);
+
+            vm.setNetworkPolicy(THREE_MORE);
+            for (String protocol : List.of(" udp ", " tcp ")) {
+                Awaitility.await()
+                        .atMost(SOON)
+                        .until(() -> Lab.arrived(never).stream().anyMatch(line -> line.contains(protocol)));
+            }
+        }
+    }
+
+    @Test
+    void setNetworkPolicy_thatLibvirtCannotApply_leavesTheOneBefore() throws IOException {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("unlucky"))) {
+            Lab.awaitNetwork(vm);
+            String before = filter(vm);
+            Lab.host("mv", EBTABLES, EBTABLES + ".away");
+            Files.writeString(
+                    Path.of(EBTABLES),
+                    "#!/bin/sh\ncase \"$*\" in *8080*) exit 1 ;; esac\nexec " + EBTABLES + ".away \"$@\"\n");
+            Lab.host("chmod", "755", EBTABLES);
+            try {
+                assertThatThrownBy(() -> vm.setNetworkPolicy(THREE_MORE)).isInstanceOf(AgentVMException.class);
+            } finally {
+                Lab.host("mv", EBTABLES + ".away", EBTABLES);
+            }
+
+            assertThat(vm.networkPolicy()).contains(NetworkPolicy.agentDefault());
+            assertThat(filter(vm)).isEqualTo(before);
+            assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
+            assertThat(Lab.probe(vm, "tcp", WWW, "8080")).isEqualTo("refused icmp");
+            assertThat(Lab.probe(vm, "udp", WWW, "8080", "closed", "700")).isEqualTo("timeout");
+            vm.setNetworkPolicy(THREE_MORE);
+            assertThat(Lab.probe(vm, "udp", WWW, "8080", "open")).isEqualTo("reply open");
+        }
+    }
+
+    /** Here libvirt does as it is told, so it is the library that takes the change back. */
+    @Test
+    void setNetworkPolicy_thatIsNotFoundInForce_leavesTheOneBefore() throws IOException {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("unbound"))) {
+            Lab.awaitNetwork(vm);
+            String before = filter(vm);
+            Files.writeString(directory.resolve("binding"), Lab.host("virsh", "nwfilter-binding-dumpxml", Lab.tap(vm)));
+            Lab.unfilter(vm);
+
+            assertThatThrownBy(() -> vm.setNetworkPolicy(THREE_MORE))
+                    .isInstanceOf(HostNotReadyException.class)
+                    .hasMessageContaining("no filter is bound");
+
+            assertThat(vm.networkPolicy()).contains(NetworkPolicy.agentDefault());
+            assertThat(filter(vm)).isEqualTo(before);
+            Lab.host(
+                    "virsh",
+                    "-q",
+                    "nwfilter-binding-create",
+                    directory.resolve("binding").toString());
+            assertThat(Lab.probe(vm, "tcp", WWW, "8080")).isEqualTo("refused icmp");
+            vm.setNetworkPolicy(THREE_MORE);
+            assertThat(Lab.probe(vm, "tcp", WWW, "8080")).startsWith("open");
         }
     }
 
@@ -97,10 +192,10 @@ class LiveChangeIT {
             VM found = other.find("found").orElseThrow();
             assertThat(found.networkPolicy()).isEmpty();
 
-            found.setNetworkPolicy(TWO_MORE);
+            found.setNetworkPolicy(THREE_MORE);
 
-            assertThat(found.networkPolicy()).contains(TWO_MORE);
-            assertThat(other.find("found").orElseThrow().networkPolicy()).contains(TWO_MORE);
+            assertThat(found.networkPolicy()).contains(THREE_MORE);
+            assertThat(other.find("found").orElseThrow().networkPolicy()).contains(THREE_MORE);
             assertThat(Lab.probe(vm, "tcp", WWW, "8080")).startsWith("open");
         }
     }
@@ -167,9 +262,13 @@ class LiveChangeIT {
         return vm.warnings().stream().anyMatch(warning -> warning.contains("dropped instead of refused"));
     }
 
+    private static String filter(VM vm) {
+        return Lab.host("virsh", "nwfilter-dumpxml", "agentvm-" + vm.id());
+    }
+
     /** Lets the guest say a word again and again on one connection. */
     private static String talk(VM vm, int port) {
-        String word = "word-" + UUID.randomUUID();
+        String word = word();
         Lab.output(
                 vm,
                 Command.shell("(while echo " + word + "; do sleep 0.1; done) | nc " + WWW + " " + port
@@ -177,8 +276,41 @@ class LiveChangeIT {
         return word;
     }
 
+    /** Lets it say one in datagrams between the same two ports. */
+    private static String talkByUdp(VM vm, int port) {
+        String word = word();
+        NetworkAttachment own = vm.attachment().orElseThrow();
+        byte[] frame = Frames.ethernet(
+                Lab.gatewayMac(vm), own.mac(), Frames.IPV4, Frames.udp(own.address(), IPv4Address.of(WWW), port, word));
+        repeat(vm, "probe frame eth0 " + HexFormat.of().formatHex(frame));
+        return word;
+    }
+
+    private static String word() {
+        return "word-" + UUID.randomUUID();
+    }
+
+    private static void repeat(VM vm, String command) {
+        Lab.output(vm, Command.shell("(while :; do " + command + "; sleep 0.05; done) >/dev/null 2>&1 &"));
+    }
+
     private static void awaitMore(String word, int more) {
         int before = Lab.arrived(word).size();
         Awaitility.await().atMost(SOON).until(() -> Lab.arrived(word).size() >= before + more);
+    }
+
+    /** Whose port tells one flow from another. */
+    private static String source(String line) {
+        return line.split(" ")[2];
+    }
+
+    private static Duration longestSilence(List<String> lines) {
+        long[] times = lines.stream()
+                .mapToLong(line -> Long.parseLong(line.split(" ")[0]))
+                .toArray();
+        return Duration.ofMillis(IntStream.range(1, times.length)
+                .mapToLong(i -> times[i] - times[i - 1])
+                .max()
+                .orElseThrow());
     }
 }

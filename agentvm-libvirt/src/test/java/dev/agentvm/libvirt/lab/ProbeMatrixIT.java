@@ -51,6 +51,9 @@ class ProbeMatrixIT {
     private static final Duration PATIENCE = Duration.ofSeconds(5);
     private static final Duration SOON = Duration.ofSeconds(30);
     private static final String OUTSIDE = Lab.fact("LAB_OUTSIDE_ADDRESS");
+    /** A link-local and a global address of the host. */
+    private static final List<String> HOST_IPV6 = List.of("fe80::1", "2a00:1450:4001::1");
+
     private static final String DNS_FRAME = "DNS query in a frame of its own";
     private static final String HTTP_FRAME = "tcp 80 in a frame of its own";
     private static final String BEGIN = "<!-- probes: written by ProbeMatrixIT -->\n";
@@ -119,27 +122,51 @@ class ProbeMatrixIT {
             Lab.host("ip", "-n", Lab.fact("INTERNET_NAMESPACE"), "route", "replace", subnet(bare), "via", OUTSIDE);
             // A host whose own rules stop nothing. The launch of the next VM puts libvirt's rules before that.
             Lab.host("iptables", "-I", "FORWARD", "-j", "ACCEPT");
-            run(Column.UNFILTERED, new Guests(bare, barePeer, elsewhere));
-            try (VM own = hypervisor.launch(Lab.tiny("own"));
-                    VM peer = hypervisor.launch(Lab.tiny("peer"))) {
-                for (VM vm : List.of(own, peer)) {
-                    Lab.awaitNetwork(vm);
-                    listen(vm);
+            // And one that has IPv6 on the bridge, where libvirt turned it off.
+            String bridge = bridge(bare);
+            Lab.withSysctl("net.ipv6.conf." + bridge + ".disable_ipv6", "0", () -> {
+                for (String address : HOST_IPV6) {
+                    Lab.host("ip", "-6", "addr", "add", address + "/64", "dev", bridge, "nodad");
                 }
-                for (Column column : List.of(Column.REJECT, Column.DROP, Column.REJECT_BLIND, Column.DROP_BLIND)) {
-                    NetworkPolicy policy = NetworkPolicy.agentDefault().toBuilder()
-                            .denied(column.denied)
-                            .build();
-                    Lab.withSysctl("net.bridge.bridge-nf-call-iptables", column.bridgeNetfilter, () -> {
-                        own.setNetworkPolicy(policy);
-                        peer.setNetworkPolicy(policy);
-                        run(column, new Guests(own, peer, elsewhere));
-                    });
-                }
-            }
+                probe(hypervisor, new Guests(bare, barePeer, elsewhere));
+            });
         }
         verify();
         publish(table());
+    }
+
+    private void probe(Hypervisor hypervisor, Guests bare) throws Exception {
+        addIPv6(bare.own(), 2);
+        run(Column.UNFILTERED, bare);
+        try (VM own = hypervisor.launch(Lab.tiny("own"));
+                VM peer = hypervisor.launch(Lab.tiny("peer"))) {
+            for (VM vm : List.of(own, peer)) {
+                Lab.awaitNetwork(vm);
+                listen(vm);
+            }
+            addIPv6(own, 3);
+            for (Column column : List.of(Column.REJECT, Column.DROP, Column.REJECT_BLIND, Column.DROP_BLIND)) {
+                NetworkPolicy policy = NetworkPolicy.agentDefault().toBuilder()
+                        .denied(column.denied)
+                        .build();
+                Lab.withSysctl("net.bridge.bridge-nf-call-iptables", column.bridgeNetfilter, () -> {
+                    own.setNetworkPolicy(policy);
+                    peer.setNetworkPolicy(policy);
+                    run(column, new Guests(own, peer, bare.elsewhere()));
+                });
+            }
+        }
+    }
+
+    /** Gives a guest addresses beside those of the host, in use at once. */
+    private static void addIPv6(VM vm, int number) {
+        StringBuilder script = new StringBuilder("echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad");
+        for (String address : HOST_IPV6) {
+            script.append(" && ip -6 addr add ")
+                    .append(address.replaceFirst("1$", number + "/64"))
+                    .append(" dev eth0");
+        }
+        Lab.output(vm, Command.shell(script.toString()));
     }
 
     @Test
@@ -152,6 +179,10 @@ class ProbeMatrixIT {
 
     private static String subnet(VM vm) {
         return vm.attachment().orElseThrow().subnet().toString();
+    }
+
+    private static String bridge(VM vm) {
+        return Lab.host("sh", "-c", "basename $(readlink /sys/class/net/" + Lab.tap(vm) + "/master)");
     }
 
     private static void listen(VM vm) {
@@ -196,6 +227,11 @@ class ProbeMatrixIT {
                 "tcp to the host, at another network's gateway",
                 "tcp " + guests.elsewhere().attachment().orElseThrow().gateway().orElseThrow() + " 443");
         mayNot.put("ping to the host", "ping " + guests.gateway());
+        for (String address : HOST_IPV6) {
+            String there = address + (address.startsWith("fe80") ? "%eth0" : "");
+            mayNot.put("IPv6, tcp to the host, at " + address, "tcp " + there + " 443");
+            mayNot.put("IPv6, ping to the host, at " + address, "ping " + there);
+        }
         mayNot.put("tcp to another VM", "tcp " + Guests.address(guests.peer()) + " 443");
         mayNot.put("ping to another VM", "ping " + Guests.address(guests.peer()));
         mayNot.put("tcp to a VM of another network", "tcp " + Guests.address(guests.elsewhere()) + " 443");
@@ -229,11 +265,8 @@ class ProbeMatrixIT {
         IPv4Address stranger = IPv4Address.of(guests.gateway().replaceFirst("[0-9]+$", "250"));
         MacAddress mac = Guests.mac(guests.own());
         MacAddress wrong = MacAddress.of("52:54:00:00:00:99");
-        String router = Lab.output(
-                guests.own(), Command.shell("ip neigh show " + gateway + " | sed 's/.*lladdr \\([^ ]*\\).*/\\1/'"));
-        String bridge =
-                Lab.host("sh", "-c", "basename $(readlink /sys/class/net/" + Lab.tap(guests.own()) + "/master)");
-        try (Capture atHost = new Capture(bridge);
+        String router = Lab.gatewayMac(guests.own());
+        try (Capture atHost = new Capture(bridge(guests.own()));
                 Capture atWan = new Capture(Lab.fact("LAB_OUTSIDE_INTERFACE"));
                 Capture atPeer = new Capture(Lab.tap(guests.peer()))) {
             Sender sender = new Sender(guests.own());

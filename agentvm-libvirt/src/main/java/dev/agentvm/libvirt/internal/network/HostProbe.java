@@ -35,7 +35,9 @@ public final class HostProbe {
     private static final int UP = 1;
 
     private static final Pattern BACKEND = Pattern.compile("(?m)^\\s*firewall_backend\\s*=\\s*\"(\\w+)\"");
-    private static final List<String> SHAPING = List.of("sch_htb", "sch_sfq", "act_police");
+    /** What libvirt's calls of {@code tc} need. */
+    private static final List<String> SHAPING =
+            List.of("sch_htb", "sch_sfq", "cls_fw", "sch_ingress", "cls_u32", "act_police");
 
     private final Libvirt libvirt;
     private final HostView host;
@@ -248,7 +250,7 @@ public final class HostProbe {
         if (missing.isEmpty()) {
             return Finding.ok("bandwidth", "the kernel can shape traffic");
         }
-        String evidence = "the kernel lacks " + String.join(", ", missing) + ", so libvirt cannot limit the bandwidth";
+        String evidence = "the kernel has no " + String.join(", ", missing) + ", so libvirt cannot limit the bandwidth";
         String remedy = "Use a kernel with them, or BandwidthLimit.unlimited()";
         return limit.isRequired()
                 ? Finding.fatal("bandwidth", evidence, remedy)

@@ -20,6 +20,7 @@ import java.util.UUID;
  */
 public final class NwfilterEnforcer implements PolicyEnforcer {
     static final String BRIDGE_NF = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+    private static final String ON = "1";
 
     private final NetworkFilters filters;
     private final HostView host;
@@ -36,9 +37,10 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
 
     @Override
     public Prepared prepare(UUID vm, NetworkPolicy policy, Attached attached) {
-        DenyAction denied = denied(policy);
+        String bridgeNetfilter = bridgeNetfilter();
+        DenyAction denied = denied(policy, bridgeNetfilter);
         filters.define(xml(vm, policy, attached, denied));
-        return new Prepared(FilterRenderer.name(vm), denied, warnings(policy, denied, attached));
+        return new Prepared(FilterRenderer.name(vm), denied, warnings(policy, attached, bridgeNetfilter));
     }
 
     @Override
@@ -106,26 +108,32 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
         return LibvirtXml.write(FilterRenderer.render(FilterCompiler.compile(policy, attached, denied), vm, vm));
     }
 
-    /** Refusing needs layer 3, which sees nothing unless the host hands bridged packets to iptables. */
     @Override
     public DenyAction denied(NetworkPolicy policy) {
-        return layer3() ? policy.denied() : DenyAction.DROP;
+        return denied(policy, bridgeNetfilter());
     }
 
-    private boolean layer3() {
-        return host.read(BRIDGE_NF).filter("1"::equals).isPresent();
+    /** Refusing needs layer 3, which sees nothing unless the host hands bridged packets to iptables. */
+    private static DenyAction denied(NetworkPolicy policy, String bridgeNetfilter) {
+        return bridgeNetfilter.equals(ON) ? policy.denied() : DenyAction.DROP;
     }
 
-    private List<String> warnings(NetworkPolicy policy, DenyAction denied, Attached attached) {
+    private String bridgeNetfilter() {
+        return host.read(BRIDGE_NF).orElse("absent (is br_netfilter loaded?)");
+    }
+
+    private static List<String> warnings(NetworkPolicy policy, Attached attached, String bridgeNetfilter) {
+        if (bridgeNetfilter.equals(ON)) {
+            return List.of();
+        }
         List<String> warnings = new ArrayList<>();
-        String why = " because bridge-nf-call-iptables is "
-                + host.read(BRIDGE_NF).orElse("absent (is br_netfilter loaded?)") + " on this host";
-        if (denied != policy.denied()) {
+        String why = " because bridge-nf-call-iptables is " + bridgeNetfilter + " on this host";
+        if (policy.denied() == DenyAction.REJECT) {
             warnings.add("Denied TCP is dropped instead of refused," + why);
             policy.connectionLimit()
                     .ifPresent(limit -> warnings.add("The limit of " + limit + " connections is not enforced," + why));
         }
-        if (attached.gatewayMac().isEmpty() && !layer3()) {
+        if (attached.gatewayMac().isEmpty()) {
             warnings.add("Neighbours on the bridge can start TCP connections to the VM," + why);
         }
         return warnings;

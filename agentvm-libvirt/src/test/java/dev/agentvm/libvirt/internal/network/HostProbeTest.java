@@ -38,7 +38,9 @@ class HostProbeTest {
             "/proc/sys/kernel/osrelease",
             "6.1.0",
             "/lib/modules/6.1.0/modules.dep",
-            "kernel/net/sched/sch_htb.ko: kernel/net/sched/sch_sfq.ko.zst: \nkernel/net/sched/act_police.ko.xz:",
+            "kernel/net/sched/sch_htb.ko: kernel/net/sched/sch_sfq.ko.zst: \nkernel/net/sched/act_police.ko.xz:\n",
+            "/lib/modules/6.1.0/modules.builtin",
+            "kernel/net/sched/sch_ingress.ko\nkernel/net/sched/cls_u32.ko\nkernel/net/sched/cls_fw.ko\n",
             "/proc/net/route",
             "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
                     + "eth0 00000000 0102A8C0 0003 0 0 0 00000000 0 0 0\n"));
@@ -272,7 +274,7 @@ class HostProbeTest {
         NetworkPolicy policy = NetworkPolicy.agentDefault();
 
         assertThat(find("bandwidth", Needs.standard()).evidence())
-                .contains("sch_sfq, act_police")
+                .contains("no sch_sfq, act_police,")
                 .doesNotContain("htb");
         assertThat(severity("bandwidth")).isEqualTo(Severity.WARNING);
         assertThat(find(
