@@ -23,8 +23,8 @@ import org.immutables.value.Value;
 @ValueStyle
 @Value.Immutable
 public abstract class CloudInit implements WithCloudInit {
-    /** The most that all files and commands may hold together, in bytes: 16 MiB. */
-    public static final int MAX_BYTES = 16 * 1024 * 1024;
+    /** The most that all files and commands may hold together, in bytes: 1 MiB, since guests are slow to read them. */
+    public static final int MAX_BYTES = 1024 * 1024;
 
     private static final Pattern HOST_NAME = Pattern.compile(
             "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?" + "(\\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*");

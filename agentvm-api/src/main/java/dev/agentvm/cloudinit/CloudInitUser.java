@@ -13,7 +13,8 @@ public abstract class CloudInitUser implements WithCloudInitUser {
     private static final Pattern NAME = Pattern.compile("[a-z_][a-z0-9_-]{0,31}");
     private static final Pattern KEY = Pattern.compile(
             "(sk-)?(ssh|ecdsa)-[a-z0-9-]+(@openssh\\.com)? [A-Za-z0-9+/]{16,16384}={0,2}( [^\\p{Cntrl}]{1,256})?");
-    private static final Pattern HASH = Pattern.compile("\\$[A-Za-z0-9]+\\$[A-Za-z0-9./$=,+_-]{0,256}[A-Za-z0-9./]{13,256}");
+    private static final Pattern HASH =
+            Pattern.compile("\\$[A-Za-z0-9]+\\$[A-Za-z0-9./$=,+_-]{0,256}[A-Za-z0-9./]{13,256}");
 
     CloudInitUser() {}
 
