@@ -90,7 +90,9 @@ class CloudInitIT {
                     .addArgv("cloud-init", "status", "--wait", "--long")
                     .timeout(Duration.ofMinutes(5))
                     .build());
-            assertThat(status.stdoutText()).contains("DataSourceNoCloud", "/dev/vdb");
+            assertThat(status.success()).as(status.stdoutText()).isTrue();
+            assertThat(shell(vm, "cat /run/cloud-init/result.json"))
+                    .contains("DataSourceNoCloud [seed=/dev/vdb]", "\"errors\": []");
 
             assertThat(shell(vm, "cat /proc/sys/kernel/hostname")).isEqualTo("builder");
             assertThat(shell(vm, "cloud-init query instance_id"))

@@ -81,7 +81,8 @@ final class Iso9660 {
         JOLIET(StandardCharsets.UTF_16BE, ROOTS + 1, PATH_TABLES + 2) {
             @Override
             byte[] identifier(String name) {
-                return text(name + ";1");
+                // Without the version that readers strip, as other writers do: one that shows it would change the name.
+                return text(name);
             }
         };
 

@@ -62,11 +62,11 @@ class Iso9660Test {
     void write_jolietTree_hasTheNamesAsTheyAre() {
         Map<String, byte[]> files = read(image(), 17, StandardCharsets.UTF_16BE);
 
-        assertThat(files.keySet()).containsExactly("empty;1", "meta-data;1", "network-config;1", "user-data;1");
-        assertThat(files.get("user-data;1")).isEqualTo(USER);
-        assertThat(files.get("meta-data;1")).isEqualTo(META);
-        assertThat(files.get("network-config;1")).isEqualTo(NETWORK);
-        assertThat(files.get("empty;1")).isEmpty();
+        assertThat(files.keySet()).containsExactly("empty", "meta-data", "network-config", "user-data");
+        assertThat(files.get("user-data")).isEqualTo(USER);
+        assertThat(files.get("meta-data")).isEqualTo(META);
+        assertThat(files.get("network-config")).isEqualTo(NETWORK);
+        assertThat(files.get("empty")).isEmpty();
     }
 
     @Test
