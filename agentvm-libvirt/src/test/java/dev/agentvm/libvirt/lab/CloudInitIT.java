@@ -118,9 +118,6 @@ class CloudInitIT {
                     .isEqualTo("alice:alice 600");
             assertThat(vm.exec(Command.of("cat", "/root/awkward")).stdoutText()).isEqualTo(AWKWARD);
             assertThat(shell(vm, "cat /root/second")).isEqualTo("0");
-            assertThat(shell(vm, "cat /run/cloud-init/instance-data.json"))
-                    .contains("user-data")
-                    .doesNotContain(SECRET);
             assertThat(shell(vm, "grep -rh MACAddress /etc/systemd/network"))
                     .contains(vm.attachment().orElseThrow().mac().toString());
 
