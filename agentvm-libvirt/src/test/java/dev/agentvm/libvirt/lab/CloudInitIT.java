@@ -140,11 +140,9 @@ class CloudInitIT {
         assertThat(vm.exec(Command.of("sh", "-c", "echo >/dev/vdb")).success())
                 .as("the guest writes its seed")
                 .isFalse();
-        shell(
-                vm,
-                "mount -o remount,ro,map=off,nojoliet /mnt/seed || { umount /mnt/seed;"
-                        + " mount -o ro,nojoliet /dev/vdb /mnt/seed; }");
-        assertThat(shell(vm, "ls /mnt/seed | tr A-Z a-z | tr -d .")).isEqualTo("metadata\nnetworkc\nuserdata");
+        // The names for readers that know no Joliet.
+        shell(vm, "umount /mnt/seed && mount -o ro,nojoliet /dev/vdb /mnt/seed");
+        assertThat(shell(vm, "ls /mnt/seed")).isEqualTo("metadata\nnetworkc\nuserdata");
     }
 
     /** Nobody on the host but root and QEMU reads it, while the VM runs and before. */
