@@ -4,6 +4,7 @@ module dev.agentvm.api {
     requires static org.immutables.value.annotations;
 
     exports dev.agentvm;
+    exports dev.agentvm.cloudinit;
     exports dev.agentvm.network;
     exports dev.agentvm.spi;
 

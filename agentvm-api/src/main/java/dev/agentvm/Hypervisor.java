@@ -30,6 +30,9 @@ public interface Hypervisor extends AutoCloseable {
     /** All running VMs that this library launched on this host, by whichever program. */
     List<VM> list();
 
+    /** The named images that VMs can boot. */
+    Images images();
+
     /**
      * Removes what programs left that died: VMs, disks, filters and reservations that carry this library's mark or
      * stand in the journal of a launch whose program is gone, and VMs past their time to live. Never touches what

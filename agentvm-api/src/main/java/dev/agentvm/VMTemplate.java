@@ -1,5 +1,6 @@
 package dev.agentvm;
 
+import dev.agentvm.cloudinit.CloudInit;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
@@ -63,6 +64,9 @@ public abstract class VMTemplate implements WithVMTemplate {
     public BandwidthLimit bandwidth() {
         return BandwidthLimit.standard();
     }
+
+    /** What cloud-init does at the first boot of an image that has it; nothing is prepared for it if empty. */
+    public abstract Optional<CloudInit> cloudInit();
 
     /** How long after its launch the VM is destroyed, more than zero and at most 3650 days; never if empty. */
     public abstract Optional<Duration> timeToLive();

@@ -28,6 +28,8 @@ class AgentVMExceptionTest {
                 new ImageNotFoundException("m", CONTEXT, CAUSE),
                 new OperationTimeoutException("m", CONTEXT, CAUSE),
                 new VMAlreadyExistsException("m", CONTEXT, CAUSE),
+                new ImageAlreadyExistsException("m", CONTEXT, CAUSE),
+                new ImageInUseException("m", CONTEXT, CAUSE),
                 new VMDestroyedException("m", CONTEXT, CAUSE),
                 new VMNotFoundException("m", CONTEXT, CAUSE));
     }
@@ -42,6 +44,8 @@ class AgentVMExceptionTest {
                 new ImageNotFoundException("m", CONTEXT),
                 new OperationTimeoutException("m", CONTEXT),
                 new VMAlreadyExistsException("m", CONTEXT),
+                new ImageAlreadyExistsException("m", CONTEXT),
+                new ImageInUseException("m", CONTEXT),
                 new VMDestroyedException("m", CONTEXT),
                 new VMNotFoundException("m", CONTEXT));
     }

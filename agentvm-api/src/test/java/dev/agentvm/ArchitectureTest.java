@@ -34,6 +34,7 @@ class ArchitectureTest {
             .resideInAnyPackage(
                     "java..",
                     "dev.agentvm",
+                    "dev.agentvm.cloudinit",
                     "dev.agentvm.network",
                     "dev.agentvm.spi",
                     "org.jspecify.annotations",
@@ -41,9 +42,9 @@ class ArchitectureTest {
                     "org.slf4j");
 
     @ArchTest
-    static final ArchRule network_knows_of_the_rest_only_how_to_refuse = noClasses()
+    static final ArchRule network_and_cloudinit_know_of_the_rest_only_how_to_refuse = noClasses()
             .that()
-            .resideInAPackage("dev.agentvm.network")
+            .resideInAnyPackage("dev.agentvm.network", "dev.agentvm.cloudinit")
             .should()
             .dependOnClassesThat(DescribedPredicate.describe(
                     "live in dev.agentvm and are no exceptions",

@@ -3,6 +3,7 @@ package dev.agentvm.libvirt;
 import dev.agentvm.Accelerator;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.Images;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
@@ -57,6 +58,11 @@ public final class LibvirtHypervisor implements Hypervisor {
     @Override
     public List<VM> list() {
         return host.list();
+    }
+
+    @Override
+    public Images images() {
+        return host.images();
     }
 
     @Override

@@ -38,9 +38,9 @@ class ArchitectureTest {
             .resideInAPackage("jakarta.xml.bind..");
 
     @ArchTest
-    static final ArchRule onlyTheGuestPackageReadsJson = noClasses()
+    static final ArchRule onlyTheAgentAndTheSeedAreJson = noClasses()
             .that()
-            .resideOutsideOfPackage(INTERNAL + "guest..")
+            .resideOutsideOfPackages(INTERNAL + "guest..", INTERNAL + "seed..")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("com.fasterxml..");
@@ -54,6 +54,7 @@ class ArchitectureTest {
                     INTERNAL + "connection..",
                     INTERNAL + "guest..",
                     INTERNAL + "journal..",
+                    INTERNAL + "seed..",
                     INTERNAL + "storage..",
                     INTERNAL + "network..")
             .should()

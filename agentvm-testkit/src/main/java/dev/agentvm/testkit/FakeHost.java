@@ -6,6 +6,8 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.GuestImage;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.NamedImage;
+import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.IPv4Address;
@@ -33,12 +35,13 @@ final class FakeHost {
     private final Map<String, Machine> domains = new LinkedHashMap<>();
     private final Map<UUID, Remains> remains = new LinkedHashMap<>();
     private final BitSet addresses = new BitSet();
+    private final FakeImages images = new FakeImages(this::userOf);
 
     /**
      * What the host is like.
      *
      * @param time its time
-     * @param images the images that it has
+     * @param images the images that it has from the start
      * @param accelerator what runs guests
      * @param subnet the addresses of its network
      * @param shaping whether it can limit bandwidth
@@ -70,6 +73,30 @@ final class FakeHost {
     FakeHost(Settings settings, FaultPlan faults) {
         this.settings = settings;
         this.faults = faults;
+        settings.images().forEach(image -> {
+            if (image instanceof NamedImage named) {
+                images.put(named);
+            }
+        });
+    }
+
+    /** The named images. */
+    FakeImages images() {
+        return images;
+    }
+
+    boolean has(GuestImage image) {
+        return image instanceof NamedImage named
+                ? images.contains(named)
+                : settings.images().contains(image);
+    }
+
+    private Optional<String> userOf(NamedImage image) {
+        return list().stream()
+                .map(Machine::template)
+                .filter(template -> template.image().equals(image))
+                .map(VMTemplate::name)
+                .findFirst();
     }
 
     Settings settings() {

@@ -5,6 +5,7 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.GuestImage;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.Images;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
@@ -108,6 +109,15 @@ public final class FakeHypervisor implements Hypervisor {
                 .orElseThrow(() -> new VMNotFoundException(
                         "There is no VM named '" + name + "'; there are " + list(),
                         FailureContext.of("find").vm(name)));
+    }
+
+    /**
+     * The images of the fake host, which are there for all its programs. Of files that are added, the lengths and sums are
+     * kept, and nothing of their content.
+     */
+    @Override
+    public Images images() {
+        return new OpenImages(this, host.images());
     }
 
     @Override

@@ -10,6 +10,7 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.NamedImage;
 import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.StoredImage;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMTemplate;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The sequence of one launch; if a step fails, all that was made before is removed again. */
 final class FakeLaunch {
@@ -85,7 +87,7 @@ final class FakeLaunch {
     }
 
     private void requireImage() {
-        if (!host.settings().images().contains(template.image())) {
+        if (!host.has(template.image())) {
             throw noImage();
         }
     }
@@ -93,8 +95,11 @@ final class FakeLaunch {
     private ImageNotFoundException noImage() {
         return new ImageNotFoundException(
                 "There is no image '" + name(template.image()) + "'. The fake host has the images "
-                        + host.settings().images().stream()
-                                .map(FakeLaunch::name)
+                        + Stream.concat(
+                                        host.images().list().stream().map(StoredImage::name),
+                                        host.settings().images().stream()
+                                                .filter(image -> !(image instanceof NamedImage))
+                                                .map(FakeLaunch::name))
                                 .sorted()
                                 .collect(Collectors.joining(", "))
                         + "; its builder's addImage(…) gives it more",

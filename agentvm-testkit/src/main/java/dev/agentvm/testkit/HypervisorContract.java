@@ -21,14 +21,21 @@ import dev.agentvm.GuestImage;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.ImageAlreadyExistsException;
+import dev.agentvm.ImageFile;
+import dev.agentvm.ImageInUseException;
 import dev.agentvm.ImageNotFoundException;
+import dev.agentvm.Images;
 import dev.agentvm.InvalidValueException;
+import dev.agentvm.KernelImage;
 import dev.agentvm.LaunchListener;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
+import dev.agentvm.NamedImage;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.ReapReport;
+import dev.agentvm.StoredImage;
 import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
@@ -41,6 +48,10 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -48,6 +59,7 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -55,6 +67,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -84,6 +97,10 @@ public abstract class HypervisorContract {
             LaunchStep.ADDRESS_RESERVED,
             LaunchStep.POLICY_DEFINED,
             LaunchStep.POLICY_VERIFIED);
+    private static final String NEW_IMAGE = "contract-new";
+    /** The SHA-256 of "a kernel". */
+    private static final String SUM = "4fff0d3e643b3894c17a0738fbdc591953aa722c9d42774425090accc4377126";
+
     private static final LaunchOptions DETACHED =
             new LaunchOptions.Builder().detached(true).build();
 
@@ -559,10 +576,20 @@ public abstract class HypervisorContract {
         hypervisor.close();
 
         VMTemplate template = template("late");
+        GuestImage disk = GuestImage.disk(Path.of("/late.qcow2"));
         assertAll(
                 () -> assertThrows(HypervisorUnavailableException.class, () -> hypervisor.launch(template)),
                 () -> assertThrows(HypervisorUnavailableException.class, () -> hypervisor.find("late")),
                 () -> assertThrows(HypervisorUnavailableException.class, hypervisor::list),
+                () -> assertThrows(
+                        HypervisorUnavailableException.class,
+                        () -> hypervisor.images().list()),
+                () -> assertThrows(
+                        HypervisorUnavailableException.class,
+                        () -> hypervisor.images().add("late", disk)),
+                () -> assertThrows(
+                        HypervisorUnavailableException.class,
+                        () -> hypervisor.images().remove("late")),
                 () -> assertThrows(HypervisorUnavailableException.class, hypervisor::reap));
     }
 
@@ -1028,6 +1055,160 @@ public abstract class HypervisorContract {
 
         assertTrue(vm.awaitEnd(LONG));
         assertTrue(vm.endReason().orElseThrow().contains("idle"), () -> "why: " + vm.endReason());
+    }
+
+    @Test
+    void addImage_files_areThereForEveryProgramWithTheirSums() {
+        withFile("a kernel", kernel -> {
+            KernelImage image = kernel(kernel);
+            StoredImage added = connect().images().add(NEW_IMAGE, image, Map.of(kernel, SUM.toUpperCase(Locale.ROOT)));
+
+            assertEquals(NEW_IMAGE, added.name());
+            KernelImage stored = assertInstanceOf(KernelImage.class, added.image());
+            assertNotEquals(kernel, stored.kernel());
+            assertEquals(image.withKernel(stored.kernel()), stored);
+            assertEquals(1, added.files().size());
+            ImageFile file = added.files().get(0);
+            assertEquals(stored.kernel(), file.path());
+            assertEquals(8, file.bytes());
+            assertEquals(Optional.of(SUM), file.sha256());
+            assertEquals(Optional.of(added), stored(NEW_IMAGE));
+        });
+    }
+
+    @Test
+    void addImage_otherSumThanSaid_isRefusedAndLeavesNothing() {
+        withFile("a kernel", kernel -> {
+            Images images = connect().images();
+            List<StoredImage> before = images.list();
+
+            InvalidValueException failure = assertThrows(
+                    InvalidValueException.class,
+                    () -> images.add(NEW_IMAGE, kernel(kernel), Map.of(kernel, "0".repeat(64))));
+
+            assertContains(failure, SUM);
+            assertEquals(before, connect().images().list());
+        });
+    }
+
+    @Test
+    void addImage_sumOfAnotherFile_isRefused() {
+        withFile("a kernel", kernel -> {
+            Images images = connect().images();
+            Path other = kernel.resolveSibling("other");
+
+            assertThrows(InvalidValueException.class, () -> images.add(NEW_IMAGE, kernel(kernel), Map.of(other, SUM)));
+
+            assertEquals(Optional.empty(), stored(NEW_IMAGE));
+        });
+    }
+
+    @Test
+    void addImage_fileMissing_isRefusedAndLeavesNothing() {
+        withFile("a kernel", kernel -> {
+            Images images = connect().images();
+            KernelImage image = kernel(kernel).withInitrd(kernel.resolveSibling("missing"));
+
+            ImageNotFoundException failure =
+                    assertThrows(ImageNotFoundException.class, () -> images.add(NEW_IMAGE, image));
+
+            assertContains(failure, "missing");
+            assertEquals(Optional.empty(), stored(NEW_IMAGE));
+        });
+    }
+
+    @Test
+    void addImage_nameTaken_isRefusedAndKeepsTheOther() {
+        withFile("a kernel", kernel -> {
+            Images images = connect().images();
+            StoredImage first = images.add(NEW_IMAGE, kernel(kernel));
+
+            assertThrows(
+                    ImageAlreadyExistsException.class,
+                    () -> images.add(NEW_IMAGE, kernel(kernel).withCommandLine("other")));
+
+            assertEquals(Optional.of(first), stored(NEW_IMAGE));
+        });
+    }
+
+    @Test
+    void addImage_ofAName_isRefused() {
+        Images images = connect().images();
+
+        assertThrows(InvalidValueException.class, () -> images.add(NEW_IMAGE, GuestImage.named("default")));
+    }
+
+    @Test
+    void removeImage_unused_isGoneForEveryProgram() {
+        withFile("a kernel", kernel -> {
+            Hypervisor hypervisor = connect();
+            hypervisor.images().add(NEW_IMAGE, kernel(kernel));
+
+            assertTrue(hypervisor.images().remove(NEW_IMAGE));
+
+            assertEquals(Optional.empty(), stored(NEW_IMAGE));
+            assertFalse(hypervisor.images().remove(NEW_IMAGE));
+            VMTemplate template = template("vm").withImage(GuestImage.named(NEW_IMAGE));
+            assertThrows(ImageNotFoundException.class, () -> hypervisor.launch(template));
+        });
+    }
+
+    @Test
+    void removeImage_usedByAVM_isRefusedUntilItEnds() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        Images images = hypervisor.images();
+        NamedImage original = assertInstanceOf(NamedImage.class, template("vm").image());
+        try {
+            images.add(NEW_IMAGE, stored(original.name()).orElseThrow().image());
+            VM vm = hypervisor.launch(template("vm").withImage(GuestImage.named(NEW_IMAGE)));
+
+            ImageInUseException failure = assertThrows(
+                    ImageInUseException.class, () -> connect().images().remove(NEW_IMAGE));
+
+            assertContains(failure, "'vm'");
+            assertTrue(vm.exec(Command.of("true")).success());
+            assertTrue(stored(NEW_IMAGE).isPresent());
+            vm.close();
+            assertTrue(images.remove(NEW_IMAGE));
+        } finally {
+            forget(NEW_IMAGE);
+        }
+    }
+
+    private static KernelImage kernel(Path file) {
+        return new KernelImage.Builder()
+                .kernel(file)
+                .commandLine("quiet  a=\"b c\\d\"")
+                .build();
+    }
+
+    private Optional<StoredImage> stored(String name) {
+        return connect().images().list().stream()
+                .filter(image -> image.name().equals(name))
+                .findFirst();
+    }
+
+    /** Hands a file to a test, and removes it afterwards with the image that the test may have added. */
+    private void withFile(String content, Consumer<Path> test) {
+        try {
+            Path directory = Files.createTempDirectory("contract");
+            Path file = Files.writeString(directory.resolve("file"), content);
+            try {
+                test.accept(file);
+            } finally {
+                forget(NEW_IMAGE);
+                Files.delete(file);
+                Files.delete(directory);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void forget(String image) {
+        connect().list().stream().filter(vm -> vm.name().equals("vm")).forEach(VM::destroy);
+        connect().images().remove(image);
     }
 
     private void requires(Ability ability) {

@@ -1,6 +1,7 @@
 package dev.agentvm.testkit;
 
 import dev.agentvm.Hypervisor;
+import dev.agentvm.Images;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
@@ -39,6 +40,11 @@ class SpoiltHypervisor implements Hypervisor {
     @Override
     public List<VM> list() {
         return right.list().stream().map(this::found).toList();
+    }
+
+    @Override
+    public Images images() {
+        return right.images();
     }
 
     @Override

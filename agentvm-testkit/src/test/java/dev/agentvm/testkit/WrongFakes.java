@@ -10,13 +10,18 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.GuestImage;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.ImageInUseException;
+import dev.agentvm.Images;
 import dev.agentvm.Isolation;
+import dev.agentvm.KernelImage;
 import dev.agentvm.LaunchListener;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
+import dev.agentvm.NamedImage;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.ReapReport;
+import dev.agentvm.StoredImage;
 import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
@@ -30,6 +35,7 @@ import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -79,6 +85,7 @@ final class WrongFakes {
         all.addAll(closings());
         all.addAll(lives());
         all.addAll(commands());
+        all.addAll(images());
         return all;
     }
 
@@ -206,7 +213,9 @@ final class WrongFakes {
                 wrong(
                         "an unknown image is another",
                         launching((template, launch) -> launch.apply(template.withImage(GuestImage.named("default")))),
-                        "launch_imageUnknown_isRefusedBeforeAnythingIsMade"),
+                        "launch_imageUnknown_isRefusedBeforeAnythingIsMade",
+                        "removeImage_unused_isGoneForEveryProgram",
+                        "removeImage_usedByAVM_isRefusedUntilItEnds"),
                 wrong(
                         "a name that is taken is taken away",
                         (world, right) -> new SpoiltHypervisor(right) {
@@ -492,6 +501,12 @@ final class WrongFakes {
                             public List<VM> list() {
                                 requireOpen();
                                 return super.list();
+                            }
+
+                            @Override
+                            public Images images() {
+                                requireOpen();
+                                return super.images();
                             }
 
                             @Override
@@ -922,6 +937,105 @@ final class WrongFakes {
                             }
                         }),
                         "exec_byManyThreads_givesEachItsOwn"));
+    }
+
+    private static List<WrongFake> images() {
+        return List.of(
+                wrong(
+                        "an image is not copied",
+                        storing(images -> new SpoiltImages(images) {
+                            @Override
+                            public StoredImage add(String name, GuestImage image, Map<Path, String> sha256) {
+                                StoredImage stored = super.add(name, image, sha256);
+                                return new StoredImage.Builder()
+                                        .name(name)
+                                        .image(image)
+                                        .files(stored.files())
+                                        .build();
+                            }
+                        }),
+                        "addImage_files_areThereForEveryProgramWithTheirSums",
+                        "addImage_nameTaken_isRefusedAndKeepsTheOther"),
+                wrong(
+                        "sums are not checked",
+                        storing(images -> new SpoiltImages(images) {
+                            @Override
+                            public StoredImage add(String name, GuestImage image, Map<Path, String> sha256) {
+                                return super.add(name, image, Map.of());
+                            }
+                        }),
+                        "addImage_otherSumThanSaid_isRefusedAndLeavesNothing",
+                        "addImage_sumOfAnotherFile_isRefused"),
+                wrong(
+                        "an image takes another's place",
+                        storing(images -> new SpoiltImages(images) {
+                            @Override
+                            public StoredImage add(String name, GuestImage image, Map<Path, String> sha256) {
+                                if (!(image instanceof NamedImage)) {
+                                    remove(name);
+                                }
+                                return super.add(name, image, sha256);
+                            }
+                        }),
+                        "addImage_nameTaken_isRefusedAndKeepsTheOther"),
+                wrong(
+                        "a file that is missing is left out",
+                        storing(images -> new SpoiltImages(images) {
+                            @Override
+                            public StoredImage add(String name, GuestImage image, Map<Path, String> sha256) {
+                                return super.add(
+                                        name,
+                                        image instanceof KernelImage kernel
+                                                ? kernel.withInitrd(Optional.empty())
+                                                : image,
+                                        sha256);
+                            }
+                        }),
+                        "addImage_fileMissing_isRefusedAndLeavesNothing"),
+                wrong(
+                        "a name is taken for an image",
+                        storing(images -> new SpoiltImages(images) {
+                            @Override
+                            public StoredImage add(String name, GuestImage image, Map<Path, String> sha256) {
+                                return image instanceof NamedImage ? list().get(0) : super.add(name, image, sha256);
+                            }
+                        }),
+                        "addImage_ofAName_isRefused"),
+                wrong(
+                        "a removal that does nothing says that it did",
+                        storing(images -> new SpoiltImages(images) {
+                            @Override
+                            public boolean remove(String name) {
+                                super.remove(name);
+                                return true;
+                            }
+                        }),
+                        "removeImage_unused_isGoneForEveryProgram"),
+                wrong(
+                        "an image is removed under a VM",
+                        storing(images -> new SpoiltImages(images) {
+                            @Override
+                            public boolean remove(String name) {
+                                try {
+                                    return super.remove(name);
+                                } catch (ImageInUseException e) {
+                                    return true;
+                                }
+                            }
+                        }),
+                        "removeImage_usedByAVM_isRefusedUntilItEnds"));
+    }
+
+    /** Spoils what is done with images. */
+    private static BiFunction<World, Hypervisor, Hypervisor> storing(UnaryOperator<Images> spoil) {
+        return (world, right) -> new SpoiltHypervisor(right) {
+            private final Images images = spoil.apply(right.images());
+
+            @Override
+            public Images images() {
+                return images;
+            }
+        };
     }
 
     private static WrongFake wrong(String fault, BiFunction<World, Hypervisor, Hypervisor> spoil, String... noticedBy) {

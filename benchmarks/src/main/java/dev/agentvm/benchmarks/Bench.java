@@ -16,6 +16,8 @@ import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.ImageDirectory;
 import dev.agentvm.libvirt.internal.storage.Overlays;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.libvirt.internal.storage.Volume;
+import dev.agentvm.libvirt.internal.storage.VolumePool;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.network.BandwidthLimit;
 import java.nio.file.Path;
@@ -59,13 +61,14 @@ final class Bench {
     }
 
     static Overlays overlays(Libvirt libvirt) {
-        return new Overlays(libvirt, POOL, POOL_DIRECTORY);
+        return new Overlays(new VolumePool(libvirt, POOL, POOL_DIRECTORY));
     }
 
     /** The disk that {@link Overlays} makes for a VM of that id, before it is made. */
     static VMDisk disk(UUID vm, BootSource boot) {
         String volume = Overlays.volumeName(vm);
-        return new VMDisk(POOL, volume, POOL_DIRECTORY.resolve(volume).toString(), boot.backing());
+        return new VMDisk(
+                new Volume(POOL, volume, POOL_DIRECTORY.resolve(volume).toString()), boot.backing());
     }
 
     static ManagedNetwork network(Libvirt libvirt) {
@@ -87,6 +90,7 @@ final class Bench {
                 resources,
                 boot,
                 disk,
+                Optional.empty(),
                 Optional.of(new DomainPlan.Card(
                         card.attached().vm().mac(),
                         new DomainPlan.Link.Network(card.network().name()),

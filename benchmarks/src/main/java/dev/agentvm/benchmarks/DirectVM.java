@@ -71,7 +71,7 @@ final class DirectVM implements AutoCloseable {
 
     private static StorageVolumeXml volume(VMDisk disk, Resources resources) {
         StorageVolumeXml volume = new StorageVolumeXml();
-        volume.name = disk.volume();
+        volume.name = disk.volume().name();
         volume.capacity = SizeXml.gib(resources.diskGiB());
         volume.allocation = SizeXml.bytes(0);
         StorageVolumeXml.Target target = new StorageVolumeXml.Target();
@@ -104,7 +104,7 @@ final class DirectVM implements AutoCloseable {
         };
         libvirt.addListener(listener);
         try {
-            libvirt.storage().createVolume(disk.pool(), volumeXml);
+            libvirt.storage().createVolume(disk.volume().pool(), volumeXml);
             times.done(LaunchStep.DISK_MADE);
             libvirt.filters().define(filterXml);
             times.done(LaunchStep.POLICY_DEFINED);
@@ -126,7 +126,7 @@ final class DirectVM implements AutoCloseable {
     public void close() {
         libvirt.domains().destroy(domain);
         libvirt.filters().undefine(filterName);
-        libvirt.storage().deleteVolume(disk.pool(), Overlays.volumeName(domain.uuid()));
+        libvirt.storage().deleteVolume(disk.volume().pool(), Overlays.volumeName(domain.uuid()));
         new AddressPool(libvirt).release(domain.uuid());
     }
 }

@@ -117,7 +117,8 @@ final class FilterBenchmark {
                 benchmark.prepared.values().stream()
                         .flatMap(variant -> variant.filterName().stream())
                         .forEach(libvirt.filters()::undefine);
-                libvirt.storage().deleteVolume(disk.pool(), disk.volume());
+                libvirt.storage()
+                        .deleteVolume(disk.volume().pool(), disk.volume().name());
                 new AddressPool(libvirt).release(vm);
             }
             return benchmark.section(Machine.describe(libvirt.host()), load);

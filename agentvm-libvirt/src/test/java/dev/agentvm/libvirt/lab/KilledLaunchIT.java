@@ -8,6 +8,7 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
+import dev.agentvm.cloudinit.CloudInit;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -112,7 +113,9 @@ class KilledLaunchIT {
                     })
                     .build();
             Hypervisor hypervisor = LibvirtHypervisor.connect();
-            hypervisor.launch(Lab.tiny(args[0]), options);
+            // A seed, so that a launch makes all that one can.
+            CloudInit seed = new CloudInit.Builder().build();
+            hypervisor.launch(Lab.tiny(args[0]).withCloudInit(seed), options);
             System.out.println("READY");
             sleepForEver();
         }

@@ -1,6 +1,7 @@
 package dev.agentvm.testkit.junit;
 
 import dev.agentvm.Hypervisor;
+import dev.agentvm.Images;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
@@ -110,6 +111,11 @@ final class Session implements AutoCloseable {
         @Override
         public List<VM> list() {
             return hypervisor.list();
+        }
+
+        @Override
+        public Images images() {
+            return hypervisor.images();
         }
 
         @Override

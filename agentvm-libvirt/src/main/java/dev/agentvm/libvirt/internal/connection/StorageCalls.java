@@ -94,6 +94,11 @@ final class StorageCalls implements StoragePools {
     }
 
     @Override
+    public void uploadVolume(String pool, String volume, byte[] bytes) {
+        calls.run(volume("upload", pool, volume), c -> c.storage().uploadVolume(pool, volume, bytes));
+    }
+
+    @Override
     public Optional<String> volumePath(String pool, String volume) {
         return calls.find(
                 volume("path", pool, volume),

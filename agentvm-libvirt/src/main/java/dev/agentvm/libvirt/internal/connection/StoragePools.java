@@ -58,6 +58,9 @@ public interface StoragePools {
      */
     String createVolume(String pool, String xml);
 
+    /** Writes the first bytes of a volume; by libvirt, so that who may use libvirt need not be able to write there. */
+    void uploadVolume(String pool, String volume, byte[] bytes);
+
     /** The path of a volume on the host, or empty if there is no such volume (or no such pool). */
     Optional<String> volumePath(String pool, String volume);
 

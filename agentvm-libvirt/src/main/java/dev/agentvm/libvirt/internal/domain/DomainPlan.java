@@ -4,6 +4,7 @@ import dev.agentvm.Accelerator;
 import dev.agentvm.Resources;
 import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
@@ -23,6 +24,7 @@ import java.util.UUID;
  * @param resources how much of the host it may use
  * @param boot what boots
  * @param disk its own disk
+ * @param seed what it finds at its first boot, if there is something
  * @param card its network card, if it has one
  * @param owner who launched it
  * @param labels what the host application wants to remember
@@ -37,6 +39,7 @@ public record DomainPlan(
         Resources resources,
         BootSource boot,
         VMDisk disk,
+        Optional<Volume> seed,
         Optional<Card> card,
         String owner,
         Map<String, String> labels,

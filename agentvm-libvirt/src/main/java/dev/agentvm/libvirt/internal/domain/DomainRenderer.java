@@ -6,6 +6,7 @@ import dev.agentvm.Firmware;
 import dev.agentvm.Resources;
 import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.BandwidthXml;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.FilterRefXml;
@@ -39,6 +40,8 @@ import org.jspecify.annotations.Nullable;
  *   <li><b>disk</b>: a qcow2 overlay whose backing file is named with its format, so that QEMU probes nothing that a
  *       guest may have written, and stays with its owner, so that QEMU's user cannot write it; {@code unmap} gives freed
  *       space back. {@code unsafe} caching is right because the disk never outlives its VM.
+ *   <li><b>seed</b>: a second virtio disk, read-only, rather than a CD-ROM: the guest needs no driver for it that its own
+ *       disk does not need (Debian's cloud kernel has none for SATA), and cloud-init goes by the label alone.
  *   <li><b>interface</b>: virtio; a fixed MAC, so that the address is known before the boot; a tap name of ours, by which
  *       the filter's binding is found (libvirt replaces names that begin with {@code vnet}); an isolated port, so that
  *       VMs on one bridge do not see each other even below the filter. An address that is learnt is learnt from
@@ -152,6 +155,7 @@ public final class DomainRenderer {
 
     private static void devices(DomainXml.Devices devices, DomainPlan plan) {
         devices.disks.add(disk(plan.disk(), plan.boot()));
+        plan.seed().map(DomainRenderer::seed).ifPresent(devices.disks::add);
         devices.controllers.add(noUsb());
         plan.card().map(DomainRenderer::card).ifPresent(devices.interfaces::add);
         DomainXml.CharacterDevice serial = new DomainXml.CharacterDevice();
@@ -171,7 +175,7 @@ public final class DomainRenderer {
         disk.driver.type = "qcow2";
         disk.driver.cache = "unsafe";
         disk.driver.discard = "unmap";
-        disk.source = DomainXml.DiskSource.file(own.path());
+        disk.source = DomainXml.DiskSource.file(own.volume().path());
         disk.backingStore = own.backing()
                 .map(backing -> DomainXml.BackingStore.last(backing.file().toString(), format(backing.format())))
                 .orElseGet(DomainXml.BackingStore::none);
@@ -181,6 +185,21 @@ public final class DomainRenderer {
         if (boot instanceof BootSource.FromDisk) {
             disk.boot = DomainXml.Boot.order(1);
         }
+        return disk;
+    }
+
+    private static DomainXml.Disk seed(Volume seed) {
+        DomainXml.Disk disk = new DomainXml.Disk();
+        disk.type = "file";
+        disk.device = "disk";
+        disk.driver = new DomainXml.DiskDriver();
+        disk.driver.name = "qemu";
+        disk.driver.type = "raw";
+        disk.source = DomainXml.DiskSource.file(seed.path());
+        disk.target = new DomainXml.DiskTarget();
+        disk.target.dev = "vdb";
+        disk.target.bus = "virtio";
+        disk.readonly = Flag.present();
         return disk;
     }
 

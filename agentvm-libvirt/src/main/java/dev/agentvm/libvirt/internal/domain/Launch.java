@@ -9,6 +9,7 @@ import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.cloudinit.CloudInit;
 import dev.agentvm.libvirt.internal.connection.CreateFlag;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.journal.Resource;
@@ -17,9 +18,12 @@ import dev.agentvm.libvirt.internal.network.CallerBridge;
 import dev.agentvm.libvirt.internal.network.FilterRenderer;
 import dev.agentvm.libvirt.internal.network.ManagedNetwork;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
+import dev.agentvm.libvirt.internal.seed.NoCloudSeed;
 import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.Overlays;
+import dev.agentvm.libvirt.internal.storage.Seeds;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.IPv4Address;
@@ -95,9 +99,10 @@ final class Launch {
     private LibvirtVM launch(Prepared prepared, Ledger ledger) {
         Optional<Place> place = place(ledger);
         begin(LaunchStep.DISK_MADE);
-        ledger.announce(Resource.VOLUME, parts.overlays().pool(), Overlays.volumeName(domain.uuid()));
-        VMDisk disk = parts.overlays()
+        ledger.announce(Resource.VOLUME, parts.volumes().name(), Overlays.volumeName(domain.uuid()));
+        VMDisk disk = new Overlays(parts.volumes())
                 .create(domain.uuid(), prepared.boot(), template.resources().diskGiB());
+        Optional<Volume> seed = template.cloudInit().map(wanted -> seed(wanted, place.map(Place::mac), ledger));
         done();
         Optional<Card> card =
                 place.map(where -> card(where, prepared.bandwidth().limit(), ledger));
@@ -109,7 +114,7 @@ final class Launch {
         try {
             begin(LaunchStep.DOMAIN_CREATED);
             ledger.announce(Resource.DOMAIN, domain.uuid().toString(), domain.name());
-            create(prepared.boot(), disk, card.map(Card::plan));
+            create(prepared.boot(), disk, seed, card.map(Card::plan));
             vm.openConsole();
             done();
             place.ifPresent(where -> {
@@ -135,6 +140,12 @@ final class Launch {
             host.forget(vm);
             throw e;
         }
+    }
+
+    private Volume seed(CloudInit wanted, Optional<MacAddress> mac, Ledger ledger) {
+        byte[] image = NoCloudSeed.image(domain.uuid(), domain.name(), mac, wanted);
+        ledger.announce(Resource.VOLUME, parts.volumes().name(), Seeds.volumeName(domain.uuid()));
+        return new Seeds(parts.volumes()).create(domain.uuid(), image);
     }
 
     private Optional<Place> place(Ledger ledger) {
@@ -237,7 +248,7 @@ final class Launch {
     }
 
     /** A creation whose caller gave up may still succeed, and is then undone. */
-    private void create(BootSource boot, VMDisk disk, Optional<DomainPlan.Card> card) {
+    private void create(BootSource boot, VMDisk disk, Optional<Volume> seed, Optional<DomainPlan.Card> card) {
         Instant now = parts.clock().instant().truncatedTo(ChronoUnit.SECONDS);
         String xml = LibvirtXml.write(DomainRenderer.render(new DomainPlan(
                 domain.uuid(),
@@ -247,6 +258,7 @@ final class Launch {
                 template.resources(),
                 boot,
                 disk,
+                seed,
                 card,
                 parts.journals().ownerId(),
                 template.labels(),

@@ -4,6 +4,7 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.Images;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
@@ -188,6 +189,11 @@ public final class LibvirtHost implements Hypervisor {
     public List<VM> list() {
         requireOpen("list");
         return marked().stream().flatMap(domain -> handle(domain).stream()).toList();
+    }
+
+    @Override
+    public Images images() {
+        return new LibvirtImages(this);
     }
 
     private List<DomainListing> marked() {

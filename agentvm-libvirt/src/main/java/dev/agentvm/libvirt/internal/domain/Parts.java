@@ -9,7 +9,7 @@ import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.libvirt.internal.journal.Journals;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.storage.ImageDirectory;
-import dev.agentvm.libvirt.internal.storage.Overlays;
+import dev.agentvm.libvirt.internal.storage.VolumePool;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
@@ -22,7 +22,7 @@ import java.util.Optional;
  * @param libvirt the connections
  * @param journals where launches are written down
  * @param images what VMs boot
- * @param overlays the VMs' own disks
+ * @param volumes what holds the VMs' disks
  * @param networking the VMs' network
  * @param taps notes what VMs do on their networks
  * @param requirements what templates need of the host
@@ -32,7 +32,7 @@ record Parts(
         Libvirt libvirt,
         Journals journals,
         ImageDirectory images,
-        Overlays overlays,
+        VolumePool volumes,
         Networking networking,
         TapWatcher taps,
         Requirements requirements,
@@ -49,7 +49,7 @@ record Parts(
                     libvirt,
                     Journals.open(settings.stateDirectory(), libvirt.host().uri()),
                     new ImageDirectory(settings.imageDirectory()),
-                    new Overlays(libvirt, settings.storagePool(), settings.storageDirectory()),
+                    new VolumePool(libvirt, settings.storagePool(), settings.storageDirectory()),
                     new Networking(libvirt, settings.network(), host),
                     new TapWatcher(settings.clock()),
                     new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),

@@ -105,6 +105,14 @@ public final class NativeStorage {
         withVolume(pool, volume, v -> check(Virt.INSTANCE.virStorageVolDelete(v, 0)));
     }
 
+    /** {@code virStorageVolUpload}: the volume's first bytes; waits until libvirt has written them. */
+    public void uploadVolume(String pool, String volume, byte[] bytes) {
+        withVolume(pool, volume, v -> {
+            NativeStream.send(connection, bytes, s -> Virt.INSTANCE.virStorageVolUpload(v, s, 0, bytes.length, 0));
+            return true;
+        });
+    }
+
     /** {@code virStoragePoolListAllVolumes}: the names. */
     public List<String> listVolumes(String pool) {
         return with(

@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntConsumer;
+import java.util.function.ToIntFunction;
 
 /**
  * A non-blocking stream. Safe for use by many threads of this library; nothing here waits, except {@link #close}, which
@@ -26,6 +27,7 @@ public final class NativeStream {
     public static final int WOULD_BLOCK = -2;
 
     private static final int NONBLOCK = 1;
+    private static final int CHUNK = 64 * 1024;
     private static final int CONSOLE_FORCE = 1;
 
     private static final Handlers<IntConsumer> HANDLERS = new Handlers<>();
@@ -47,6 +49,38 @@ public final class NativeStream {
 
     static NativeStream openChannel(Pointer connection, UUID domain, String name) {
         return open(connection, domain, (d, s) -> Virt.INSTANCE.virDomainOpenChannel(d, name, s, 0));
+    }
+
+    /**
+     * Sends {@code bytes} through a stream of their own, waiting for libvirt until it has taken and confirmed all.
+     *
+     * @param opener gives the stream its purpose; a negative result is an error
+     */
+    static void send(Pointer connection, byte[] bytes, ToIntFunction<Pointer> opener) {
+        Pointer stream = check(Virt.INSTANCE.virStreamNew(connection, 0));
+        try {
+            check(opener.applyAsInt(stream));
+            try {
+                sendAll(stream, bytes);
+                check(Virt.INSTANCE.virStreamFinish(stream));
+            } catch (LibvirtError e) {
+                Virt.INSTANCE.virStreamAbort(stream);
+                throw e;
+            }
+        } finally {
+            Virt.INSTANCE.virStreamFree(stream);
+        }
+    }
+
+    private static void sendAll(Pointer stream, byte[] bytes) {
+        ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
+        Pointer pointer = Native.getDirectBufferPointer(chunk);
+        int sent = 0;
+        while (sent < bytes.length) {
+            int length = Math.min(CHUNK, bytes.length - sent);
+            chunk.clear().put(bytes, sent, length);
+            sent += check(Virt.INSTANCE.virStreamSend(stream, pointer, new NativeSize(length)));
+        }
     }
 
     private interface Opener {

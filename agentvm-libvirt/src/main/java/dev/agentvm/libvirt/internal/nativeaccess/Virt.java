@@ -128,6 +128,8 @@ interface Virt extends Library {
 
     int virStreamAbort(Pointer stream);
 
+    int virStreamFinish(Pointer stream);
+
     int virStreamRecv(Pointer stream, Pointer buffer, NativeSize size);
 
     int virStreamSend(Pointer stream, Pointer buffer, NativeSize size);
@@ -236,4 +238,6 @@ interface Virt extends Library {
     @Nullable Pointer virStorageVolGetXMLDesc(Pointer volume, int flags);
 
     int virStorageVolDelete(Pointer volume, int flags);
+
+    int virStorageVolUpload(Pointer volume, Pointer stream, long offset, long length, int flags);
 }

@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.storage;
 import dev.agentvm.DiskFormat;
 import dev.agentvm.DiskImage;
 import dev.agentvm.Firmware;
+import dev.agentvm.GuestImage;
 import dev.agentvm.KernelImage;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -56,5 +57,23 @@ public sealed interface BootSource {
                 image.initrd(),
                 image.commandLine(),
                 image.disk().map(disk -> new Backing(disk, image.diskFormat())));
+    }
+
+    /** The image that says this. */
+    default GuestImage toImage() {
+        if (this instanceof FromKernel kernel) {
+            KernelImage.Builder image = new KernelImage.Builder()
+                    .kernel(kernel.kernel())
+                    .initrd(kernel.initrd())
+                    .commandLine(kernel.commandLine());
+            kernel.backing().ifPresent(disk -> image.disk(disk.file()).diskFormat(disk.format()));
+            return image.build();
+        }
+        FromDisk boot = (FromDisk) this;
+        return new DiskImage.Builder()
+                .disk(boot.disk().file())
+                .format(boot.disk().format())
+                .firmware(boot.firmware())
+                .build();
     }
 }

@@ -5,9 +5,7 @@ import java.util.Optional;
 /**
  * A VM's own disk, a qcow2 volume.
  *
- * @param pool the pool that holds it
- * @param volume its name there
- * @param path where it lies on the host
+ * @param volume where it is
  * @param backing what it is an overlay of; a blank disk has nothing
  */
-public record VMDisk(String pool, String volume, String path, Optional<BootSource.Backing> backing) {}
+public record VMDisk(Volume volume, Optional<BootSource.Backing> backing) {}

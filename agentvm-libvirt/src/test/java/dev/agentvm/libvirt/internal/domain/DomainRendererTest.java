@@ -8,6 +8,7 @@ import dev.agentvm.Firmware;
 import dev.agentvm.Resources;
 import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.Schemas;
@@ -149,7 +150,37 @@ class DomainRendererTest {
         assertThat(xml).contains("agentvm:owner", "the &lt;task&gt; &amp; more");
     }
 
+    @Test
+    void render_seed_isASecondDiskThatIsOnlyRead() {
+        DomainXml domain = render(
+                KERNEL, Accelerator.TCG, Optional.of(CARD), Optional.of(new Volume("agentvm", "seed", "/pool/seed")));
+        String xml = LibvirtXml.write(domain);
+
+        Schemas.assertValid(xml);
+        assertThat(domain.devices.disks).hasSize(2);
+        assertThat(xml).contains("""
+                            <disk type="file" device="disk">
+                              <driver name="qemu" type="raw"/>
+                              <source file="/pool/seed"/>
+                              <target dev="vdb" bus="virtio"/>
+                              <readonly/>
+                            </disk>
+                        """);
+    }
+
+    @Test
+    void render_withoutSeed_hasNothingButItsOwnDisk() {
+        assertThat(render(KERNEL, Accelerator.TCG, Optional.empty()).devices.disks)
+                .hasSize(1)
+                .noneMatch(disk -> disk.readonly != null);
+    }
+
     private static DomainXml render(BootSource boot, Accelerator accelerator, Optional<DomainPlan.Card> card) {
+        return render(boot, accelerator, card, Optional.empty());
+    }
+
+    private static DomainXml render(
+            BootSource boot, Accelerator accelerator, Optional<DomainPlan.Card> card, Optional<Volume> seed) {
         return DomainRenderer.render(new DomainPlan(
                 ID,
                 "vm",
@@ -157,7 +188,8 @@ class DomainRendererTest {
                 true,
                 Resources.standard(),
                 boot,
-                new VMDisk("agentvm", ID + ".qcow2", "/pool/" + ID + ".qcow2", boot.backing()),
+                new VMDisk(new Volume("agentvm", ID + ".qcow2", "/pool/" + ID + ".qcow2"), boot.backing()),
+                seed,
                 card,
                 "owner-1",
                 Map.of("task", "the <task> & more"),

@@ -17,6 +17,7 @@ import dev.agentvm.libvirt.internal.domain.DomainPlan;
 import dev.agentvm.libvirt.internal.domain.DomainRenderer;
 import dev.agentvm.libvirt.internal.storage.ImageDirectory;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import java.nio.file.Path;
@@ -49,7 +50,8 @@ final class LabGuest implements AutoCloseable {
                 true,
                 resources,
                 new ImageDirectory(Path.of("/var/lib/agentvm/images")).resolve(GuestImage.named("default")),
-                new VMDisk("none", "none", "/none", Optional.empty()),
+                new VMDisk(new Volume("none", "none", "/none"), Optional.empty()),
+                Optional.empty(),
                 Optional.empty(),
                 "test",
                 Map.of(),

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.agentvm.libvirt.internal.seed;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,204 @@
+package dev.agentvm.libvirt.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.agentvm.Command;
+import dev.agentvm.ExecResult;
+import dev.agentvm.GuestImage;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
+import dev.agentvm.Resources;
+import dev.agentvm.VM;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.cloudinit.CloudInit;
+import dev.agentvm.cloudinit.CloudInitFile;
+import dev.agentvm.cloudinit.CloudInitUser;
+import dev.agentvm.libvirt.LibvirtHypervisor;
+import dev.agentvm.network.NetworkMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A template's cloud-init, in a guest that has Debian's; and the disk that carries it there. */
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
+class CloudInitIT {
+    private static final String KEY =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJq6e0yP2f0m0nqk7iWq0mJ7yN3x1b5dQ8v9kZ4tXw2c me";
+    private static final String SECRET = "hush-" + System.nanoTime();
+    /** All that is hard to quote, and all bytes. */
+    private static final String AWKWARD = "]}\n#: {\"'`$HOME\\n %s \t ä😀 - key: [value] *x &y !z |\n";
+
+    private static final VMTemplate DEBIAN = new VMTemplate.Builder()
+            .name("Cloud_1")
+            .image(GuestImage.named("debian"))
+            .resources(
+                    new Resources.Builder().vcpus(2).memoryMiB(768).diskGiB(2).build())
+            .build();
+
+    private static byte[] allBytes() {
+        byte[] bytes = new byte[256];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) i;
+        }
+        return bytes;
+    }
+
+    /** {@code openssl passwd -6 -salt agentvmsalt}, of the secret. */
+    private static String passwordHash() {
+        return Lab.host("openssl", "passwd", "-6", "-salt", "agentvmsalt", SECRET);
+    }
+
+    private static CloudInit wanted() {
+        return new CloudInit.Builder()
+                .hostName("builder.example.com")
+                .addUser(new CloudInitUser.Builder()
+                        .name("alice")
+                        .addSshKey(KEY)
+                        .passwordHash(passwordHash())
+                        .sudo(true)
+                        .build())
+                .addUser(new CloudInitUser.Builder().name("bob").build())
+                .addFile(new CloudInitFile.Builder()
+                        .path("/etc/agentvm test/all-bytes")
+                        .content(allBytes())
+                        .permissions("0640")
+                        .build())
+                .addFile(new CloudInitFile.Builder()
+                        .path("/home/alice/notes/awkward")
+                        .text(AWKWARD)
+                        .permissions("0600")
+                        .owner("alice:alice")
+                        .build())
+                .addCommands("printf %s '" + AWKWARD.replace("'", "'\\''") + "' >/root/awkward; exit 3")
+                .addCommands("id -u >/root/second")
+                .build();
+    }
+
+    @Test
+    void launch_cloudInit_makesTheGuestWhatTheTemplateSays() throws Exception {
+        VMTemplate template = DEBIAN.withCloudInit(wanted());
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(template)) {
+            ExecResult status = vm.exec(new Command.Builder()
+                    .addArgv("cloud-init", "status", "--wait", "--long")
+                    .timeout(Duration.ofMinutes(5))
+                    .build());
+            assertThat(status.success()).as(status.stdoutText()).isTrue();
+            assertThat(shell(vm, "cat /run/cloud-init/result.json"))
+                    .contains("DataSourceNoCloud [seed=/dev/vdb]", "\"errors\": []");
+
+            assertThat(shell(vm, "cat /proc/sys/kernel/hostname")).isEqualTo("builder");
+            assertThat(shell(vm, "cloud-init query instance_id"))
+                    .isEqualTo(vm.id().toString());
+            assertThat(shell(vm, "cat /home/alice/.ssh/authorized_keys")).contains(KEY);
+            assertThat(shell(vm, "stat -c '%U %a' /home/alice/.ssh/authorized_keys"))
+                    .isEqualTo("alice 600");
+            assertThat(shell(vm, "sed -n 's/^alice:\\([^:]*\\):.*/\\1/p' /etc/shadow"))
+                    .isEqualTo(passwordHash());
+            assertThat(shell(vm, "sed -n 's/^bob:\\([^:]*\\):.*/\\1/p' /etc/shadow"))
+                    .startsWith("!");
+            assertThat(shell(vm, "su alice -c 'sudo -n id -u'")).isEqualTo("0");
+            assertThat(vm.exec(Command.of("su", "bob", "-c", "sudo -n id -u")).success())
+                    .isFalse();
+
+            assertThat(vm.exec(Command.of("cat", "/etc/agentvm test/all-bytes")).stdout())
+                    .isEqualTo(allBytes());
+            assertThat(shell(vm, "stat -c '%U:%G %a' '/etc/agentvm test/all-bytes'"))
+                    .isEqualTo("root:root 640");
+            assertThat(vm.exec(Command.of("cat", "/home/alice/notes/awkward")).stdoutText())
+                    .isEqualTo(AWKWARD);
+            assertThat(shell(vm, "stat -c '%U:%G %a' /home/alice/notes/awkward"))
+                    .isEqualTo("alice:alice 600");
+            assertThat(vm.exec(Command.of("cat", "/root/awkward")).stdoutText()).isEqualTo(AWKWARD);
+            assertThat(shell(vm, "cat /root/second")).isEqualTo("0");
+            assertThat(shell(vm, "grep -rh MACAddress /etc/systemd/network"))
+                    .contains(vm.attachment().orElseThrow().mac().toString());
+
+            aGuestMountsTheSeed(vm);
+            theSeedIsTheGuestsAlone(vm);
+        }
+        Leftovers.assertNone();
+    }
+
+    private static String shell(VM vm, String script) {
+        return Lab.output(vm, Command.of("sh", "-c", script));
+    }
+
+    private static void aGuestMountsTheSeed(VM vm) {
+        assertThat(shell(vm, "blkid -s LABEL -o value /dev/vdb")).isEqualTo("cidata");
+        assertThat(shell(vm, "cat /sys/block/vdb/ro")).isEqualTo("1");
+        assertThat(shell(vm, "mkdir /mnt/seed && mount -o ro /dev/vdb /mnt/seed && ls /mnt/seed"))
+                .isEqualTo("meta-data\nnetwork-config\nuser-data");
+        assertThat(shell(vm, "head -n 1 /mnt/seed/user-data")).isEqualTo("#cloud-config");
+        assertThat(vm.exec(Command.of("sh", "-c", "echo >/dev/vdb")).success())
+                .as("the guest writes its seed")
+                .isFalse();
+        // The names for readers that know no Joliet.
+        shell(vm, "umount /mnt/seed && mount -o ro,nojoliet /dev/vdb /mnt/seed");
+        assertThat(shell(vm, "ls /mnt/seed")).isEqualTo("metadata\nnetworkc\nuserdata");
+    }
+
+    /** Nobody on the host but root and QEMU reads it, while the VM runs and before. */
+    private static void theSeedIsTheGuestsAlone(VM vm) throws Exception {
+        Path seed = Path.of("/var/lib/libvirt/agentvm", vm.id() + "-seed.iso");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(seed)))
+                .isEqualTo("rw-------");
+        assertThat(Files.getOwner(seed).getName()).isEqualTo("libvirt-qemu");
+
+        // Another reader of the same bytes.
+        assertThat(Lab.host("isoinfo", "-d", "-i", seed.toString()))
+                .contains("Volume id: cidata", "Joliet with UCS level 3 found");
+        assertThat(Lab.host("isoinfo", "-J", "-f", "-i", seed.toString()).lines())
+                .containsExactly("/meta-data", "/network-config", "/user-data");
+        assertThat(Lab.host("isoinfo", "-f", "-i", seed.toString()).lines())
+                .containsExactly("/METADATA.;1", "/NETWORKC.;1", "/USERDATA.;1");
+        assertThat(Lab.host("isoinfo", "-J", "-x", "/meta-data", "-i", seed.toString()))
+                .isEqualTo("{\"instance-id\":\"" + vm.id() + "\",\"local-hostname\":\"builder.example.com\"}");
+    }
+
+    @Test
+    void launch_noCloudInit_leavesTheGuestsAsItIs() {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(DEBIAN.withNetworkMode(NetworkMode.ISOLATED))) {
+            assertThat(vm.exec(Command.of("cloud-init", "status")).stdoutText()).contains("disabled");
+            assertThat(shell(vm, "ls /sys/block | grep -c ^vd")).isEqualTo("1");
+            assertThat(shell(vm, "cat /proc/sys/kernel/hostname")).isEqualTo("debian");
+        }
+    }
+
+    @Test
+    void launch_isolated_needsNoNetworkConfiguration() {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("Tiny_1")
+                        .withNetworkMode(NetworkMode.ISOLATED)
+                        .withCloudInit(new CloudInit.Builder().build()))) {
+            String seed =
+                    Path.of("/var/lib/libvirt/agentvm", vm.id() + "-seed.iso").toString();
+            assertThat(Lab.host("isoinfo", "-J", "-f", "-i", seed).lines()).containsExactly("/meta-data", "/user-data");
+        }
+        Leftovers.assertNone();
+    }
+
+    @Test
+    void launch_failsAfterTheSeedWasMade_removesIt() {
+        VMTemplate template = Lab.tiny("vm").withCloudInit(wanted());
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            for (LaunchStep step : List.of(LaunchStep.DISK_MADE, LaunchStep.RESUMED)) {
+                LaunchOptions failing = LaunchOptions.standard().withListener((done, time) -> {
+                    if (done == step) {
+                        throw new IllegalStateException("enough at " + step);
+                    }
+                });
+                assertThatThrownBy(() -> hypervisor.launch(template, failing)).hasMessageContaining("enough");
+                Leftovers.assertNone();
+            }
+        }
+    }
+}
