@@ -229,6 +229,16 @@ public final class VirtualTime {
         }
     }
 
+    /** How many wait now. */
+    int waiting() {
+        lock.lock();
+        try {
+            return deadlines.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Whether another thread moves the time, or has come to the end of its wait and is about to go on. */
     private boolean othersActFirst() {
         return mover != null || !deadlines.element().isAfter(now);
