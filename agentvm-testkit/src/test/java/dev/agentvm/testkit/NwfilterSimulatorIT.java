@@ -54,10 +54,25 @@ class NwfilterSimulatorIT {
 
     @BeforeAll
     void open() {
-        assertThat(System.getenv("AGENTVM_LAB"))
-                .as("runs in the lab only: use the profile lab")
-                .isEqualTo("1");
-        wire = new Wire();
+        String bridge = " dev " + Wire.BRIDGE;
+        String uplink = " dev " + Wire.UPLINK_TAP;
+        List<String> setup = new ArrayList<>(List.of(
+                "ip addr add 10.1.0.1/24" + bridge,
+                "ip -6 addr add fd00::1/64 nodad" + bridge,
+                "ip addr add 93.184.216.1/24" + uplink,
+                "ip route add 198.18.0.0/15 via 93.184.216.9" + uplink,
+                "ip -6 addr add 2001:db8::1/64 nodad" + uplink));
+        for (int host = 2; host < 30; host++) {
+            String mac = host == 20 ? Wire.PEER_MAC : Filters.VM_MAC;
+            setup.add("ip neigh add 10.1.0." + host + " lladdr " + mac + bridge);
+        }
+        setup.add("ip neigh add fd00::10 lladdr " + Filters.VM_MAC + bridge);
+        setup.add("ip neigh add fd00::11 lladdr " + Filters.VM_MAC + bridge);
+        setup.add("ip neigh add fd00::20 lladdr " + Wire.PEER_MAC + bridge);
+        for (String router : List.of("93.184.216.9", "93.184.216.8", "2001:db8::9")) {
+            setup.add("ip neigh add " + router + " lladdr " + Wire.ROUTER_MAC + uplink);
+        }
+        wire = new Wire(List.of("10.1.0.1", "93.184.216.1", "fd00::1", "2001:db8::1"), setup.toArray(String[]::new));
     }
 
     @AfterAll

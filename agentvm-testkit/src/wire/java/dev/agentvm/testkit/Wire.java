@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStreamWriter;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,63 +24,70 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * A bridge with the VM's tap, a tap for another port, and a tap towards the Internet, in the network namespace of this
- * process; and what is needed to see where the kernel takes each packet that is put in.
+ * process, which is to be the lab's; and what is needed to see where the kernel takes each packet that is put in.
  *
  * <p>Each packet carries its number: as IP identification or flow label, and at its end. It arrived if it came out of
  * the right tap; at the host, if a rule after libvirt's in {@code INPUT} noted its number. It was rejected if the host
  * sent an ICMP error about it. The host's own answers (resets, echo replies) are suppressed before connection tracking.
  */
-final class Wire implements AutoCloseable {
-    static final String BRIDGE = "avmbr0";
-    static final String VM_TAP = "avmvm0";
+public final class Wire implements AutoCloseable {
+    /** The bridge. */
+    public static final String BRIDGE = "avmbr0";
+    /** The VM's port of the bridge, to which filters are bound. */
+    public static final String VM_TAP = "avmvm0";
+    /** Where packets to and from the Internet pass. */
+    public static final String UPLINK_TAP = "avmup0";
+    /** The bridge's MAC address. */
+    public static final String HOST_MAC = "52:54:00:ff:ff:fe";
+    /** The MAC address of the neighbour on the bridge. */
+    public static final String PEER_MAC = "52:54:00:00:00:02";
+    /** The MAC address of the router behind the uplink. */
+    public static final String ROUTER_MAC = "02:00:00:00:09:09";
+
     private static final String PEER_TAP = "avmpeer0";
-    private static final String UPLINK_TAP = "avmup0";
-    static final String HOST_MAC = "52:54:00:ff:ff:fe";
-    static final String PEER_MAC = "52:54:00:00:00:02";
     private static final String UPLINK_MAC = "52:54:00:ff:ff:fd";
     private static final String TABLE = "avm_wire";
     private static final byte[] MARKER = "agentvm#".getBytes(StandardCharsets.US_ASCII);
-    private static final Set<String> HOST_ADDRESSES =
-            Set.of("0a010001", "5db8d801", "fd000000000000000000000000000001", "20010db8000000000000000000000001");
     private static final Pattern ELEMENTS = Pattern.compile("elements = \\{([^}]*)}");
 
     private final Process helper;
     private final BufferedWriter commands;
     private final BufferedReader answers;
+    private final Set<String> hostAddresses;
 
-    Wire() {
+    /**
+     * A wire on whose bridge and uplink nobody has an address yet.
+     *
+     * @param hostAddresses those that {@code setup} gives the host, from which it may refuse packets
+     * @param setup lines of shell that add addresses, routes and neighbours
+     */
+    public Wire(List<String> hostAddresses, String... setup) {
+        if (!"1".equals(System.getenv("AGENTVM_LAB"))) {
+            throw new IllegalStateException("runs in the lab only: use the profile lab");
+        }
+        this.hostAddresses = hostAddresses.stream().map(Wire::hex).collect(Collectors.toSet());
         shell(
-                "ip link add %1$s address %2$s type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
-                "ip link set %1$s up", "ip addr add 10.1.0.1/24 dev %1$s", "ip -6 addr add fd00::1/64 dev %1$s nodad");
+                "ip link add " + BRIDGE + " address " + HOST_MAC
+                        + " type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+                "ip link set " + BRIDGE + " up");
         for (String tap : List.of(VM_TAP, PEER_TAP, UPLINK_TAP)) {
             shell("ip tuntap add " + tap + " mode tap", "ip link set " + tap + " txqueuelen 20000 up");
         }
         shell(
-                "ip link set " + VM_TAP + " master %1$s",
-                "ip link set " + PEER_TAP + " master %1$s",
+                "ip link set " + VM_TAP + " master " + BRIDGE,
+                "ip link set " + PEER_TAP + " master " + BRIDGE,
                 "ip link set " + UPLINK_TAP + " address " + UPLINK_MAC,
-                "ip addr add 93.184.216.1/24 dev " + UPLINK_TAP,
-                "ip route add 198.18.0.0/15 via 93.184.216.9 dev " + UPLINK_TAP,
-                "ip -6 addr add 2001:db8::1/64 dev " + UPLINK_TAP + " nodad",
-                "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.%1$s.rp_filter=0"
-                        + " net.ipv4.conf." + UPLINK_TAP + ".rp_filter=0 net.ipv4.conf.%1$s.route_localnet=1"
-                        + " net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0 net.ipv6.icmp.ratemask=0",
+                "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf." + BRIDGE + ".rp_filter=0"
+                        + " net.ipv4.conf." + UPLINK_TAP + ".rp_filter=0 net.ipv4.conf." + BRIDGE + ".route_localnet=1"
+                        + " net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0"
+                        + " net.ipv6.icmp.ratemask=0",
                 // Sequence numbers are not what this is about. This kernel takes UDP-Lite for invalid by its checksum.
                 "sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1 net.netfilter.nf_conntrack_checksum=0");
-        for (int host = 2; host < 30; host++) {
-            String mac = host == 20 ? PEER_MAC : Filters.VM_MAC;
-            shell("ip neigh add 10.1.0." + host + " lladdr " + mac + " dev %1$s");
-        }
-        shell(
-                "ip neigh add 93.184.216.9 lladdr 02:00:00:00:09:09 dev " + UPLINK_TAP,
-                "ip neigh add 93.184.216.8 lladdr 02:00:00:00:09:09 dev " + UPLINK_TAP,
-                "ip neigh add fd00::10 lladdr " + Filters.VM_MAC + " dev %1$s",
-                "ip neigh add fd00::11 lladdr " + Filters.VM_MAC + " dev %1$s",
-                "ip neigh add fd00::20 lladdr " + PEER_MAC + " dev %1$s",
-                "ip neigh add 2001:db8::9 lladdr 02:00:00:00:09:09 dev " + UPLINK_TAP);
+        shell(setup);
         nft("""
                 table inet %1$s {
                   set arrived4 { typeof ip id; size 65535; flags dynamic; }
@@ -117,8 +126,16 @@ final class Wire implements AutoCloseable {
         }
     }
 
-    /** Runs a program; its output. */
-    static String run(List<String> command, int... allowed) {
+    private static String hex(String address) {
+        try {
+            return HexFormat.of().formatHex(InetAddress.getByName(address).getAddress());
+        } catch (UnknownHostException e) {
+            throw new IllegalArgumentException(address, e);
+        }
+    }
+
+    /** Runs a program; its output. It must end with 0 or what is allowed besides. */
+    public static String run(List<String> command, int... allowed) {
         try {
             Process process =
                     new ProcessBuilder(command).redirectErrorStream(true).start();
@@ -137,7 +154,7 @@ final class Wire implements AutoCloseable {
     }
 
     private static void shell(String... lines) {
-        run(List.of("sh", "-ec", String.join("\n", lines).formatted(BRIDGE, HOST_MAC)));
+        run(List.of("sh", "-ec", String.join("\n", lines)));
     }
 
     private static void nft(String rules) {
@@ -145,20 +162,20 @@ final class Wire implements AutoCloseable {
     }
 
     /** Switches what bridged packets are shown to. */
-    static void bridgeNetfilter(boolean on) {
+    public static void bridgeNetfilter(boolean on) {
         String value = on ? "1" : "0";
         shell("sysctl -qw net.bridge.bridge-nf-call-iptables=" + value + " net.bridge.bridge-nf-call-ip6tables="
                 + value);
     }
 
     /** Forgets connections and what arrived before. */
-    static void forget() {
+    public static void forget() {
         run(List.of("conntrack", "-F"));
         nft("flush set inet %1$s arrived4; flush set inet %1$s arrived6");
     }
 
     /** The packet with its number in it. Numbers are from 1 to 65535. */
-    static Packet number(Packet packet, int number) {
+    public static Packet number(Packet packet, int number) {
         PacketData data = packet.data();
         byte[] mark = Arrays.copyOf(MARKER, MARKER.length + 8);
         byte[] digits = String.format("%08d", number).getBytes(StandardCharsets.US_ASCII);
@@ -209,10 +226,10 @@ final class Wire implements AutoCloseable {
      *
      * @param offsets which fragments arrived, by the offset of their bytes; 0 alone if it was whole
      */
-    record Seen(Set<Integer> offsets, boolean rejected) {}
+    public record Seen(Set<Integer> offsets, boolean rejected) {}
 
     /** Puts numbered packets in, in their order; what became of each. */
-    Map<Integer, Seen> send(Map<Integer, List<Packet>> packets) {
+    public Map<Integer, Seen> send(Map<Integer, List<Packet>> packets) {
         try {
             for (List<Packet> frames : packets.values()) {
                 for (Packet packet : frames) {
@@ -256,7 +273,7 @@ final class Wire implements AutoCloseable {
             case BRIDGED -> "send " + PEER_TAP + " " + HexFormat.of().formatHex(frame);
             case ROUTED -> {
                 // The judged frame is the one at the VM; the host makes it out of what comes from the uplink.
-                byte[] addresses = HexFormat.of().parseHex((UPLINK_MAC + "020000000909").replace(":", ""));
+                byte[] addresses = HexFormat.of().parseHex((UPLINK_MAC + ROUTER_MAC).replace(":", ""));
                 System.arraycopy(addresses, 0, frame, 0, addresses.length);
                 yield "send " + UPLINK_TAP + " " + HexFormat.of().formatHex(frame);
             }
@@ -267,12 +284,11 @@ final class Wire implements AutoCloseable {
         };
     }
 
-    private static void note(
-            String place, byte[] frame, Map<String, Map<Integer, Set<Integer>>> seen, Set<Integer> rejected) {
+    private void note(String place, byte[] frame, Map<String, Map<Integer, Set<Integer>>> seen, Set<Integer> rejected) {
         boolean sent = place.equals(BRIDGE + "-out") || place.equals(UPLINK_TAP);
         // An ICMP error of the host's own: type, code and the packet it is about stand at fixed places.
         if (sent
-                && HOST_ADDRESSES.contains(hex(frame, 26, 4))
+                && hostAddresses.contains(hex(frame, 26, 4))
                 && hex(frame, 12, 2).equals("0800")
                 && hex(frame, 23, 1).equals("01")
                 && hex(frame, 34, 2).equals("0303")) {
@@ -280,7 +296,7 @@ final class Wire implements AutoCloseable {
             return;
         }
         if (sent
-                && HOST_ADDRESSES.contains(hex(frame, 22, 16))
+                && hostAddresses.contains(hex(frame, 22, 16))
                 && hex(frame, 12, 2).equals("86dd")
                 && hex(frame, 20, 1).equals("3a")
                 && hex(frame, 54, 2).equals("0104")) {
