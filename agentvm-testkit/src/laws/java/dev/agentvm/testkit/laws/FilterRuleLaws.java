@@ -71,6 +71,11 @@ public abstract class FilterRuleLaws {
         return policy.evaluate(flow, attachment);
     }
 
+    /** The table that is held to the laws; {@link NetworkPolicy#explain} if not said. */
+    protected String explain(NetworkPolicy policy) {
+        return policy.explain();
+    }
+
     /** The cases of {@code @ForAll("cases")}. */
     @Provide
     protected final Arbitrary<Case> cases() {
@@ -149,7 +154,7 @@ public abstract class FilterRuleLaws {
                 .addRules(shuffled)
                 .build();
         check(other.equals(given.policy()), "has a policy that depends on the order of its rules", given);
-        check(other.explain().equals(given.policy().explain()), "is explained by the order of its rules", given);
+        check(explain(other).equals(explain(given.policy())), "is explained by the order of its rules", given);
         check(judge(given.with(other)).equals(judge(given)), "is judged by the order of the rules", given);
     }
 
@@ -190,7 +195,7 @@ public abstract class FilterRuleLaws {
         }
     }
 
-    /** What bears another's address does not leave the VM. */
+    /** What bears another's address does not leave the VM, and is not answered. */
     @Property
     public final void vm_usesNoAddressButItsOwn(@ForAll("cases") Case given) {
         Flow flow = given.flow();
@@ -201,7 +206,7 @@ public abstract class FilterRuleLaws {
                 .filter(source -> !source.equals(given.attachment().address()) && !source.equals(UNSPECIFIED))
                 .isPresent();
         if (flow.direction() == Flow.Direction.FROM_VM && (othersMac || othersAddress)) {
-            check(!judge(given).allowed(), "passes under another's address", given);
+            check(judge(given).outcome() == Outcome.DROPPED, "is not dropped, though under another's address", given);
         }
     }
 
@@ -228,7 +233,7 @@ public abstract class FilterRuleLaws {
     /** The table for people has the reason of every rule. */
     @Property
     public final void explanation_hasEveryReason(@ForAll("cases") Case given) {
-        String table = given.policy().explain();
+        String table = explain(given.policy());
         for (FilterRule rule : given.policy().rules()) {
             check(table.contains(rule.reason()), "has a policy whose table lacks the rule '" + rule + "'", given);
         }

@@ -83,6 +83,13 @@ class FilterRuleLawsTest {
     @Test
     void verdict_thatDependsOnOrderOrTime_breaksTheLaws() {
         assertThat(broken("orderOfRules_meansNothing", FickleLaws.class)).contains("order of the rules");
+        assertThat(broken("verdict_saysWhatDecided", FickleLaws.class)).contains("judged differently each time");
+    }
+
+    @Test
+    void explanation_thatLacksAReasonOrDependsOnOrder_breaksTheLaws() {
+        assertThat(broken("explanation_hasEveryReason", ForgetfulLaws.class)).contains("whose table lacks the rule");
+        assertThat(broken("orderOfRules_meansNothing", ForgetfulLaws.class)).contains("explained by the order");
     }
 
     /** Takes the floor away from HTTPS. */
@@ -134,6 +141,17 @@ class FilterRuleLawsTest {
         @Override
         protected Verdict judge(NetworkPolicy policy, Flow flow, NetworkAttachment attachment) {
             return ALLOWED;
+        }
+    }
+
+    /** Explains every other time without a single reason. */
+    static class ForgetfulLaws extends FilterRuleLaws {
+        private boolean turn;
+
+        @Override
+        protected String explain(NetworkPolicy policy) {
+            turn = !turn;
+            return turn ? "no reasons" : policy.explain();
         }
     }
 
