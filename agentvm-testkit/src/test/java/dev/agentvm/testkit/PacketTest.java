@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PacketTest {
@@ -53,6 +54,31 @@ class PacketTest {
 
         assertThat(HexFormat.of().formatHex(header))
                 .isEqualTo("4500007300000000" + "4011" + "f861" + "c0a80001c0a800c7");
+    }
+
+    @Test
+    void toFrame_ipv6Tcp_isTheKnownBytes() {
+        Packet packet = ipv6().tcp(40000, 443, "SYN,ACK")
+                .tcpNumbers(0x01020304, 0x05060708)
+                .trafficClass(0xb8)
+                .identification(0x1234)
+                .payload("hi".getBytes(StandardCharsets.US_ASCII))
+                .build();
+
+        String frame = HexFormat.of().formatHex(packet.toFrame());
+
+        assertThat(frame.substring(28)).startsWith("6b801234" + "00160640");
+        assertThat(frame.substring(108))
+                .isEqualTo("9c4001bb" + "01020304" + "05060708" + "5012faf0" + "739c0000" + "6869");
+    }
+
+    @Test
+    void toFrame_ipv4Fragments_haveOffsetAndWhetherMoreFollow() {
+        List<Packet> fragments = ipv4().udp(1, 2).payload(new byte[40]).build().fragments(16);
+
+        assertThat(fragments)
+                .extracting(fragment -> ByteBuffer.wrap(fragment.toFrame()).getShort(20))
+                .containsExactly((short) 0x2000, (short) 0x2002, (short) 0x0004);
     }
 
     @Test
@@ -113,6 +139,21 @@ class PacketTest {
         assertThat(packet.get(12)).as("the chunk is INIT").isEqualTo((byte) 1);
     }
 
+    /** The payload is a parameter that receivers skip (type 0x8008), padded to a multiple of four (RFC 9260). */
+    @ParameterizedTest
+    @CsvSource({"0, 32, 20, 0", "3, 40, 27, 7", "4, 40, 28, 8"})
+    void toFrame_sctp_carriesThePayloadAsAParameter(int payload, int length, int chunk, int parameter) {
+        byte[] frame = ipv4().sctp(1, 2).payload(new byte[payload]).build().toFrame();
+        ByteBuffer packet = ByteBuffer.wrap(Arrays.copyOfRange(frame, 34, frame.length));
+
+        assertThat(packet.capacity()).isEqualTo(length);
+        assertThat(packet.getShort(14)).isEqualTo((short) chunk);
+        if (payload > 0) {
+            assertThat(packet.getShort(32)).isEqualTo((short) 0x8008);
+            assertThat(packet.getShort(34)).isEqualTo((short) parameter);
+        }
+    }
+
     @Test
     void fragments_together_carryTheWholeDatagram() {
         Packet whole =
@@ -139,6 +180,10 @@ class PacketTest {
         assertThatThrownBy(() -> whole.fragments(24).get(1).fragments(8)).isInstanceOf(InvalidValueException.class);
         assertThatThrownBy(() -> whole.fragments(9)).isInstanceOf(InvalidValueException.class);
         assertThatThrownBy(() -> whole.fragments(64)).isInstanceOf(InvalidValueException.class);
+        assertThatThrownBy(() -> whole.fragments(0)).isInstanceOf(InvalidValueException.class);
+        Packet eight = ipv4().udp(1, 2).payload(new byte[8]).build();
+        assertThat(eight.fragments(8)).hasSize(2);
+        assertThatThrownBy(() -> eight.fragments(16)).isInstanceOf(InvalidValueException.class);
         assertThatThrownBy(() -> ipv6().udp(1, 2).payload(new byte[50]).build().fragments(8))
                 .isInstanceOf(InvalidValueException.class);
     }
@@ -185,6 +230,23 @@ class PacketTest {
     }
 
     @Test
+    void error_typeAndCodeOfAByte_areAllowed() {
+        Packet packet = ipv4().udp(40000, 53).build();
+
+        assertThat(typeAndCode(packet.error("8.8.8.8", 0, 255))).containsExactly(0, 255);
+        assertThat(typeAndCode(packet.error("8.8.8.8", 255, 0))).containsExactly(255, 0);
+        assertThatThrownBy(() -> packet.error("8.8.8.8", 256, 0)).isInstanceOf(InvalidValueException.class);
+        assertThatThrownBy(() -> packet.error("8.8.8.8", -1, 0)).isInstanceOf(InvalidValueException.class);
+        assertThatThrownBy(() -> packet.error("8.8.8.8", 0, 256)).isInstanceOf(InvalidValueException.class);
+        assertThatThrownBy(() -> packet.error("8.8.8.8", 0, -1)).isInstanceOf(InvalidValueException.class);
+    }
+
+    private static int[] typeAndCode(Packet icmp) {
+        byte[] frame = icmp.toFrame();
+        return new int[] {frame[34] & 0xff, frame[35] & 0xff};
+    }
+
+    @Test
     void equals_isByValue() {
         assertThat(ipv4().tcp(1, 2).payload(new byte[] {1}).build())
                 .isEqualTo(ipv4().tcp(1, 2).payload(new byte[] {1}).build())
@@ -203,6 +265,43 @@ class PacketTest {
         assertThat(ipv6().udp(1, 2).build()).asString().contains("udp [fd00::10]:1 > [2001:db8::1]:2");
         assertThat(Packet.toVM(Path.HOST).vlan(9).etherType(0x88cc).build())
                 .hasToString("to VM from host: 52:54:00:ff:ff:fe > 52:54:00:00:00:01 vlan 9, ethertype 0x88cc");
+        assertThat(ipv4().udp(1, 2).payload(new byte[24]).build().fragments(16))
+                .map(Packet::toString)
+                .satisfiesExactly(
+                        first -> assertThat(first).endsWith(":2 fragment at 0 of more"),
+                        last -> assertThat(last).endsWith(":2 fragment at 16, last"));
+    }
+
+    @Test
+    void toString_arp_saysWhoAsksWhom() {
+        Packet.Builder arp = Packet.fromVM(Path.BRIDGED);
+        String addresses = ", sender 10.0.0.2 at 52:54:00:00:00:01, target 10.0.0.1 at 52:54:00:ff:ff:fe";
+
+        assertThat(arp.arpReply("10.0.0.2", "10.0.0.1").build()).asString().endsWith(", arp reply" + addresses);
+        assertThat(arp.arpRequest("10.0.0.2", "10.0.0.1").build())
+                .asString()
+                .contains(", arp request, sender 10.0.0.2 at");
+        assertThat(arp.arp(0x8035, 3, "52:54:00:00:00:01", "10.0.0.2", "52:54:00:ff:ff:fe", "10.0.0.1")
+                        .build())
+                .asString()
+                .endsWith(", rarp op 3" + addresses);
+        assertThat(arp.arp(0x0806, 6, 0x800, 1, "52:54:00:00:00:01", "10.0.0.2", "52:54:00:ff:ff:fe", "10.0.0.1")
+                        .build())
+                .asString()
+                .endsWith(", types 6 2048");
+        assertThat(arp.arp(0x0806, 1, 0x801, 1, "52:54:00:00:00:01", "10.0.0.2", "52:54:00:ff:ff:fe", "10.0.0.1")
+                        .build())
+                .asString()
+                .endsWith(", types 1 2049");
+    }
+
+    @Test
+    void reply_otherProtocol_goesBack() {
+        Packet reply = ipv4().protocol(47).build().reply();
+
+        assertThat(reply)
+                .hasToString("to VM routed: 52:54:00:ff:ff:fe > 52:54:00:00:00:01,"
+                        + " protocol 47 8.8.8.8 > 192.168.101.10");
     }
 
     @ParameterizedTest

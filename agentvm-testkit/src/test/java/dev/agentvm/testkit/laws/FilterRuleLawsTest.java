@@ -87,8 +87,9 @@ class FilterRuleLawsTest {
     }
 
     @Test
-    void explanation_thatLeavesARuleOut_breaksTheLaw() {
-        assertThat(broken("explanation_hasEveryReason", SilentLaws.class)).contains("whose table lacks the rule");
+    void explanation_thatLacksAReasonOrDependsOnOrder_breaksTheLaws() {
+        assertThat(broken("explanation_hasEveryReason", ForgetfulLaws.class)).contains("whose table lacks the rule");
+        assertThat(broken("orderOfRules_meansNothing", ForgetfulLaws.class)).contains("explained by the order");
     }
 
     /** Takes the floor away from HTTPS. */
@@ -143,11 +144,14 @@ class FilterRuleLawsTest {
         }
     }
 
-    /** Explains nothing. */
-    static class SilentLaws extends FilterRuleLaws {
+    /** Explains every other time without a single reason. */
+    static class ForgetfulLaws extends FilterRuleLaws {
+        private boolean turn;
+
         @Override
         protected String explain(NetworkPolicy policy) {
-            return "";
+            turn = !turn;
+            return turn ? "no reasons" : policy.explain();
         }
     }
 

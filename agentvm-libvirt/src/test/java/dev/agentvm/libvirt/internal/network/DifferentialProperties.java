@@ -7,6 +7,7 @@ import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.testkit.Nic;
 import dev.agentvm.testkit.NwfilterSimulator;
 import dev.agentvm.testkit.Simulation;
+import dev.agentvm.testkit.laws.PolicyArbitraries;
 import java.util.UUID;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
@@ -19,37 +20,56 @@ class DifferentialProperties {
     private static final UUID ID = UUID.fromString("6d4d3c7e-2f3c-4f27-9e6f-0c8ac3c1a111");
     private static final Attached ATTACHED = FilterCompilerTest.attached(PolicyFlows.VM);
 
-    private static String render(NetworkPolicy policy, DenyAction denied) {
-        return LibvirtXml.write(FilterRenderer.render(FilterCompiler.compile(policy, ATTACHED, denied), ID, ID));
-    }
-
-    private static Simulation simulate(String xml, boolean layer3) {
+    private static Simulation filter(NetworkPolicy policy, DenyAction denied, Attached attached) {
+        FilterPlan plan = FilterCompiler.compile(policy, attached, denied);
         return NwfilterSimulator.builder()
-                .filter(xml)
-                .bridgeNetfilter(layer3)
+                .filter(LibvirtXml.write(FilterRenderer.render(plan, ID, ID)))
+                .bridgeNetfilter(policy.denied() == denied)
                 .build()
-                .attach(FilterRenderer.name(ID), Nic.of(PolicyFlows.VM.mac().toString()));
+                .attach(FilterRenderer.name(ID), Nic.of(attached.vm().mac().toString()));
     }
 
     @Property(tries = 1600, shrinking = ShrinkingMode.BOUNDED)
     void verdicts_ofPolicyAndOfFilter_areTheSame(@ForAll("policies") NetworkPolicy policy, @ForAll("flows") Flow flow) {
-        compare(policy, flow, simulate(render(policy, policy.denied()), true));
+        compare(policy, flow, ATTACHED, filter(policy, policy.denied(), ATTACHED));
     }
 
     @Property(tries = 500, shrinking = ShrinkingMode.BOUNDED)
     void dropping_withoutLayer3_isTheSameFilter(@ForAll("policies") NetworkPolicy policy, @ForAll("flows") Flow flow) {
+        NetworkPolicy refusing = policy.toBuilder().denied(DenyAction.REJECT).build();
         NetworkPolicy dropping = policy.toBuilder().denied(DenyAction.DROP).build();
-        compare(dropping, flow, simulate(render(policy, DenyAction.DROP), false));
+        compare(dropping, flow, ATTACHED, filter(refusing, DenyAction.DROP, ATTACHED));
     }
 
-    private static void compare(NetworkPolicy policy, Flow flow, Simulation filter) {
+    /** On networks of all kinds, as the library makes them, and hosts with all kinds of addresses. */
+    @Property(tries = 1000, shrinking = ShrinkingMode.BOUNDED)
+    void verdicts_onAnyNetworkOfTheLibrarys_areTheSame(@ForAll("cases") PolicyArbitraries.Case given) {
+        Attached attached = FilterCompilerTest.attached(given.attachment());
+        compare(
+                given.policy(),
+                given.flow(),
+                attached,
+                filter(given.policy(), given.policy().denied(), attached));
+    }
+
+    private static void compare(NetworkPolicy policy, Flow flow, Attached attached, Simulation filter) {
         boolean toVM = flow.direction() == Flow.Direction.TO_VM;
         // The kernel itself lets nothing pass between loopback and elsewhere.
         if ((toVM ? flow.source() : flow.destination())
                 .filter(Routes.LOOPBACK::contains)
                 .isEmpty()) {
-            VerdictAgreement.check(policy, flow, ATTACHED, filter);
+            VerdictAgreement.check(policy, flow, attached, filter);
         }
+    }
+
+    @Provide
+    Arbitrary<PolicyArbitraries.Case> cases() {
+        return PolicyArbitraries.cases(
+                        PolicyArbitraries.policies(),
+                        PolicyArbitraries.attachments()
+                                .filter(vm -> vm.gateway().isPresent()),
+                        PolicyArbitraries::flows)
+                .filter(given -> given.flow().destinationName().isEmpty());
     }
 
     @Provide

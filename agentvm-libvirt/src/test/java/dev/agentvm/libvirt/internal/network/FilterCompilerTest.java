@@ -10,6 +10,7 @@ import dev.agentvm.libvirt.internal.network.PlanRule.Transport;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
+import dev.agentvm.network.FloorClause;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
@@ -233,6 +234,67 @@ class FilterCompilerTest {
                 .singleElement()
                 .satisfies(rule ->
                         assertThat(((Packet) rule.match()).destination()).isEqualTo(Cidr.of("10.0.0.0/8")));
+    }
+
+    @Test
+    void compile_portsOfTheSameDestinationApart_haveEachItsReason() {
+        NetworkPolicy policy = new NetworkPolicy.Builder()
+                .addRule(FilterRule.allow().tcp(80).because("web"))
+                .addRule(FilterRule.allow().tcp(22).because("shells"))
+                .addRule(FilterRule.allow().tcp(PortRange.of(20, 30)).because("old things"))
+                .denied(DenyAction.DROP)
+                .build();
+
+        assertThat(compile(policy).rules(Layer.ETHERNET).stream()
+                        .filter(rule -> rule.direction() == Direction.OUT
+                                && rule.match() instanceof Packet packet
+                                && packet.transport() == Transport.TCP
+                                && packet.destination() == null)
+                        .map(PlanRule::reason))
+                .containsExactlyInAnyOrder("web", "old things; shells");
+    }
+
+    @Test
+    void compile_closedRange_saysWhyItIsClosed() {
+        NetworkAttachment vm = VM.toBuilder()
+                .address(IPv4Address.of("81.2.69.10"))
+                .subnet(Cidr.of("81.2.69.0/24"))
+                .gateway(IPv4Address.of("81.2.69.1"))
+                .hostAddresses(List.of(IPv4Address.of("8.8.8.8")))
+                .build();
+        List<PlanRule> rules = FilterCompiler.compile(NetworkPolicy.none(), attached(vm), DenyAction.DROP)
+                .rules(Layer.ETHERNET);
+
+        assertThat(reasonOf(rules, "10.0.0.0/8")).isEqualTo(FloorClause.PRIVATE.reason());
+        assertThat(reasonOf(rules, "81.2.69.0/24")).isEqualTo(FloorClause.OTHER_VM.reason());
+        assertThat(reasonOf(rules, "8.8.8.8/32")).startsWith(FloorClause.HOST.reason());
+    }
+
+    private static String reasonOf(List<PlanRule> rules, String closed) {
+        return rules.get(first(rules, Action.DROP, closed)).reason();
+    }
+
+    @Test
+    void compile_openingFarFromHostAndSubnet_closesNeitherTwice() {
+        NetworkPolicy policy = new NetworkPolicy.Builder()
+                .addRule(FilterRule.allow().udp(5432).to("10.20.0.7").because("databases"))
+                .build();
+
+        assertThat(compile(policy).rules())
+                .extracting(PlanRule::reason)
+                .contains("databases")
+                .noneMatch(reason -> reason.contains("stay closed within"));
+    }
+
+    @Test
+    void compile_withoutPings_needsNoRuleForThemAtLayer3() {
+        NetworkPolicy policy = new NetworkPolicy.Builder()
+                .addRule(FilterRule.allow().tcp(443).because("the web"))
+                .build();
+
+        assertThat(compile(policy).rules(Layer.IP))
+                .extracting(rule -> ((Packet) rule.match()).transport())
+                .doesNotContain(Transport.ICMP);
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.network;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.agentvm.libvirt.internal.xml.FilterXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
@@ -9,6 +10,7 @@ import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import java.util.Collections;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
@@ -60,6 +62,37 @@ class FilterRendererTest {
             assertThat(rule.match).isNotNull();
             assertThat(rule.match.comment).matches("[A-Za-z0-9 .,:;/()_+='?-]{1,250}");
         }
+    }
+
+    @Test
+    void render_plainReason_staysAsItIs() {
+        NetworkPolicy policy = new NetworkPolicy.Builder()
+                .addRule(FilterRule.allow().tcp(80).because("mirrors, e.g. (deb): a/b_c+d='x'-y; z"))
+                .build();
+
+        assertThat(LibvirtXml.readStrictly(render(policy, DenyAction.DROP), FilterXml.class)
+                        .rules())
+                .extracting(rule -> rule.match == null ? null : rule.match.comment)
+                .contains("mirrors, e.g. (deb): a/b_c+d='x'-y; z");
+    }
+
+    /** libvirt takes priorities from -1000 to 1000. */
+    @Test
+    void render_asManyRulesAsLibvirtOrders_fitAndOneMoreDoesNot() {
+        PlanRule rule = new PlanRule(
+                PlanRule.Layer.ETHERNET,
+                PlanRule.Direction.OUT,
+                PlanRule.Action.DROP,
+                new PlanRule.Everything(),
+                "one of many");
+        FilterXml full =
+                FilterRenderer.render(new FilterPlan(DenyAction.DROP, Collections.nCopies(2001, rule)), VM, FILTER);
+
+        assertThat(full.rules().get(2000).priority).isEqualTo(1000);
+        FilterPlan more = new FilterPlan(DenyAction.DROP, Collections.nCopies(2002, rule));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> FilterRenderer.render(more, VM, FILTER))
+                .withMessageContaining("2002");
     }
 
     @Test

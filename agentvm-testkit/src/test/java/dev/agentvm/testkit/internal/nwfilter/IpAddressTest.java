@@ -2,6 +2,7 @@ package dev.agentvm.testkit.internal.nwfilter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -37,7 +38,9 @@ class IpAddressTest {
         "1:2:3:4:5:6:7:8, 1:2:3:4:5:6:7:8",
         "::ffff:10.1.2.3, ::ffff:10.1.2.3",
         "::10.1.2.3, ::10.1.2.3",
-        "a:b:c:0:0:0:0:0, a:b:c::"
+        "a:b:c:0:0:0:0:0, a:b:c::",
+        "0:0:1:2:0:0:3:4, ::1:2:0:0:3:4",
+        "0:1:2:3:4:5:6:7, 0:1:2:3:4:5:6:7"
     })
     void parse6_printsAsTheCLibraryDoes(String text, String address) {
         assertThat(IpAddress.parse6(text)).map(IpAddress::toString).hasValue(address);
@@ -57,6 +60,28 @@ class IpAddressTest {
                 .isEqualTo(22);
         assertThat(IpAddress.parse4("0.0.0.0").orElseThrow().prefixLength()).isZero();
         assertThat(IpAddress.parse4("255.0.255.0").orElseThrow().prefixLength()).isEqualTo(-1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "224.0.0.0, true",
+        "239.255.255.255, true",
+        "223.255.255.255, false",
+        "240.0.0.0, false",
+        "255.255.255.255, true",
+        "ff02::1, true",
+        "fe80::1, false",
+        "::ff, false"
+    })
+    void isGroup_multicastAndBroadcast_are(String address, boolean group) {
+        assertThat(IpAddress.parse(address).orElseThrow().isGroup()).isEqualTo(group);
+    }
+
+    @ParameterizedTest
+    @CsvSource({":1, 6, false", "::1, 6, true", "1.2.3.4, 4, true"})
+    void parse_byTheColonAlone_isIpv6(String text, int version, boolean valid) {
+        assertThat(IpAddress.parse(text).map(IpAddress::version))
+                .isEqualTo(valid ? Optional.of(version) : Optional.empty());
     }
 
     @Test

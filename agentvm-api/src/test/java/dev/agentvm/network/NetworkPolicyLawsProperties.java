@@ -1,6 +1,0 @@
-package dev.agentvm.network;
-
-import dev.agentvm.testkit.laws.FilterRuleLaws;
-
-/** Policies of all kinds keep the laws. */
-class NetworkPolicyLawsProperties extends FilterRuleLaws {}
