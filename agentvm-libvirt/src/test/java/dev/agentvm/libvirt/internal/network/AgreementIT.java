@@ -39,6 +39,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -79,6 +80,7 @@ class AgreementIT {
     private static final int FIRST_PORT = 41000;
 
     private final Libvirt libvirt = Libvirt.open(LibvirtOptions.of("qemu:///system"));
+    private final Map<String, String> kernel = parameters();
     private final Wire wire = new Wire(
             Stream.concat(Stream.of("192.168.101.1"), MORE_ADDRESSES.stream()).toList(), setup());
     private final Attached attached = attached();
@@ -101,6 +103,9 @@ class AgreementIT {
         String bridge = " dev " + Wire.BRIDGE;
         String uplink = " dev " + Wire.UPLINK_TAP;
         List<String> lines = new ArrayList<>(List.of(
+                // Another test may have left it running, with the same addresses; it is started again when it is
+                // needed.
+                "virsh -q net-destroy agentvm 2>/dev/null || true",
                 "ip addr add 192.168.101.1/24" + bridge,
                 "ip route add broadcast 255.255.255.255" + bridge,
                 "ip neigh add 192.168.101.10 lladdr "
@@ -111,6 +116,20 @@ class AgreementIT {
                 "ip rule add iif " + Wire.BRIDGE + " lookup " + TABLE));
         MORE_ADDRESSES.forEach(address -> lines.add("ip addr add " + address + "/32" + uplink));
         return lines.toArray(String[]::new);
+    }
+
+    /** What the wire sets for the whole of the lab, which other tests share. */
+    private static Map<String, String> parameters() {
+        return Stream.of(
+                        "net.ipv4.conf.all.rp_filter",
+                        "net.ipv6.conf.all.forwarding",
+                        "net.ipv4.icmp_ratemask",
+                        "net.ipv6.icmp.ratelimit",
+                        "net.ipv6.icmp.ratemask",
+                        "net.netfilter.nf_conntrack_tcp_be_liberal",
+                        "net.netfilter.nf_conntrack_checksum")
+                .collect(Collectors.toMap(
+                        name -> name, name -> Shell.run("sysctl", "-n", name).strip()));
     }
 
     private static Attached attached() {
@@ -340,6 +359,7 @@ class AgreementIT {
                 + " lookup " + TABLE + "; sysctl -qw net.bridge.bridge-nf-call-iptables=1"
                 + " net.bridge.bridge-nf-call-ip6tables=1");
         wire.close();
+        kernel.forEach((name, value) -> Shell.run("sysctl", "-qw", name + "=" + value));
         libvirt.filters().undefine(FilterRenderer.name(ID));
         libvirt.close();
         System.out.printf(
