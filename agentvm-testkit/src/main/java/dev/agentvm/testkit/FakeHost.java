@@ -229,7 +229,10 @@ final class FakeHost {
                 }
             }
         }
-        gone.forEach(machine -> machine.stop("its domain stopped (destroyed)"));
+        for (Machine machine : gone) {
+            machine.stop("its domain stopped (destroyed)");
+            program.forget(machine);
+        }
     }
 
     /** Removes what programs that died have left, and VMs past their time to live. */

@@ -247,6 +247,8 @@ final class Machine {
         synchronized (teardown) {
             if (stop(reason)) {
                 host.remove(this);
+                // Only now: who closes its program meanwhile waits here until all of it is gone.
+                program.forget(this);
             }
         }
     }
@@ -264,7 +266,6 @@ final class Machine {
             endReason = reason;
         }
         unwatch();
-        program.forget(this);
         host.time().wake();
         return true;
     }
