@@ -1,5 +1,6 @@
 package dev.agentvm.network;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -28,6 +29,24 @@ public record ConnectionLog(List<ConnectionAttempt> attempts, long forgotten, lo
     /** A log without attempts, for that reason; of a VM without a network for none. */
     public static ConnectionLog empty(Optional<String> limitation) {
         return new ConnectionLog(List.of(), 0, 0, limitation);
+    }
+
+    /** The same with one attempt more, for which the earliest is forgotten if there are as many as are kept. */
+    public ConnectionLog plus(ConnectionAttempt attempt) {
+        List<ConnectionAttempt> more = new ArrayList<>(attempts);
+        more.add(attempt);
+        int excess = Math.max(0, more.size() - MAX_ATTEMPTS);
+        return new ConnectionLog(more.subList(excess, more.size()), forgotten + excess, lost, limitation);
+    }
+
+    /** The same with so many frames more that went by unread. */
+    public ConnectionLog plusLost(long frames) {
+        return frames == 0 ? this : new ConnectionLog(attempts, forgotten, lost + frames, limitation);
+    }
+
+    /** The same, which is not everything for that reason. */
+    public ConnectionLog limitedBy(String reason) {
+        return new ConnectionLog(attempts, forgotten, lost, Optional.of(reason));
     }
 
     /** A line for each attempt, and one for all that is missing. */

@@ -12,7 +12,6 @@ import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -37,7 +36,6 @@ final class Machine {
     private final List<String> warnings;
     private final ExecScript.Book scripts = new ExecScript.Book();
     private final GuestFiles files = new GuestFiles();
-    private final ArrayDeque<ConnectionAttempt> attempts = new ArrayDeque<>();
     private final List<Command> commands = new ArrayList<>();
     private final TreeMap<Long, String> programs = new TreeMap<>();
     private final List<VirtualTime.Timer> timers = new ArrayList<>();
@@ -51,7 +49,7 @@ final class Machine {
     private Instant idleSince;
     private volatile Instant expires = Instant.MAX;
     private long lastPid = 1;
-    private long forgottenAttempts;
+    private ConnectionLog connectionLog = ConnectionLog.empty(Optional.empty());
 
     Machine(
             FakeHost host,
@@ -210,17 +208,13 @@ final class Machine {
     }
 
     synchronized void add(ConnectionAttempt attempt) {
-        attempts.add(attempt);
-        if (attempts.size() > ConnectionLog.MAX_ATTEMPTS) {
-            attempts.remove();
-            forgottenAttempts++;
-        }
+        connectionLog = connectionLog.plus(attempt);
     }
 
     /** A program sees what the VMs do that it launched. */
     synchronized ConnectionLog connectionLog(FakeHypervisor asking) {
         return asking == program
-                ? new ConnectionLog(List.copyOf(attempts), forgottenAttempts, 0, Optional.empty())
+                ? connectionLog
                 : ConnectionLog.empty(
                         attachment.map(unused -> "the VM is watched by the program that launched it, not by this one"));
     }

@@ -122,15 +122,15 @@ class BridgeIT {
             Path router = lan.watchRouter("arp or udp port 53");
             MacAddress other = MacAddress.of("06:00:00:00:00:07");
             IPv4Address another = IPv4Address.of("10.44.0.77");
-            send(vm, arp(other, own));
-            send(vm, arp(card.mac(), another));
-            send(vm, arp(card.mac(), IPv4Address.of(Lan.ROUTER)));
-            send(vm, query(other, own));
-            send(vm, query(card.mac(), another));
-            send(vm, query(card.mac(), IPv4Address.of(Lan.NEIGHBOUR)));
+            Lab.send(vm, arp(other, own));
+            Lab.send(vm, arp(card.mac(), another));
+            Lab.send(vm, arp(card.mac(), IPv4Address.of(Lan.ROUTER)));
+            Lab.send(vm, query(other, own));
+            Lab.send(vm, query(card.mac(), another));
+            Lab.send(vm, query(card.mac(), IPv4Address.of(Lan.NEIGHBOUR)));
             // What is sent last is seen, so what was sent before it would have been.
-            send(vm, arp(card.mac(), own));
-            send(vm, query(card.mac(), own));
+            Lab.send(vm, arp(card.mac(), own));
+            Lab.send(vm, query(card.mac(), own));
             Awaitility.await()
                     .until(() -> Files.readString(router), text -> text.contains(own + ".7777 > " + RESOLVER));
             assertThat(Files.readString(router))
@@ -213,11 +213,6 @@ class BridgeIT {
                             hypervisor.launch(template("card", NetworkMode.bridge(Lab.fact("LAB_OUTSIDE_INTERFACE")))))
                     .withMessageContainingAll("is no bridge", "ip -brief link show type bridge");
         }
-    }
-
-    private static void send(VM vm, byte[] frame) {
-        assertThat(Lab.probe(vm, "frame", "eth0", HexFormat.of().formatHex(frame)))
-                .startsWith("sent");
     }
 
     private static byte[] mac(MacAddress mac) {

@@ -12,7 +12,6 @@ import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
@@ -62,17 +61,20 @@ class ConnectionLogIT {
             MacAddress wrong = MacAddress.of("52:54:00:00:00:07");
             IPv4Address stranger = IPv4Address.of("192.168.101.250");
             IPv4Address to = IPv4Address.of(www);
-            send(vm, Frames.ethernet(Frames.BROADCAST, own, 0x88b5, new byte[46]));
+            Lab.send(vm, Frames.ethernet(Frames.BROADCAST, own, 0x88b5, new byte[46]));
             expected.add("FROM_VM ethertype 88b5 DROPPED");
-            send(vm, Frames.ethernet(Frames.BROADCAST, own, 0x8100, new byte[] {0, 7, 8, 0, 69, 0, 0, 0, 0}));
+            Lab.send(vm, Frames.ethernet(Frames.BROADCAST, own, 0x8100, new byte[] {0, 7, 8, 0, 69, 0, 0, 0, 0}));
             expected.add("FROM_VM ethertype 8100 DROPPED");
-            send(vm, Frames.arp(own, card.gateway().orElseThrow(), "mine"));
+            Lab.send(vm, Frames.arp(own, card.gateway().orElseThrow(), "mine"));
             expected.add("FROM_VM ethertype 806 DROPPED");
-            send(vm, Frames.ethernet(Frames.BROADCAST, wrong, Frames.IPV4, Frames.udp(card.address(), to, 53, "x")));
+            Lab.send(
+                    vm, Frames.ethernet(Frames.BROADCAST, wrong, Frames.IPV4, Frames.udp(card.address(), to, 53, "x")));
             expected.add("FROM_VM udp " + www + ":53 DROPPED");
-            send(vm, Frames.ethernet(Frames.BROADCAST, own, Frames.IPV4, Frames.udp(stranger, to, 54, "x")));
+            Lab.send(vm, Frames.ethernet(Frames.BROADCAST, own, Frames.IPV4, Frames.udp(stranger, to, 54, "x")));
             expected.add("FROM_VM udp " + www + ":54 DROPPED");
-            send(vm, Frames.ethernet(Frames.BROADCAST, own, Frames.IPV4, Frames.packet(card.address(), to, 47, "x")));
+            Lab.send(
+                    vm,
+                    Frames.ethernet(Frames.BROADCAST, own, Frames.IPV4, Frames.packet(card.address(), to, 47, "x")));
             expected.add("FROM_VM protocol 47 " + www + " DROPPED");
 
             Awaitility.await()
@@ -123,10 +125,5 @@ class ConnectionLogIT {
 
     private static String end(Flow flow, OptionalInt port) {
         return flow.destination().orElseThrow() + ":" + port.getAsInt();
-    }
-
-    private static void send(VM vm, byte[] frame) {
-        assertThat(Lab.probe(vm, "frame", "eth0", HexFormat.of().formatHex(frame)))
-                .startsWith("sent");
     }
 }

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Properties;
@@ -98,6 +99,11 @@ final class Lab {
         ExecResult result = vm.exec(
                 new Command.Builder().addArgv("probe").addArgv(arguments).build());
         return result.stdoutText().strip().lines().findFirst().orElse("silent");
+    }
+
+    /** Lets the guest send a frame as it is. */
+    static void send(VM vm, byte[] frame) {
+        assertThat(probe(vm, "frame", "eth0", HexFormat.of().formatHex(frame))).startsWith("sent");
     }
 
     /** What the pretend Internet has noted of payloads that hold {@code text}: a line for each. */

@@ -23,7 +23,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -507,8 +506,7 @@ class ProbeMatrixIT {
         void sendBoth(String name, Maker<List<byte[]>> maker) {
             String word = word();
             for (byte[] frame : maker.frame(word)) {
-                assertThat(Lab.probe(vm, "frame", "eth0", HexFormat.of().formatHex(frame)))
-                        .startsWith("sent");
+                Lab.send(vm, frame);
             }
             sent.put(name, word);
         }

@@ -4,9 +4,11 @@ import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.Flow;
+import dev.agentvm.network.Verdict;
 import java.io.IOException;
 import java.time.Clock;
 import java.util.Optional;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,13 +19,15 @@ public final class TapWatch {
     private static final int TURN = 512;
 
     private final PacketSocket socket;
-    private final Judge judge;
+    private final Function<Flow, Optional<Verdict>> judge;
     private final Clock clock;
     private final Exchanges exchanges = new Exchanges();
-    private final AttemptLog log = new AttemptLog();
+    /** Written by the thread that reads, read by any. */
+    private volatile ConnectionLog log = ConnectionLog.empty(Optional.empty());
+
     private volatile boolean ended;
 
-    TapWatch(PacketSocket socket, Judge judge, Clock clock) {
+    TapWatch(PacketSocket socket, Function<Flow, Optional<Verdict>> judge, Clock clock) {
         this.socket = socket;
         this.judge = judge;
         this.clock = clock;
@@ -31,7 +35,7 @@ public final class TapWatch {
 
     /** What has been seen. Answers after the end too. */
     public ConnectionLog log() {
-        return log.read();
+        return log;
     }
 
     /** The VM is gone; what it sent last is still read. */
@@ -51,10 +55,10 @@ public final class TapWatch {
     void read() {
         try {
             readTurn();
-            log.addLost(socket.takeLost());
+            log = log.plusLost(socket.takeLost());
         } catch (RuntimeException e) {
             LOG.warn("what passes a tap is no longer read", e);
-            log.limit("it could no longer be read: " + e);
+            log = log.limitedBy("it could no longer be read: " + e);
             end();
         }
     }
@@ -80,13 +84,13 @@ public final class TapWatch {
         boolean fromVM = !frame.towards();
         Optional<Headers> headers = Headers.of(frame.bytes(), frame.vlanProtocol());
         if (headers.isEmpty()) {
-            log.addLost(1);
+            log = log.plusLost(1);
             return;
         }
         headers.flatMap(read -> exchanges.begunBy(read, fromVM, System.nanoTime()))
-                .map(flow -> new ConnectionAttempt(clock.instant(), flow, judge.judge(flow)))
+                .map(flow -> new ConnectionAttempt(clock.instant(), flow, judge.apply(flow)))
                 .filter(attempt -> !isAddressResolution(attempt))
-                .ifPresent(log::add);
+                .ifPresent(attempt -> log = log.plus(attempt));
     }
 
     /** To ask by ARP who has an address is no attempt, unless it may not be asked so. */

@@ -1,11 +1,14 @@
 package dev.agentvm.libvirt.internal.capture;
 
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
+import dev.agentvm.network.Flow;
+import dev.agentvm.network.Verdict;
 import java.io.IOException;
 import java.time.Clock;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -27,9 +30,10 @@ public final class TapWatcher implements AutoCloseable {
     /**
      * Watches a tap from now on.
      *
+     * @param judge says what the policy that is in force then says of a flow, or nothing if it is not known
      * @throws IOException if it is not there, or this process may not
      */
-    public TapWatch watch(String tap, Judge judge) throws IOException {
+    public TapWatch watch(String tap, Function<Flow, Optional<Verdict>> judge) throws IOException {
         TapWatch watch = new TapWatch(PacketSocket.open(tap), judge, clock);
         synchronized (this) {
             if (closed) {

@@ -167,21 +167,15 @@ public final class DomainRenderer {
     }
 
     private static DomainXml.Disk disk(VMDisk own, BootSource boot) {
-        DomainXml.Disk disk = new DomainXml.Disk();
-        disk.type = "file";
-        disk.device = "disk";
-        disk.driver = new DomainXml.DiskDriver();
-        disk.driver.name = "qemu";
-        disk.driver.type = "qcow2";
-        disk.driver.cache = "unsafe";
-        disk.driver.discard = "unmap";
-        disk.source = DomainXml.DiskSource.file(own.volume().path());
+        DomainXml.DiskDriver driver = new DomainXml.DiskDriver();
+        driver.name = "qemu";
+        driver.type = "qcow2";
+        driver.cache = "unsafe";
+        driver.discard = "unmap";
+        DomainXml.Disk disk = disk("vda", own.volume(), driver);
         disk.backingStore = own.backing()
                 .map(backing -> DomainXml.BackingStore.last(backing.file().toString(), format(backing.format())))
                 .orElseGet(DomainXml.BackingStore::none);
-        disk.target = new DomainXml.DiskTarget();
-        disk.target.dev = "vda";
-        disk.target.bus = "virtio";
         if (boot instanceof BootSource.FromDisk) {
             disk.boot = DomainXml.Boot.order(1);
         }
@@ -189,17 +183,23 @@ public final class DomainRenderer {
     }
 
     private static DomainXml.Disk seed(Volume seed) {
+        DomainXml.DiskDriver driver = new DomainXml.DiskDriver();
+        driver.name = "qemu";
+        driver.type = "raw";
+        DomainXml.Disk disk = disk("vdb", seed, driver);
+        disk.readonly = Flag.present();
+        return disk;
+    }
+
+    private static DomainXml.Disk disk(String name, Volume volume, DomainXml.DiskDriver driver) {
         DomainXml.Disk disk = new DomainXml.Disk();
         disk.type = "file";
         disk.device = "disk";
-        disk.driver = new DomainXml.DiskDriver();
-        disk.driver.name = "qemu";
-        disk.driver.type = "raw";
-        disk.source = DomainXml.DiskSource.file(seed.path());
+        disk.driver = driver;
+        disk.source = DomainXml.DiskSource.file(volume.path());
         disk.target = new DomainXml.DiskTarget();
-        disk.target.dev = "vdb";
+        disk.target.dev = name;
         disk.target.bus = "virtio";
-        disk.readonly = Flag.present();
         return disk;
     }
 

@@ -39,9 +39,14 @@ final class PolicyInForce {
      *
      * @param policy empty if it is not known
      * @param denied how it denies; empty if that is uncertain, because a change failed half-way
+     * @param judged the policy as it denies on this host
      */
     private record State(
-            Attached attached, Optional<NetworkPolicy> policy, Optional<DenyAction> denied, List<String> warnings) {}
+            Attached attached,
+            Optional<NetworkPolicy> policy,
+            Optional<DenyAction> denied,
+            Optional<NetworkPolicy> judged,
+            List<String> warnings) {}
 
     private PolicyInForce(Networking networking, DomainRef domain, State state) {
         this.networking = networking;
@@ -65,11 +70,23 @@ final class PolicyInForce {
     }
 
     private static State unknown(Attached attached) {
-        return new State(attached, Optional.empty(), Optional.empty(), List.of());
+        return new State(attached, Optional.empty(), Optional.empty(), Optional.empty(), List.of());
     }
 
     private static State state(Attached attached, NetworkPolicy policy, PolicyEnforcer.Prepared prepared) {
-        return new State(attached, Optional.of(policy), Optional.of(prepared.denied()), prepared.warnings());
+        return new State(
+                attached,
+                Optional.of(policy),
+                Optional.of(prepared.denied()),
+                Optional.of(denying(policy, prepared.denied())),
+                prepared.warnings());
+    }
+
+    /** Where the host cannot refuse, a policy that refuses drops, and counts no connections. */
+    private static NetworkPolicy denying(NetworkPolicy policy, DenyAction denied) {
+        return denied == policy.denied()
+                ? policy
+                : policy.toBuilder().noConnectionLimit().denied(denied).build();
     }
 
     Optional<NetworkPolicy> policy() {
@@ -79,17 +96,7 @@ final class PolicyInForce {
     /** What becomes of a flow by the policy as it is in force now; empty if that is not known. */
     Optional<Verdict> judge(Flow flow) {
         State now = state;
-        return now.policy()
-                .map(policy -> asDenied(policy, now.denied())
-                        .evaluate(flow, now.attached().vm()));
-    }
-
-    /** Where the host cannot refuse, a policy that refuses drops, and counts no connections. */
-    private static NetworkPolicy asDenied(NetworkPolicy policy, Optional<DenyAction> denied) {
-        return denied.filter(action -> action != policy.denied())
-                .map(action ->
-                        policy.toBuilder().noConnectionLimit().denied(action).build())
-                .orElse(policy);
+        return now.judged().map(policy -> policy.evaluate(flow, now.attached().vm()));
     }
 
     NetworkAttachment attachment() {
@@ -147,7 +154,7 @@ final class PolicyInForce {
 
     private void apply(NetworkPolicy policy, Attached attached) {
         State before = state;
-        state = new State(before.attached(), before.policy(), Optional.empty(), before.warnings());
+        state = new State(before.attached(), before.policy(), Optional.empty(), before.judged(), before.warnings());
         try {
             PolicyEnforcer.Prepared prepared = networking.update(domain.uuid(), policy, attached);
             networking.verify(domain.uuid(), policy, attached);

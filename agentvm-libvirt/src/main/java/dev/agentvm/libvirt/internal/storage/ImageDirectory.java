@@ -68,7 +68,7 @@ public final class ImageDirectory {
      */
     public BootSource resolve(GuestImage image) {
         if (image instanceof NamedImage named) {
-            return named(named.name());
+            return named(named.name(), keys(named.name()));
         }
         BootSource source = image instanceof DiskImage disk ? BootSource.of(disk) : BootSource.of((KernelImage) image);
         files(source).forEach(ImageDirectory::requireFile);
@@ -114,8 +114,8 @@ public final class ImageDirectory {
     }
 
     private StoredImage describe(String name) {
-        BootSource source = named(name);
         Properties keys = keys(name);
+        BootSource source = named(name, keys);
         StoredImage.Builder image = new StoredImage.Builder().name(name).image(source.toImage());
         for (Path file : files(source)) {
             image.addFile(new ImageFile.Builder()
@@ -158,10 +158,9 @@ public final class ImageDirectory {
         return keys;
     }
 
-    private BootSource named(String name) {
+    private BootSource named(String name, Properties keys) {
         Path home = directory.resolve(name);
         Path manifest = home.resolve(MANIFEST);
-        Properties keys = keys(name);
         Optional<BootSource.Backing> disk = file(home, manifest, keys, "disk")
                 .map(file -> new BootSource.Backing(
                         file, choice(manifest, keys, "disk.format", DiskFormat.class, DiskFormat.QCOW2)));

@@ -5,10 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
-import dev.agentvm.libvirt.internal.xml.FilterBindingXml;
-import dev.agentvm.libvirt.internal.xml.FilterRefXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
-import dev.agentvm.libvirt.internal.xml.MacAddressXml;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.Flow;
@@ -26,7 +23,6 @@ import dev.agentvm.testkit.Simulation;
 import dev.agentvm.testkit.Wire;
 import dev.agentvm.testkit.laws.PolicyArbitraries;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -223,16 +219,7 @@ class AgreementIT {
     }
 
     private void bind(Path directory) throws IOException {
-        FilterBindingXml binding = new FilterBindingXml();
-        binding.owner = new FilterBindingXml.Owner();
-        binding.owner.name = "agreement";
-        binding.owner.uuid = ID.toString();
-        binding.portdev = new FilterBindingXml.Device();
-        binding.portdev.name = Wire.VM_TAP;
-        binding.mac = MacAddressXml.of(attached.vm().mac().toString());
-        binding.filterref = FilterRefXml.to(FilterRenderer.name(ID));
-        Path file = Files.writeString(directory.resolve("binding.xml"), LibvirtXml.write(binding));
-        Shell.run("virsh", "-q", "nwfilter-binding-create", file.toString());
+        FilterBindings.create(directory, ID, Wire.VM_TAP, attached.vm().mac(), FilterRenderer.name(ID));
     }
 
     private Simulation simulate(NetworkPolicy policy, boolean layer3) {

@@ -6,17 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
-import dev.agentvm.libvirt.internal.xml.FilterBindingXml;
-import dev.agentvm.libvirt.internal.xml.FilterRefXml;
 import dev.agentvm.libvirt.internal.xml.FilterXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
-import dev.agentvm.libvirt.internal.xml.MacAddressXml;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
@@ -53,17 +49,7 @@ class NwfilterEnforcerIT {
     }
 
     private void bind(String filter) throws IOException {
-        FilterBindingXml binding = new FilterBindingXml();
-        binding.owner = new FilterBindingXml.Owner();
-        binding.owner.name = "test";
-        binding.owner.uuid = vm.toString();
-        binding.portdev = new FilterBindingXml.Device();
-        binding.portdev.name = TAP;
-        binding.mac = MacAddressXml.of(VM.mac().toString());
-        binding.filterref = FilterRefXml.to(filter);
-        Path file = directory.resolve("binding.xml");
-        Files.writeString(file, LibvirtXml.write(binding));
-        Shell.run("virsh", "-q", "nwfilter-binding-create", file.toString());
+        FilterBindings.create(directory, vm, TAP, VM.mac(), filter);
     }
 
     private static String layer2() {
