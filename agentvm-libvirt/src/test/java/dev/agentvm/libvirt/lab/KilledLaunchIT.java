@@ -11,7 +11,6 @@ import dev.agentvm.VM;
 import dev.agentvm.cloudinit.CloudInit;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -78,18 +77,7 @@ class KilledLaunchIT {
     }
 
     static Process program(String vmName, String step) throws IOException {
-        return new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-XX:-UsePerfData",
-                        "-XX:TieredStopAtLevel=1",
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        LaunchingProgram.class.getName(),
-                        vmName,
-                        step)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
+        return OtherJvm.start(List.of(), LaunchingProgram.class, vmName, step);
     }
 
     private static void awaitDeaths(List<Process> programs) throws InterruptedException {

@@ -4,6 +4,7 @@ import dev.agentvm.libvirt.internal.capture.Headers.Icmp;
 import dev.agentvm.libvirt.internal.capture.Headers.Ip;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.Flow.Direction;
+import dev.agentvm.network.MacAddress;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -26,6 +27,7 @@ final class Exchanges {
     /** Reserved by IANA; stands for the type of a fragment whose first part was not seen. */
     private static final int NO_ICMP_TYPE = 255;
 
+    private final MacAddress own;
     private final Map<Parties, Progress> known = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
@@ -38,12 +40,15 @@ final class Exchanges {
     /**
      * Who began to speak with whom, and about what.
      *
+     * @param falseSource the MAC address that the VM says is its own and is not; null if it says the truth, so that nothing
+     *     passes for a part of an honest exchange that is none
      * @param from an address, and a port or what takes its place
      * @param to the same
      */
-    private record Parties(boolean fromVM, int etherType, int protocol, End from, End to) {
+    private record Parties(
+            boolean fromVM, @Nullable MacAddress falseSource, int etherType, int protocol, End from, End to) {
         Parties reversed() {
-            return new Parties(!fromVM, etherType, protocol, to, from);
+            return new Parties(!fromVM, falseSource, etherType, protocol, to, from);
         }
     }
 
@@ -51,6 +56,11 @@ final class Exchanges {
 
     /** When something was last seen of an exchange, and the number that a TCP connection began with. */
     private record Progress(long nanos, long sequence) {}
+
+    /** Nothing has been seen of the VM of that MAC address. */
+    Exchanges(MacAddress own) {
+        this.own = own;
+    }
 
     /**
      * What the frame begins, or empty if it belongs to what has begun.
@@ -64,17 +74,22 @@ final class Exchanges {
         return begins ? Optional.of(flow(frame, fromVM)) : Optional.empty();
     }
 
-    private static Parties other(Headers frame, boolean fromVM) {
+    private Parties other(Headers frame, boolean fromVM) {
         Headers.Arp arp = frame.arp();
-        return arp == null
-                ? new Parties(fromVM, frame.etherType(), 0, new End(frame.source(), 0), new End(null, 0))
-                : new Parties(fromVM, frame.etherType(), 0, new End(arp.sender(), 0), new End(arp.hardware(), 0));
+        End from = new End(arp == null ? frame.source() : arp.sender(), 0);
+        End to = new End(arp == null ? null : arp.hardware(), 0);
+        return new Parties(fromVM, falseSource(frame, fromVM), frame.etherType(), 0, from, to);
+    }
+
+    private @Nullable MacAddress falseSource(Headers frame, boolean fromVM) {
+        return fromVM && !frame.source().equals(own) ? frame.source() : null;
     }
 
     private boolean begins(Headers frame, Ip ip, boolean fromVM, long nanos) {
         if (ip.cut()) {
             Parties pieces = new Parties(
                     fromVM,
+                    falseSource(frame, fromVM),
                     frame.etherType(),
                     ip.protocol(),
                     new End(ip.source(), ip.id()),
@@ -85,11 +100,14 @@ final class Exchanges {
             }
         }
         Icmp icmp = ip.icmp();
-        if (icmp != null && Icmp.isError(icmp.type()) && icmp.about() != null) {
-            // An error is sent to the one whose packet it is about.
-            return !continues(parties(frame.etherType(), icmp.about(), !fromVM), nanos);
+        // An error is sent to the one whose packet it is about.
+        if (icmp != null
+                && Icmp.isError(icmp.type())
+                && icmp.about() != null
+                && continues(parties(frame.etherType(), icmp.about(), !fromVM, null), nanos)) {
+            return false;
         }
-        Parties parties = parties(frame.etherType(), ip, fromVM);
+        Parties parties = parties(frame.etherType(), ip, fromVM, falseSource(frame, fromVM));
         Headers.Tcp tcp = ip.tcp();
         return tcp == null ? begins(parties, nanos) : begins(parties, tcp, nanos);
     }
@@ -124,7 +142,7 @@ final class Exchanges {
         return false;
     }
 
-    private static Parties parties(int etherType, Ip ip, boolean fromVM) {
+    private static Parties parties(int etherType, Ip ip, boolean fromVM, @Nullable MacAddress falseSource) {
         Headers.Ports ports = ip.ports();
         int from = 0;
         int to = 0;
@@ -132,7 +150,12 @@ final class Exchanges {
             if (isDhcp(ip.protocol(), ports)) {
                 // It begins without an address, so by its addresses an answer does not tell what it answers.
                 return new Parties(
-                        true, etherType, ip.protocol(), new End(null, DHCP_CLIENT), new End(null, DHCP_SERVER));
+                        true,
+                        falseSource,
+                        etherType,
+                        ip.protocol(),
+                        new End(null, DHCP_CLIENT),
+                        new End(null, DHCP_SERVER));
             }
             from = ports.source();
             to = ports.destination();
@@ -143,7 +166,13 @@ final class Exchanges {
             from = reply ? 0 : icmp.id();
             to = reply ? icmp.id() : 0;
         }
-        return new Parties(fromVM, etherType, ip.protocol(), new End(ip.source(), from), new End(ip.destination(), to));
+        return new Parties(
+                fromVM,
+                falseSource,
+                etherType,
+                ip.protocol(),
+                new End(ip.source(), from),
+                new End(ip.destination(), to));
     }
 
     private static boolean isDhcp(int protocol, Headers.Ports ports) {
@@ -152,14 +181,18 @@ final class Exchanges {
                 && Math.max(ports.source(), ports.destination()) == DHCP_CLIENT;
     }
 
-    private static Flow flow(Headers frame, boolean fromVM) {
+    private Flow flow(Headers frame, boolean fromVM) {
         Flow.Builder flow = new Flow.Builder()
                 .direction(fromVM ? Direction.FROM_VM : Direction.TO_VM)
                 .etherType(frame.etherType())
                 .sourceMac(frame.source());
         Headers.Arp arp = frame.arp();
         if (arp != null) {
-            flow.source(arp.sender()).destination(arp.target()).sourceMac(arp.hardware());
+            flow.source(arp.sender()).destination(arp.target());
+            if (falseSource(frame, fromVM) == null) {
+                // It may still say another address inside.
+                flow.sourceMac(arp.hardware());
+            }
         }
         Ip ip = frame.ip();
         if (ip != null) {

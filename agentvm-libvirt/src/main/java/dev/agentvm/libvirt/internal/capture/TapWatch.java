@@ -4,6 +4,7 @@ import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.Flow;
+import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.Verdict;
 import java.io.IOException;
 import java.time.Clock;
@@ -21,14 +22,15 @@ public final class TapWatch {
     private final PacketSocket socket;
     private final Function<Flow, Optional<Verdict>> judge;
     private final Clock clock;
-    private final Exchanges exchanges = new Exchanges();
+    private final Exchanges exchanges;
     /** Written by the thread that reads, read by any. */
     private volatile ConnectionLog log = ConnectionLog.empty(Optional.empty());
 
     private volatile boolean ended;
 
-    TapWatch(PacketSocket socket, Function<Flow, Optional<Verdict>> judge, Clock clock) {
+    TapWatch(PacketSocket socket, MacAddress own, Function<Flow, Optional<Verdict>> judge, Clock clock) {
         this.socket = socket;
+        this.exchanges = new Exchanges(own);
         this.judge = judge;
         this.clock = clock;
     }

@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.capture;
 
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.network.Flow;
+import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.Verdict;
 import java.io.IOException;
 import java.time.Clock;
@@ -30,11 +31,12 @@ public final class TapWatcher implements AutoCloseable {
     /**
      * Watches a tap from now on.
      *
+     * @param own the MAC address of the VM behind it
      * @param judge says what the policy that is in force then says of a flow, or nothing if it is not known
      * @throws IOException if it is not there, or this process may not
      */
-    public TapWatch watch(String tap, Function<Flow, Optional<Verdict>> judge) throws IOException {
-        TapWatch watch = new TapWatch(PacketSocket.open(tap), judge, clock);
+    public TapWatch watch(String tap, MacAddress own, Function<Flow, Optional<Verdict>> judge) throws IOException {
+        TapWatch watch = new TapWatch(PacketSocket.open(tap), own, judge, clock);
         synchronized (this) {
             if (closed) {
                 watch.socket().close();

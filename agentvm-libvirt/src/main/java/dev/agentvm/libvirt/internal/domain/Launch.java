@@ -119,7 +119,7 @@ final class Launch {
             done();
             place.ifPresent(where -> {
                 verify(where);
-                vm.watchTap();
+                vm.watchTap(where.mac());
             });
             begin(LaunchStep.RESUMED);
             parts.libvirt().domains().resume(domain);

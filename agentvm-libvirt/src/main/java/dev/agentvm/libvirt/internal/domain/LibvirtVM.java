@@ -19,6 +19,7 @@ import dev.agentvm.libvirt.internal.connection.DomainState;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionLog;
+import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
@@ -228,10 +229,10 @@ final class LibvirtVM implements VM {
     }
 
     /** Writes down from now on what passes its tap. */
-    void watchTap() {
+    void watchTap(MacAddress own) {
         try {
             TapWatch watch =
-                    parts.taps().watch(Networking.tap(id()), flow -> policy.flatMap(known -> known.judge(flow)));
+                    parts.taps().watch(Networking.tap(id()), own, flow -> policy.flatMap(known -> known.judge(flow)));
             tapWatch = watch;
             connectionLog = watch::log;
         } catch (IOException e) {

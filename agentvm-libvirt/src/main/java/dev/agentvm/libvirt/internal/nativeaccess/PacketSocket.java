@@ -28,6 +28,7 @@ public final class PacketSocket implements AutoCloseable {
     private static final int ETH_P_ALL = 3;
     private static final int SOL_SOCKET = 1;
     private static final int SO_ATTACH_FILTER = 26;
+    private static final int SO_RCVBUF = 8;
     private static final int SO_RCVBUFFORCE = 33;
     private static final int SOL_PACKET = 263;
     private static final int PACKET_STATISTICS = 6;
@@ -40,6 +41,7 @@ public final class PacketSocket implements AutoCloseable {
 
     private static final int SHORTEST_IPV4 = 14 + 20;
 
+    private static final int EPERM = 1;
     private static final int EINTR = 4;
     private static final int EAGAIN = 11;
 
@@ -142,7 +144,7 @@ public final class PacketSocket implements AutoCloseable {
             one.setInt(0, 1);
             set(SOL_PACKET, PACKET_AUXDATA, one);
             size.setInt(0, RECEIVE_BUFFER);
-            set(SOL_SOCKET, SO_RCVBUFFORCE, size);
+            setReceiveBuffer(size);
         }
         address.clear();
         address.setShort(0, (short) AF_PACKET);
@@ -152,6 +154,18 @@ public final class PacketSocket implements AutoCloseable {
 
         vector.setPointer(0, frame);
         vector.setLong(8, SNAP_LENGTH);
+    }
+
+    /** Beyond what the host allows everybody needs CAP_NET_ADMIN, which is not needed for anything else here. */
+    private void setReceiveBuffer(Memory size) {
+        try {
+            set(SOL_SOCKET, SO_RCVBUFFORCE, size);
+        } catch (LastErrorException e) {
+            if (e.getErrorCode() != EPERM) {
+                throw e;
+            }
+            set(SOL_SOCKET, SO_RCVBUF, size);
+        }
     }
 
     private void set(int level, int option, Memory value) {

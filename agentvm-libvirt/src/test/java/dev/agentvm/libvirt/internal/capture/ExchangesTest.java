@@ -23,7 +23,7 @@ class ExchangesTest {
     private static final String GATEWAY = "192.168.101.1";
     private static final String WWW = "140.82.112.3";
 
-    private final Exchanges exchanges = new Exchanges();
+    private final Exchanges exchanges = new Exchanges(MacAddress.of(VM_MAC));
     private Duration now = Duration.ofDays(1);
 
     private static Packet.Builder fromVM() {
@@ -132,11 +132,19 @@ class ExchangesTest {
     @Test
     void icmpError_belongsToWhatItIsAbout() {
         Packet begin = to(WWW).tcp(4000, 8080).build();
-        Packet error = begin.error(GATEWAY, 3, 3);
-
-        assertThat(seen(error)).as("about nothing that was seen").isPresent();
 
         assertThat(seen(begin)).isPresent();
+        assertThat(seen(begin.error(GATEWAY, 3, 3))).isEmpty();
+    }
+
+    @Test
+    void icmpError_aboutNothingThatWasSeen_isOneAttempt() {
+        Packet begin = to(WWW).tcp(4000, 8080).build();
+        Packet error = begin.error(GATEWAY, 3, 3);
+
+        assertThat(seen(error)).isPresent();
+        assertThat(seen(error)).as("again").isEmpty();
+        assertThat(seen(begin)).as("hidden by it").isPresent();
         assertThat(seen(error)).isEmpty();
     }
 
@@ -193,6 +201,33 @@ class ExchangesTest {
     }
 
     @Test
+    void arp_inAFrameFromAnother_isFromThatOne() {
+        Packet question = fromVM().from(OTHER_MAC)
+                .arp(Flow.ETHERTYPE_ARP, 1, VM_MAC, VM, VM_MAC, GATEWAY)
+                .build();
+
+        assertThat(seen(question))
+                .hasValueSatisfying(flow -> assertThat(flow.sourceMac()).contains(MacAddress.of(OTHER_MAC)));
+    }
+
+    @Test
+    void falseSource_amidAnHonestExchange_isAnAttemptOfItsOwn() {
+        Packet question = to(WWW).udp(4000, 53).build();
+        Packet begin = to(WWW).tcp(4000, 443).build();
+        assertThat(seen(question)).isPresent();
+        assertThat(seen(begin)).isPresent();
+
+        Packet spoofed = to(WWW).from(OTHER_MAC).udp(4000, 53).build();
+
+        assertThat(seen(spoofed))
+                .hasValueSatisfying(flow -> assertThat(flow.sourceMac()).contains(MacAddress.of(OTHER_MAC)));
+        assertThat(seen(spoofed)).as("again").isEmpty();
+        assertThat(seen(to(WWW).from(OTHER_MAC).tcp(4000, 443).build())).isPresent();
+        assertThat(seen(question)).isEmpty();
+        assertThat(seen(question.reply())).isEmpty();
+    }
+
+    @Test
     void capacity_manyExchanges_forgetsTheOldest() {
         for (int port = 1; port <= 60_000; port++) {
             assertThat(seen(to(WWW).udp(port, 8080).build())).isPresent();
@@ -206,7 +241,8 @@ class ExchangesTest {
         byte[] frame = asIp && bytes.length > 14 ? asIp(bytes) : bytes;
 
         headers(frame, Optional.empty()).ifPresent(headers -> {
-            assertThat(new Exchanges().begunBy(headers, true, 0)).isPresent();
+            assertThat(new Exchanges(MacAddress.of(VM_MAC)).begunBy(headers, true, 0))
+                    .isPresent();
         });
     }
 
