@@ -22,11 +22,12 @@ public abstract class Command implements WithCommand {
     /** The most bytes of standard input. */
     public static final int MAX_STDIN_BYTES = 1024 * 1024;
     /**
-     * The most bytes that it may write to standard output and standard error together. One that writes more is killed,
-     * and {@link OutputLimitException} is thrown: output is complete or absent, never cut off.
+     * The most bytes of output that {@link VM#exec} returns, standard output and standard error together. What
+     * {@link VM#start} streams has no limit.
      */
     public static final int MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
+    private static final Pattern USER = Pattern.compile("[A-Za-z_][A-Za-z0-9_.-]{0,31}");
     private static final Pattern VARIABLE = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
 
     Command() {}
@@ -54,6 +55,12 @@ public abstract class Command implements WithCommand {
     /** The absolute path in the guest where it starts; the guest agent's own if empty. */
     public abstract Optional<String> workingDirectory();
 
+    /**
+     * The guest's user that it runs as, with that user's groups, HOME, USER and LOGNAME; the guest agent's own, root as a
+     * rule, if empty. The working directory is entered before.
+     */
+    public abstract Optional<String> user();
+
     /** What it reads from its standard input, at most {@link #MAX_STDIN_BYTES}; empty if not said. */
     @Value.Redacted
     @Value.Default
@@ -65,6 +72,15 @@ public abstract class Command implements WithCommand {
     @Value.Default
     public Duration timeout() {
         return Duration.ofMinutes(10);
+    }
+
+    /**
+     * How much output {@link VM#exec} returns, and what becomes of more; {@link #MAX_OUTPUT_BYTES}, else it fails, if not
+     * said. {@link VM#start} takes no notice of it.
+     */
+    @Value.Default
+    public OutputLimit outputLimit() {
+        return OutputLimit.fail(MAX_OUTPUT_BYTES);
     }
 
     /** This command, with the UTF-8 bytes of {@code text} for its standard input. */
@@ -90,6 +106,12 @@ public abstract class Command implements WithCommand {
             if (!directory.startsWith("/")) {
                 throw new InvalidValueException("workingDirectory", directory, "must be an absolute path in the guest");
             }
+        });
+        user().filter(name -> !USER.matcher(name).matches()).ifPresent(name -> {
+            throw new InvalidValueException(
+                    "user",
+                    name,
+                    "must be letters, digits, _, . and -, 32 at most, and not begin with a digit, . or -");
         });
         long bytes = argv().stream().mapToLong(Command::utf8Length).sum()
                 + environment().entrySet().stream()

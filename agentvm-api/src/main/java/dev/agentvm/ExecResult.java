@@ -2,6 +2,7 @@ package dev.agentvm;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.immutables.value.Value;
 
@@ -17,25 +18,52 @@ public abstract class ExecResult {
     /** The number of the signal that ended the program, 1 to 127 in the guest's numbering; empty if it returned. */
     public abstract OptionalInt signal();
 
-    /** All that it wrote to its standard output. */
+    /** What it wrote to its standard output: all, unless {@link #stdoutOmission} says otherwise. */
     @Value.Redacted
     public abstract byte[] stdout();
 
-    /** All that it wrote to its standard error. */
+    /** What it wrote to its standard error: all, unless {@link #stderrOmission} says otherwise. */
     @Value.Redacted
     public abstract byte[] stderr();
+
+    /** What {@link OutputLimit#keepEnds} left out of {@link #stdout}; empty if it is complete. */
+    public abstract Optional<Omission> stdoutOmission();
+
+    /** What {@link OutputLimit#keepEnds} left out of {@link #stderr}; empty if it is complete. */
+    public abstract Optional<Omission> stderrOmission();
+
+    /**
+     * Bytes that are not there. Immutable, safe for use by many threads.
+     *
+     * @param position how many bytes come before them
+     * @param bytes how many they are, more than 0
+     */
+    public record Omission(int position, long bytes) {}
 
     /** The time from the call until its end was known. */
     public abstract Duration duration();
 
-    /** Its standard output as UTF-8; malformed bytes become U+FFFD. */
+    /**
+     * Its standard output as UTF-8; malformed bytes become U+FFFD. Where something was left out, a line in brackets says
+     * how much.
+     */
     public final String stdoutText() {
-        return new String(stdout(), StandardCharsets.UTF_8);
+        return text(stdout(), stdoutOmission());
     }
 
-    /** Its standard error as UTF-8; malformed bytes become U+FFFD. */
+    /** Its standard error, as {@link #stdoutText}. */
     public final String stderrText() {
-        return new String(stderr(), StandardCharsets.UTF_8);
+        return text(stderr(), stderrOmission());
+    }
+
+    private static String text(byte[] bytes, Optional<Omission> omission) {
+        if (omission.isEmpty()) {
+            return new String(bytes, StandardCharsets.UTF_8);
+        }
+        int at = omission.get().position();
+        return new String(bytes, 0, at, StandardCharsets.UTF_8) + "\n[… "
+                + omission.get().bytes() + " bytes left out …]\n"
+                + new String(bytes, at, bytes.length - at, StandardCharsets.UTF_8);
     }
 
     /** Whether it returned 0. */
@@ -51,9 +79,19 @@ public abstract class ExecResult {
         }
         exitCode().ifPresent(code -> Checks.within("exitCode", code, 0, 255));
         signal().ifPresent(number -> Checks.within("signal", number, 1, 127));
+        omission("stdoutOmission", stdoutOmission(), stdout());
+        omission("stderrOmission", stderrOmission(), stderr());
         if (duration().isNegative()) {
             throw new InvalidValueException("duration", duration(), "must not be negative");
         }
+    }
+
+    private static void omission(String field, Optional<Omission> omission, byte[] bytes) {
+        omission.ifPresent(gap -> {
+            if (gap.position() < 0 || gap.position() > bytes.length || gap.bytes() <= 0) {
+                throw new InvalidValueException(field, gap, "must be of bytes between others of the output");
+            }
+        });
     }
 
     /** Makes an {@link ExecResult}, as hypervisors do. Not thread-safe. */

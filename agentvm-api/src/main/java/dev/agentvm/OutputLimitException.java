@@ -2,7 +2,7 @@ package dev.agentvm;
 
 import org.jspecify.annotations.Nullable;
 
-/** A command wrote more than {@link Command#MAX_OUTPUT_BYTES}; it was killed, and its output is lost. */
+/** A command wrote more than its {@link Command#outputLimit}; it was killed, and its output is lost. */
 public class OutputLimitException extends AgentVMException {
     private static final long serialVersionUID = 1L;
 

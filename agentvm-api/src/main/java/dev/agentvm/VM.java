@@ -55,11 +55,25 @@ public interface VM extends AutoCloseable {
      *     directory
      * @throws CommandTimeoutException if it runs longer than its timeout; it was then killed, with the processes that
      *     it started, except those that made themselves daemons
-     * @throws OutputLimitException if it writes more than {@link Command#MAX_OUTPUT_BYTES}; it was then killed
+     * @throws OutputLimitException if it writes more than its {@link Command#outputLimit}, unless that is to keep the
+     *     ends; it was then killed
      * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense
      * @throws VMDestroyedException if the VM is or goes away
      */
     ExecResult exec(Command command);
+
+    /**
+     * Starts a command in the guest and returns while it runs. What it writes can be read as it comes, its standard input
+     * be written meanwhile. It counts as running for the template's idle timeout. Closing the VM kills it.
+     *
+     * @throws CommandStartException if the guest has no such program, or may not run it, or cannot enter the working
+     *     directory
+     * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense, or if the guest lacks
+     *     {@code setsid}, {@code mkfifo}, {@code dd} or {@code cat}
+     * @throws VMDestroyedException if the VM is or goes away
+     * @throws AgentVMException if the thread is interrupted, whose interrupt status is then set; the command was killed
+     */
+    VMProcess start(Command command);
 
     /**
      * Replaces what the VM may reach. The new policy is in force when this returns, without a moment in which neither is;

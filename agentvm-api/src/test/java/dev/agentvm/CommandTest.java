@@ -31,6 +31,16 @@ class CommandTest {
                 .containsExactly("/bin/sh", "-c", "echo \"$HOME\" | wc -c");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", "0day", "-x", "a b", "a:b", "a\nb", "$(id)", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"})
+    void user_thatIsNoName_isRefused(String name) {
+        assertThatThrownBy(() -> TRUE.withUser(name))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageStartingWith("user '");
+        assertThat(TRUE.withUser("www-data").user()).contains("www-data");
+        assertThat(TRUE.user()).isEmpty();
+    }
+
     @Test
     void build_noProgram_isRefused() {
         assertThatThrownBy(() -> new Command.Builder().build())

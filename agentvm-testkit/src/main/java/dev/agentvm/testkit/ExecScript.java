@@ -42,6 +42,11 @@ public final class ExecScript {
         return thenReturn(Reply.hang());
     }
 
+    /** It copies its standard input to its standard output, and returns 0 when that has ended. */
+    public ExecScript thenEcho() {
+        return thenReturn(Reply.echo());
+    }
+
     /** The call throws what {@code failure} makes. */
     public ExecScript thenThrow(Supplier<? extends RuntimeException> failure) {
         Objects.requireNonNull(failure, "failure");

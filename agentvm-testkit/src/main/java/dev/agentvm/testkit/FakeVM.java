@@ -9,8 +9,10 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
+import dev.agentvm.OutputLimit;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.VM;
+import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
@@ -22,6 +24,7 @@ import dev.agentvm.network.Verdict;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,7 +38,8 @@ import java.util.UUID;
  * by the guest's own programs: {@code true}, {@code false}, {@code echo}, {@code cat}, {@code tee}, {@code mkdir},
  * {@code rm}, {@code pwd}, {@code env}, {@code sleep}, {@code yes}, {@code pidof} and {@code poweroff}, which know a few
  * files in memory and their plainest options. Any other program, a shell as well, is not there, as in a guest that lacks
- * it.
+ * it. What {@link #start} starts has written its whole reply at once, and ends when the reply's time is over;
+ * {@link Reply#echo} is live.
  */
 public final class FakeVM implements VM {
     private static final Duration SILENCE = Duration.ofMinutes(1);
@@ -124,17 +128,58 @@ public final class FakeVM implements VM {
         Instant begin = program.time().now();
         long pid = machine.begin(command);
         try {
-            Reply reply = reply(command);
+            Reply reply = reply(command).withStdin(command.stdin());
             await(command, reply);
             return new ExecResult.Builder()
                     .exitCode(reply.exitCode())
                     .signal(reply.signal())
-                    .stdout(reply.stdout())
-                    .stderr(reply.stderr())
+                    .stdout(kept(reply.stdout(), command.outputLimit()))
+                    .stdoutOmission(omission(reply.stdout(), command.outputLimit()))
+                    .stderr(kept(reply.stderr(), command.outputLimit()))
+                    .stderrOmission(omission(reply.stderr(), command.outputLimit()))
                     .duration(Duration.between(begin, program.time().now()))
                     .build();
         } finally {
             machine.finish(pid);
+            program.time().leave();
+        }
+    }
+
+    private static Optional<ExecResult.Omission> omission(byte[] all, OutputLimit limit) {
+        int end = limit.bytes() / 2;
+        return limit.excess() == OutputLimit.Excess.FAIL || all.length <= 2 * end
+                ? Optional.empty()
+                : Optional.of(new ExecResult.Omission(end, all.length - 2L * end));
+    }
+
+    private static byte[] kept(byte[] all, OutputLimit limit) {
+        return omission(all, limit)
+                .map(omission -> {
+                    int end = omission.position();
+                    byte[] ends = Arrays.copyOf(all, 2 * end);
+                    System.arraycopy(all, all.length - end, ends, end, end);
+                    return ends;
+                })
+                .orElse(all);
+    }
+
+    @Override
+    public VMProcess start(Command command) {
+        require("start");
+        if (Thread.currentThread().isInterrupted()) {
+            throw new AgentVMException(
+                    "The thread was interrupted; the command was not started", context("start a command"));
+        }
+        program.time().enter();
+        long pid = machine.begin(command);
+        try {
+            Reply reply = reply(command);
+            require("start");
+            return FakeProcess.begin(program.time(), machine, command, pid, reply);
+        } catch (RuntimeException | Error e) {
+            machine.finish(pid);
+            throw e;
+        } finally {
             program.time().leave();
         }
     }
@@ -155,6 +200,12 @@ public final class FakeVM implements VM {
                                     + " cannot be entered",
                             context("run a command"));
                 });
+        command.user().filter(user -> !GuestPrograms.USERS.containsKey(user)).ifPresent(user -> {
+            throw new CommandStartException(
+                    name(command) + " was not started, since the guest has no user " + user + "; a fake one has "
+                            + GuestPrograms.USERS.keySet(),
+                    context("run a command"));
+        });
         Optional<Responder> responder =
                 scripts.find(command).or(() -> machine.host().scripts().find(command));
         if (responder.isPresent()) {
@@ -209,7 +260,9 @@ public final class FakeVM implements VM {
         if (machine.isGone()) {
             machine.requireAlive("exec");
         }
-        boolean late = reply.duration().compareTo(command.timeout()) > 0;
+        OutputLimit limit = command.outputLimit();
+        boolean fails = limit.excess() == OutputLimit.Excess.FAIL;
+        boolean late = reply.duration().compareTo(command.timeout()) > 0 || (reply.isEndless() && !fails);
         pass(command, late ? command.timeout() : reply.duration());
         if (late) {
             throw new CommandTimeoutException(
@@ -217,9 +270,9 @@ public final class FakeVM implements VM {
                             + "; it was killed, with all its processes",
                     context("run a command"));
         }
-        if (reply.exceeds(Command.MAX_OUTPUT_BYTES)) {
+        if (fails && reply.exceeds(limit.bytes())) {
             throw new OutputLimitException(
-                    name(command) + " wrote more than " + Command.MAX_OUTPUT_BYTES
+                    name(command) + " wrote more than " + limit.bytes()
                             + " bytes of output; it was killed, with all its processes; let it write to a file in the"
                             + " guest",
                     context("run a command"));

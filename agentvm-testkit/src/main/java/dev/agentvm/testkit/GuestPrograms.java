@@ -17,6 +17,9 @@ import java.util.stream.Collectors;
 final class GuestPrograms {
     static final String PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+    /** The guest's users and where they are at home. */
+    static final Map<String, String> USERS = Map.of("root", "/root", "nobody", "/", "agent", "/home/agent");
+
     private static final Map<String, Function<Call, Reply>> PROGRAMS = Map.ofEntries(
             Map.entry("true", call -> Reply.exit(0)),
             Map.entry("false", call -> Reply.exit(1)),
@@ -60,7 +63,7 @@ final class GuestPrograms {
 
     private static Reply cat(Call call) {
         if (call.arguments().isEmpty()) {
-            return Reply.exit(0).withStdout(call.command().stdin());
+            return Reply.echo();
         }
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         StringBuilder errors = new StringBuilder();
@@ -134,6 +137,11 @@ final class GuestPrograms {
     private static Reply env(Call call) {
         Map<String, String> variables = new TreeMap<>(call.command().environment());
         variables.putIfAbsent("PATH", PATH);
+        call.command().user().ifPresent(user -> {
+            variables.putIfAbsent("USER", user);
+            variables.putIfAbsent("LOGNAME", user);
+            variables.putIfAbsent("HOME", USERS.get(user));
+        });
         return Reply.text(variables.entrySet().stream()
                 .map(variable -> variable.getKey() + "=" + variable.getValue() + "\n")
                 .collect(Collectors.joining()));

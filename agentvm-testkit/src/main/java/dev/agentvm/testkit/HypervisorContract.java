@@ -16,6 +16,7 @@ import dev.agentvm.Command;
 import dev.agentvm.CommandStartException;
 import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExecResult;
+import dev.agentvm.ExitStatus;
 import dev.agentvm.FailureContext;
 import dev.agentvm.GuestImage;
 import dev.agentvm.HostNotReadyException;
@@ -33,12 +34,14 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.NamedImage;
 import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.OutputLimit;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.ReapReport;
 import dev.agentvm.StoredImage;
 import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
@@ -48,8 +51,11 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,6 +70,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -79,7 +86,7 @@ import org.junit.jupiter.api.Test;
  * is true.
  *
  * <p>Guests need the programs {@code true}, {@code echo}, {@code cat}, {@code pwd}, {@code env}, {@code sleep}, {@code yes},
- * {@code pidof} and {@code poweroff}, a directory {@code /tmp}, no directory {@code /nonexistent}, and
+ * {@code pidof} and {@code poweroff}, a user {@code nobody}, a directory {@code /tmp}, no directory {@code /nonexistent}, and
  * {@link #LEAVES_A_PROCESS}. Tests of one class run one after the other on a host that nobody else uses.
  */
 public abstract class HypervisorContract {
@@ -649,6 +656,7 @@ public abstract class HypervisorContract {
 
         VMDestroyedException failure = assertThrows(VMDestroyedException.class, () -> vm.exec(Command.of("true")));
         assertEquals(Optional.of("late"), failure.vmName());
+        assertThrows(VMDestroyedException.class, () -> vm.start(Command.of("true")));
         assertThrows(VMDestroyedException.class, vm::isolation);
         assertThrows(VMDestroyedException.class, () -> vm.setNetworkPolicy(NetworkPolicy.none()));
         assertThrows(VMDestroyedException.class, () -> vm.setBandwidth(BandwidthLimit.unlimited()));
@@ -716,10 +724,7 @@ public abstract class HypervisorContract {
     @Test
     void exec_stdin_reachesTheProgramByteForByte() {
         requires(Ability.LAUNCH);
-        byte[] bytes = new byte[100_000];
-        for (int i = 0; i < bytes.length; i++) {
-            bytes[i] = (byte) ((i * 31) >> 3);
-        }
+        byte[] bytes = bytes(100_000);
 
         assertArrayEquals(
                 bytes, guest().exec(Command.of("cat").withStdin(bytes)).stdout());
@@ -751,6 +756,31 @@ public abstract class HypervisorContract {
         assertEquals(
                 "/tmp\n",
                 guest().exec(Command.of("pwd").withWorkingDirectory("/tmp")).stdoutText());
+    }
+
+    @Test
+    void exec_user_isWhoItRunsAs() {
+        requires(Ability.LAUNCH);
+
+        List<String> lines = guest().exec(Command.of("env").withUser("nobody"))
+                .stdoutText()
+                .lines()
+                .toList();
+
+        assertTrue(lines.contains("USER=nobody"), lines::toString);
+        assertTrue(lines.contains("LOGNAME=nobody"), lines::toString);
+        assertTrue(lines.stream().anyMatch(line -> line.startsWith("HOME=/")), lines::toString);
+    }
+
+    @Test
+    void exec_userThatTheGuestLacks_isNotStarted() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        CommandStartException failure = assertThrows(
+                CommandStartException.class, () -> vm.exec(Command.of("true").withUser("no-such-user")));
+
+        assertContains(failure, "no-such-user");
     }
 
     @Test
@@ -880,6 +910,285 @@ public abstract class HypervisorContract {
         assertEquals(
                 IntStream.range(0, 8).mapToObj(i -> "number " + i + "\n").toList(),
                 calls.stream().map(call -> call.value().stdoutText()).toList());
+    }
+
+    @Test
+    void exec_moreOutputThanItsOwnLimit_isKilled() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        Command command = Command.of("cat").withStdin(new byte[1001]);
+
+        assertThrows(OutputLimitException.class, () -> vm.exec(command.withOutputLimit(OutputLimit.fail(1000))));
+        assertEquals(
+                1001, vm.exec(command.withOutputLimit(OutputLimit.fail(1001))).stdout().length);
+    }
+
+    @Test
+    void exec_moreOutputThanIsKept_isItsEndsAndHowMuchIsLeftOut() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        byte[] bytes = bytes(100_000);
+        Command command = Command.of("cat").withStdin(bytes);
+
+        ExecResult result = vm.exec(command.withOutputLimit(OutputLimit.keepEnds(1000)));
+
+        assertTrue(result.success());
+        assertEquals(1000, result.stdout().length);
+        assertArrayEquals(Arrays.copyOf(bytes, 500), Arrays.copyOf(result.stdout(), 500));
+        assertArrayEquals(Arrays.copyOfRange(bytes, 99_500, 100_000), Arrays.copyOfRange(result.stdout(), 500, 1000));
+        assertEquals(Optional.of(new ExecResult.Omission(500, 99_000)), result.stdoutOmission());
+        assertEquals(Optional.empty(), result.stderrOmission());
+    }
+
+    @Test
+    void start_output_isThereWhileTheProgramRuns() throws IOException {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(Command.of("cat"))) {
+            for (String line : List.of("one", "two")) {
+                process.stdin().write((line + "\n").getBytes(StandardCharsets.UTF_8));
+                process.stdin().flush();
+
+                assertEquals(line, line(process.stdout()));
+                assertTrue(process.isAlive());
+            }
+        }
+    }
+
+    @Test
+    void start_stdinOpen_isWaitedForUntilItIsClosed() throws IOException {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(Command.of("cat").withStdinText("first, "))) {
+            process.stdin().write("second".getBytes(StandardCharsets.UTF_8));
+            assertEquals(Optional.empty(), process.waitFor(Duration.ofMillis(300)));
+
+            process.stdin().close();
+
+            assertEquals("first, second", text(process.stdout()));
+            assertEquals(OptionalInt.of(0), process.waitFor().exitCode());
+        }
+    }
+
+    @Test
+    void start_bytes_goThroughUnchanged() throws IOException {
+        requires(Ability.LAUNCH);
+        byte[] bytes = bytes(100_000);
+        try (VMProcess process = guest().start(Command.of("cat"))) {
+            process.stdin().write(bytes);
+            process.stdin().close();
+
+            assertArrayEquals(bytes, process.stdout().readAllBytes());
+        }
+    }
+
+    @Test
+    void start_reader_doesNotBreakCharacters() throws IOException {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(Command.of("cat"))) {
+            for (byte one : "größer 😀\n".getBytes(StandardCharsets.UTF_8)) {
+                process.stdin().write(one);
+                process.stdin().flush();
+            }
+
+            assertEquals("größer 😀", process.stdoutReader().readLine());
+        }
+    }
+
+    @Test
+    void start_programFails_givesItsExitCodeAndErrors() throws IOException {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(Command.of("cat", "/nonexistent"))) {
+            String errors = text(process.stderr());
+
+            assertEquals("", text(process.stdout()));
+            assertTrue(errors.contains("/nonexistent"), errors);
+            ExitStatus status = process.waitFor();
+            assertEquals(OptionalInt.of(1), status.exitCode());
+            assertEquals(OptionalInt.empty(), status.signal());
+            assertEquals(Optional.empty(), status.failure());
+        }
+    }
+
+    @Test
+    void start_programThatTheGuestLacks_isNotStarted() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        CommandStartException failure =
+                assertThrows(CommandStartException.class, () -> vm.start(Command.of("no-such-program", "argument")));
+
+        assertContains(failure, "no-such-program");
+    }
+
+    @Test
+    void start_directoryThatTheGuestLacks_isNotStarted() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        CommandStartException failure = assertThrows(
+                CommandStartException.class, () -> vm.start(Command.of("pwd").withWorkingDirectory("/nonexistent")));
+
+        assertContains(failure, "/nonexistent");
+    }
+
+    @Test
+    void start_signal_endsItAndIsTold() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        try (VMProcess process = vm.start(Command.of("sleep", "304"))) {
+            assertTrue(isRunning(vm, "sleep"));
+            assertThrows(InvalidValueException.class, () -> process.signal(0));
+            assertThrows(InvalidValueException.class, () -> process.signal(65));
+
+            process.signal(15);
+
+            ExitStatus status = process.waitFor();
+            assertEquals(OptionalInt.of(15), status.signal());
+            assertEquals(OptionalInt.empty(), status.exitCode());
+            assertFalse(isRunning(vm, "sleep"));
+        }
+    }
+
+    @Test
+    void start_killed_endsBySignal9AndKillingAgainDoesNothing() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        try (VMProcess process = vm.start(Command.of("sleep", "305"))) {
+            process.kill();
+
+            assertFalse(isRunning(vm, "sleep"));
+            assertEquals(OptionalInt.of(9), process.waitFor().signal());
+            process.kill();
+            process.signal(15);
+            assertEquals(OptionalInt.of(9), process.waitFor().signal());
+        }
+    }
+
+    @Test
+    void start_closed_isKilledAndItsStreamsAreClosed() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        VMProcess process = vm.start(Command.of("sleep", "306"));
+
+        process.close();
+        process.close();
+
+        assertFalse(isRunning(vm, "sleep"));
+        assertFalse(process.isAlive());
+        assertThrows(IOException.class, () -> process.stdout().read());
+        assertThrows(IOException.class, () -> process.stdin().write(1));
+    }
+
+    @Test
+    void start_outputThatNobodyReads_holdsItUpUntilItIsRead() throws IOException {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(Command.of("yes"))) {
+            assertEquals(Optional.empty(), process.waitFor(Duration.ofMillis(300)));
+
+            byte[] read = process.stdout().readNBytes(3_000_000);
+
+            assertEquals("y\n".repeat(1_500_000), new String(read, StandardCharsets.UTF_8));
+            assertTrue(process.isAlive());
+        }
+    }
+
+    @Test
+    void start_longerThanItsTimeout_isKilledAndSaysSo() throws IOException {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        try (VMProcess process = vm.start(Command.of("sleep", "307").withTimeout(Duration.ofSeconds(1)))) {
+            ExitStatus status = process.waitFor();
+
+            assertInstanceOf(CommandTimeoutException.class, status.failure().orElseThrow());
+            assertFalse(isRunning(vm, "sleep"));
+            assertEquals(-1, process.stdout().read());
+        }
+    }
+
+    @Test
+    void start_onExit_isCompletedByTheEndAndBelongsToTheCaller() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        withTimeHeld(() -> {
+            try (VMProcess process = vm.start(Command.of("sleep", "308"))) {
+                CompletableFuture<ExitStatus> exit = process.onExit();
+                CompletableFuture<ExitStatus> other = process.onExit();
+                assertTrue(other.cancel(true));
+                assertFalse(exit.isDone());
+
+                process.signal(15);
+
+                eventually("its end is told", exit::isDone);
+                assertEquals(OptionalInt.of(15), exit.join().signal());
+            }
+        });
+    }
+
+    @Test
+    void start_waiterInterrupted_keepsTheInterruptAndLetsItRun() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        withTimeHeld(() -> {
+            try (VMProcess process = vm.start(Command.of("sleep", "309"))) {
+                Call<ExitStatus> call = Call.begin(process::waitFor);
+                eventually("it waits", () -> call.waits() || call.isOver());
+
+                call.interrupt();
+                finish(call);
+
+                assertInstanceOf(AgentVMException.class, call.failure());
+                assertTrue(call.interruptKept());
+                assertTrue(process.isAlive());
+            }
+        });
+    }
+
+    @Test
+    void start_vmDestroyedMeanwhile_isToldToAllWhoWait() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("shot"));
+        withTimeHeld(() -> {
+            VMProcess process = vm.start(Command.of("sleep", "310"));
+            Call<ExitStatus> waiter = Call.begin(process::waitFor);
+            Call<Integer> reader = Call.begin(() -> process.stdout().read());
+            eventually("both wait", () -> (waiter.waits() || waiter.isOver()) && (reader.waits() || reader.isOver()));
+
+            vm.destroy();
+            finish(waiter);
+            finish(reader);
+
+            assertInstanceOf(
+                    VMDestroyedException.class, waiter.value().failure().orElseThrow());
+            assertInstanceOf(
+                    VMDestroyedException.class,
+                    assertInstanceOf(IOException.class, reader.failure()).getCause());
+            assertThrows(IOException.class, () -> process.stdin().write(new byte[1_000_000]));
+            process.close();
+        });
+    }
+
+    @Test
+    void start_processLeftBehind_holdsNothingUp() throws IOException {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(LEAVES_A_PROCESS)) {
+            assertEquals("left\n", text(process.stdout()));
+            assertTrue(process.waitFor().success());
+        }
+    }
+
+    @Test
+    void start_severalAtOnce_eachHasItsOwnStreams() throws IOException {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        List<VMProcess> processes =
+                IntStream.range(0, 8).mapToObj(i -> vm.start(Command.of("cat"))).toList();
+        for (int i = 0; i < 8; i++) {
+            processes.get(i).stdin().write(("number " + i).getBytes(StandardCharsets.UTF_8));
+            processes.get(i).stdin().close();
+        }
+        for (int i = 0; i < 8; i++) {
+            assertEquals("number " + i, text(processes.get(i).stdout()));
+            processes.get(i).close();
+        }
     }
 
     @Test
@@ -1050,6 +1359,7 @@ public abstract class HypervisorContract {
         VM vm = connect().launch(template("idle").withIdleTimeout(Duration.ofSeconds(3)));
 
         assertTrue(vm.exec(Command.of("sleep", "4")).success());
+        assertTrue(vm.start(Command.of("sleep", "4")).waitFor().success());
         assertEquals(VMState.RUNNING, vm.state());
         elapse(Duration.ofSeconds(3));
 
@@ -1226,6 +1536,28 @@ public abstract class HypervisorContract {
 
     private static LaunchOptions listener(LaunchListener listener) {
         return new LaunchOptions.Builder().listener(listener).build();
+    }
+
+    private static byte[] bytes(int count) {
+        byte[] bytes = new byte[count];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) ((i * 31) >> 3);
+        }
+        return bytes;
+    }
+
+    /** All of it. */
+    private static String text(InputStream stream) throws IOException {
+        return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+    }
+
+    /** What comes before the next line feed. */
+    private static String line(InputStream stream) throws IOException {
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        for (int one = stream.read(); one != '\n' && one >= 0; one = stream.read()) {
+            line.write(one);
+        }
+        return line.toString(StandardCharsets.UTF_8);
     }
 
     private static boolean isRunning(VM vm, String program) {

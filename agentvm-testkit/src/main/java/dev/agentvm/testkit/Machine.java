@@ -38,6 +38,7 @@ final class Machine {
     private final GuestFiles files = new GuestFiles();
     private final List<Command> commands = new ArrayList<>();
     private final TreeMap<Long, String> programs = new TreeMap<>();
+    private final Set<FakeProcess> processes = ConcurrentHashMap.newKeySet();
     private final List<VirtualTime.Timer> timers = new ArrayList<>();
     private final StringBuilder serial = new StringBuilder();
     private final Set<FakeHypervisor> policyKnownTo = ConcurrentHashMap.newKeySet();
@@ -195,6 +196,18 @@ final class Machine {
         idleSince = host.time().now();
     }
 
+    /** That process ends when this VM does. */
+    void watch(FakeProcess process) {
+        processes.add(process);
+        if (isGone()) {
+            process.lost();
+        }
+    }
+
+    void unwatch(FakeProcess process) {
+        processes.remove(process);
+    }
+
     private synchronized Duration idleTime() {
         return programs.isEmpty() ? Duration.between(idleSince, host.time().now()) : Duration.ZERO;
     }
@@ -260,6 +273,7 @@ final class Machine {
             endReason = reason;
         }
         unwatch();
+        List.copyOf(processes).forEach(FakeProcess::lost);
         host.time().wake();
         return true;
     }

@@ -18,15 +18,22 @@ public final class Reply {
     private final byte[] stdout;
     private final byte[] stderr;
     private final Duration duration;
-    private final boolean endless;
+    private final Output output;
 
-    private Reply(int exitCode, int signal, byte[] stdout, byte[] stderr, Duration duration, boolean endless) {
+    /** Where what it writes comes from. */
+    private enum Output {
+        GIVEN,
+        ENDLESS,
+        STDIN
+    }
+
+    private Reply(int exitCode, int signal, byte[] stdout, byte[] stderr, Duration duration, Output output) {
         this.exitCode = exitCode;
         this.signal = signal;
         this.stdout = stdout;
         this.stderr = stderr;
         this.duration = duration;
-        this.endless = endless;
+        this.output = output;
     }
 
     /** It returns {@code code}, 0 to 255, and writes nothing. */
@@ -34,7 +41,7 @@ public final class Reply {
         if (code < 0 || code > 255) {
             throw new InvalidValueException("code", code, "must be from 0 to 255");
         }
-        return new Reply(code, 0, NOTHING, NOTHING, Duration.ZERO, false);
+        return new Reply(code, 0, NOTHING, NOTHING, Duration.ZERO, Output.GIVEN);
     }
 
     /** It returns 0 and writes {@code stdout}. */
@@ -47,7 +54,7 @@ public final class Reply {
         if (number < 1 || number > 127) {
             throw new InvalidValueException("signal", number, "must be from 1 to 127");
         }
-        return new Reply(0, number, NOTHING, NOTHING, Duration.ZERO, false);
+        return new Reply(0, number, NOTHING, NOTHING, Duration.ZERO, Output.GIVEN);
     }
 
     /** It never ends: its timeout is what it runs into. */
@@ -55,9 +62,14 @@ public final class Reply {
         return exit(0).after(NEVER);
     }
 
-    /** It writes more than any command may. */
+    /** It copies its standard input to its standard output, and returns 0 when that has ended. */
+    public static Reply echo() {
+        return new Reply(0, 0, NOTHING, NOTHING, Duration.ZERO, Output.STDIN);
+    }
+
+    /** It writes more than any command may, and never ends. */
     public static Reply endlessOutput() {
-        return new Reply(0, 0, NOTHING, NOTHING, Duration.ZERO, true);
+        return new Reply(0, 0, NOTHING, NOTHING, Duration.ZERO, Output.ENDLESS);
     }
 
     /** This reply with other output, in UTF-8. */
@@ -67,12 +79,12 @@ public final class Reply {
 
     /** This reply with other output. */
     public Reply withStdout(byte[] bytes) {
-        return new Reply(exitCode, signal, bytes.clone(), stderr, duration, endless);
+        return new Reply(exitCode, signal, bytes.clone(), stderr, duration, Output.GIVEN);
     }
 
     /** This reply with other errors, in UTF-8. */
     public Reply withStderr(String text) {
-        return new Reply(exitCode, signal, stdout, text.getBytes(StandardCharsets.UTF_8), duration, endless);
+        return new Reply(exitCode, signal, stdout, text.getBytes(StandardCharsets.UTF_8), duration, output);
     }
 
     /** This reply, which comes only after that (virtual) time, not negative. */
@@ -80,7 +92,7 @@ public final class Reply {
         if (time.isNegative()) {
             throw new InvalidValueException("time", time, "must not be negative");
         }
-        return new Reply(exitCode, signal, stdout, stderr, Objects.requireNonNull(time, "time"), endless);
+        return new Reply(exitCode, signal, stdout, stderr, Objects.requireNonNull(time, "time"), output);
     }
 
     OptionalInt exitCode() {
@@ -103,9 +115,22 @@ public final class Reply {
         return duration;
     }
 
+    boolean isEndless() {
+        return output == Output.ENDLESS;
+    }
+
+    boolean isEcho() {
+        return output == Output.STDIN;
+    }
+
+    /** What it becomes for a command whose whole input is known. */
+    Reply withStdin(byte[] stdin) {
+        return isEcho() ? new Reply(exitCode, signal, stdin.clone(), stderr, duration, Output.GIVEN) : this;
+    }
+
     /** Whether it writes more than {@code limit} bytes. */
     boolean exceeds(int limit) {
-        return endless || (long) stdout.length + stderr.length > limit;
+        return output == Output.ENDLESS || (long) stdout.length + stderr.length > limit;
     }
 
     @Override

@@ -8,6 +8,7 @@ import dev.agentvm.Command;
 import dev.agentvm.CommandStartException;
 import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExecResult;
+import dev.agentvm.ExitStatus;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.HypervisorUnavailableException;
@@ -19,6 +20,7 @@ import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
@@ -376,5 +378,54 @@ class FakeHypervisorTest {
 
         assertThat(hypervisor.list()).hasSize(complete ? 1 : 0);
         assertThat(hypervisor.leftovers()).hasSize(complete ? 4 : 0);
+    }
+
+    @Test
+    void start_scripted_hasWrittenItsReplyAndEndsWhenItsTimeIsOver() throws Exception {
+        FakeVM vm = hypervisor.launch(template("vm"));
+        vm.whenExec("make").thenReturn(Reply.exit(2).withStdout("compiling\n").after(Duration.ofMinutes(3)));
+        Instant before = hypervisor.time().now();
+
+        VMProcess process = vm.start(Command.of("make"));
+
+        assertThat(process.stdoutReader().readLine()).isEqualTo("compiling");
+        assertThat(hypervisor.time().now()).isEqualTo(before);
+        assertThat(process.onExit().thenApply(ExitStatus::exitCode).join()).hasValue(2);
+        assertThat(hypervisor.time().now()).isEqualTo(before.plusSeconds(180));
+        assertThat(vm.commands()).containsExactly(Command.of("make"));
+    }
+
+    @Test
+    void start_scriptThatHangs_runsIntoItsTimeout() {
+        FakeVM vm = hypervisor.launch(template("vm"));
+        vm.whenExec("make").thenHang();
+
+        ExitStatus status = vm.start(Command.of("make")).waitFor();
+
+        assertThat(status.failure()).containsInstanceOf(CommandTimeoutException.class);
+    }
+
+    @Test
+    void start_scriptThatEchoes_isLive() throws Exception {
+        FakeVM vm = hypervisor.launch(template("vm"));
+        vm.whenExec("repl").thenEcho();
+
+        try (VMProcess process = vm.start(Command.of("repl"))) {
+            process.stdin().write('x');
+            assertThat(process.stdout().read()).isEqualTo('x');
+            process.stdin().close();
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        assertThat(vm.exec(Command.of("repl").withStdinText("y")).stdoutText()).isEqualTo("y");
+    }
+
+    @Test
+    void start_faults_areThoseOfCommands() {
+        FakeVM vm = hypervisor.launch(template("vm"));
+
+        hypervisor.failNext(Fault.AGENT_FALLS_SILENT);
+        assertThatExceptionOfType(GuestAgentException.class).isThrownBy(() -> vm.start(Command.of("true")));
+        hypervisor.failNext(Fault.GUEST_DIES);
+        assertThatExceptionOfType(VMDestroyedException.class).isThrownBy(() -> vm.start(Command.of("true")));
     }
 }

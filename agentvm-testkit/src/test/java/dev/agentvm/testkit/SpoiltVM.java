@@ -4,6 +4,7 @@ import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.Isolation;
 import dev.agentvm.VM;
+import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionLog;
@@ -85,6 +86,11 @@ class SpoiltVM implements VM {
     @Override
     public ConnectionLog connectionLog() {
         return right.connectionLog();
+    }
+
+    @Override
+    public VMProcess start(Command command) {
+        return right.start(command);
     }
 
     @Override

@@ -5,6 +5,7 @@ import dev.agentvm.Command;
 import dev.agentvm.CommandStartException;
 import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExecResult;
+import dev.agentvm.ExitStatus;
 import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.GuestImage;
@@ -19,6 +20,7 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.NamedImage;
 import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.OutputLimit;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.ReapReport;
 import dev.agentvm.StoredImage;
@@ -26,6 +28,7 @@ import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMNotFoundException;
+import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
@@ -34,6 +37,13 @@ import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.SequenceInputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -44,6 +54,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -86,6 +97,7 @@ final class WrongFakes {
         all.addAll(lives());
         all.addAll(commands());
         all.addAll(images());
+        all.addAll(processes());
         return all;
     }
 
@@ -799,13 +811,18 @@ final class WrongFakes {
                         "exec_programFails_givesItsExitCodeAndBothOutputs"),
                 wrong(
                         "what programs write is lost",
-                        results(command -> true, (command, result) -> result.stdout()),
+                        results(
+                                command -> true,
+                                (command, result) -> result.stdout().stdoutOmission(Optional.empty())),
                         "exec_arguments_reachTheProgramUnread",
                         "exec_byManyThreads_givesEachItsOwn",
                         "exec_environment_isAddedToTheGuests",
+                        "exec_moreOutputThanIsKept_isItsEndsAndHowMuchIsLeftOut",
+                        "exec_moreOutputThanItsOwnLimit_isKilled",
                         "exec_processLeftBehind_holdsNothingUp",
                         "exec_programFails_givesItsExitCodeAndBothOutputs",
                         "exec_stdin_reachesTheProgramByteForByte",
+                        "exec_user_isWhoItRunsAs",
                         "exec_workingDirectory_isWhereItStarts"),
                 wrong(
                         "errors are lost",
@@ -815,6 +832,7 @@ final class WrongFakes {
                         "standard input is cut off",
                         commands(command -> command.withStdin(
                                 Arrays.copyOf(command.stdin(), Math.min(65_536, command.stdin().length)))),
+                        "exec_moreOutputThanIsKept_isItsEndsAndHowMuchIsLeftOut",
                         "exec_stdin_reachesTheProgramByteForByte"),
                 wrong(
                         "a shell reads the arguments",
@@ -827,11 +845,17 @@ final class WrongFakes {
                         commands(command -> command.withEnvironment(Map.of())),
                         "exec_environment_isAddedToTheGuests"),
                 wrong(
+                        "the user is another",
+                        commands(command -> command.withUser(Optional.empty())),
+                        "exec_userThatTheGuestLacks_isNotStarted",
+                        "exec_user_isWhoItRunsAs"),
+                wrong(
                         "the environment replaces the guest's",
                         results(
                                 command -> command.argv().get(0).equals("env"),
                                 (command, result) -> result.stdout("TOKEN=a b=c\n".getBytes(StandardCharsets.UTF_8))),
-                        "exec_environment_isAddedToTheGuests"),
+                        "exec_environment_isAddedToTheGuests",
+                        "exec_user_isWhoItRunsAs"),
                 wrong(
                         "the working directory is another",
                         commands(command -> command.withWorkingDirectory(
@@ -848,7 +872,8 @@ final class WrongFakes {
                             }
                         }),
                         "exec_directoryThatTheGuestLacks_isNotStarted",
-                        "exec_programThatTheGuestLacks_isNotStarted"),
+                        "exec_programThatTheGuestLacks_isNotStarted",
+                        "exec_userThatTheGuestLacks_isNotStarted"),
                 wrong(
                         "a timeout is passed over",
                         commands(command -> command.withTimeout(Duration.ofDays(1))),
@@ -866,7 +891,8 @@ final class WrongFakes {
                                 return result().exitCode(0).build();
                             }
                         }),
-                        "exec_moreOutputThanAllowed_isKilled"),
+                        "exec_moreOutputThanAllowed_isKilled",
+                        "exec_moreOutputThanItsOwnLimit_isKilled"),
                 wrong(
                         "what wrote too much lives on",
                         survivors(OutputLimitException.class),
@@ -1038,6 +1064,354 @@ final class WrongFakes {
         };
     }
 
+    private static List<WrongFake> processes() {
+        return List.of(
+                wrong(
+                        "a command's own limit is passed over",
+                        commands(command -> command.outputLimit().excess() == OutputLimit.Excess.FAIL
+                                ? command.withOutputLimit(OutputLimit.fail(Command.MAX_OUTPUT_BYTES))
+                                : command),
+                        "exec_moreOutputThanItsOwnLimit_isKilled"),
+                wrong(
+                        "nothing is left out of an output",
+                        commands(command -> command.withOutputLimit(OutputLimit.fail(Command.MAX_OUTPUT_BYTES))),
+                        "exec_moreOutputThanIsKept_isItsEndsAndHowMuchIsLeftOut",
+                        "exec_moreOutputThanItsOwnLimit_isKilled"),
+                wrong(
+                        "what is left out is not told",
+                        execs((exec, command) -> {
+                            ExecResult right = exec.apply(command);
+                            return result().exitCode(right.exitCode())
+                                    .signal(right.signal())
+                                    .stdout(right.stdout())
+                                    .stderr(right.stderr())
+                                    .duration(right.duration())
+                                    .build();
+                        }),
+                        "exec_moreOutputThanIsKept_isItsEndsAndHowMuchIsLeftOut"),
+                wrong(
+                        "output comes with the end only",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public InputStream stdout() {
+                                return reading(super.stdout(), (stream, bytes) -> {
+                                    ExitStatus unused = waitFor();
+                                    return stream.read(bytes);
+                                });
+                            }
+                        }),
+                        "start_outputThatNobodyReads_holdsItUpUntilItIsRead",
+                        "start_output_isThereWhileTheProgramRuns"),
+                wrong(
+                        "the command's own input is lost",
+                        starting((start, command) -> start.apply(command.withStdin())),
+                        "start_stdinOpen_isWaitedForUntilItIsClosed"),
+                wrong(
+                        "standard input is closed from the beginning",
+                        starting((start, command) -> {
+                            VMProcess process = start.apply(command);
+                            try {
+                                process.stdin().close();
+                            } catch (IOException e) {
+                                throw new UncheckedIOException(e);
+                            }
+                            return process;
+                        }),
+                        "start_bytes_goThroughUnchanged",
+                        "start_output_isThereWhileTheProgramRuns",
+                        "start_reader_doesNotBreakCharacters",
+                        "start_severalAtOnce_eachHasItsOwnStreams",
+                        "start_stdinOpen_isWaitedForUntilItIsClosed"),
+                wrong(
+                        "bytes that are not ASCII are lost",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public InputStream stdout() {
+                                return reading(super.stdout(), (stream, bytes) -> {
+                                    int count = stream.read(bytes);
+                                    for (int i = 0; i < count; i++) {
+                                        bytes[i] = bytes[i] < 0 ? (byte) '?' : bytes[i];
+                                    }
+                                    return count;
+                                });
+                            }
+                        }),
+                        "start_bytes_goThroughUnchanged",
+                        "start_reader_doesNotBreakCharacters"),
+                wrong(
+                        "each byte is a character",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public BufferedReader stdoutReader() {
+                                return new BufferedReader(new InputStreamReader(stdout(), StandardCharsets.ISO_8859_1));
+                            }
+                        }),
+                        "start_reader_doesNotBreakCharacters"),
+                wrong(
+                        "errors of what is started are lost",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public InputStream stderr() {
+                                return InputStream.nullInputStream();
+                            }
+                        }),
+                        "start_programFails_givesItsExitCodeAndErrors"),
+                wrong(
+                        "whatever is started succeeds",
+                        ends(status -> status.exitCode().isPresent() ? ExitStatus.exited(0) : status),
+                        "start_programFails_givesItsExitCodeAndErrors"),
+                wrong(
+                        "what cannot be started fails as a program",
+                        starting((start, command) -> {
+                            try {
+                                return start.apply(command);
+                            } catch (CommandStartException e) {
+                                return start.apply(Command.of("false"));
+                            }
+                        }),
+                        "start_directoryThatTheGuestLacks_isNotStarted",
+                        "start_programThatTheGuestLacks_isNotStarted"),
+                wrong(
+                        "a signal is an exit code",
+                        ends(status -> status.signal().isPresent()
+                                ? ExitStatus.exited(128 + status.signal().getAsInt())
+                                : status),
+                        "start_killed_endsBySignal9AndKillingAgainDoesNothing",
+                        "start_signal_endsItAndIsTold"),
+                wrong(
+                        "signals that are none are passed over",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public void signal(int number) {
+                                if (number >= 1 && number <= 64) {
+                                    super.signal(number);
+                                }
+                            }
+                        }),
+                        "start_signal_endsItAndIsTold"),
+                wrong(
+                        "a signal is not sent",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public void signal(int number) {
+                                if (number != 15) {
+                                    super.signal(number);
+                                }
+                            }
+                        }),
+                        "start_onExit_isCompletedByTheEndAndBelongsToTheCaller",
+                        "start_signal_endsItAndIsTold"),
+                wrong(
+                        "a kill is a request",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public void kill() {
+                                signal(15);
+                            }
+                        }),
+                        "start_killed_endsBySignal9AndKillingAgainDoesNothing"),
+                wrong(
+                        "what is closed runs on",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public void close() {
+                                // That is the fault.
+                            }
+                        }),
+                        "start_closed_isKilledAndItsStreamsAreClosed"),
+                wrong(
+                        "streams of what is closed stay open",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public void close() {
+                                kill();
+                            }
+                        }),
+                        "start_closed_isKilledAndItsStreamsAreClosed"),
+                wrong(
+                        "output that nobody reads is thrown away",
+                        started(process -> new SpoiltProcess(process) {
+                            private boolean first = true;
+
+                            @Override
+                            public InputStream stdout() {
+                                return reading(super.stdout(), (stream, bytes) -> {
+                                    if (first && command().argv().equals(List.of("yes"))) {
+                                        first = false;
+                                        stream.skipNBytes(1);
+                                    }
+                                    return stream.read(bytes);
+                                });
+                            }
+                        }),
+                        "start_outputThatNobodyReads_holdsItUpUntilItIsRead"),
+                wrong(
+                        "the timeout of what is started is passed over",
+                        starting((start, command) -> start.apply(command.withTimeout(Duration.ofDays(1)))),
+                        "start_longerThanItsTimeout_isKilledAndSaysSo"),
+                wrong(
+                        "that a timeout was over is not said",
+                        ends(status -> status.failure().orElse(null) instanceof CommandTimeoutException
+                                ? ExitStatus.signaled(9)
+                                : status),
+                        "start_longerThanItsTimeout_isKilledAndSaysSo"),
+                wrong(
+                        "one may complete the end for all",
+                        started(process -> new SpoiltProcess(process) {
+                            private final CompletableFuture<ExitStatus> shared = super.onExit();
+
+                            @Override
+                            public CompletableFuture<ExitStatus> onExit() {
+                                return shared;
+                            }
+                        }),
+                        "start_onExit_isCompletedByTheEndAndBelongsToTheCaller"),
+                wrong(
+                        "what waits for a process kills it when interrupted",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public ExitStatus waitFor() {
+                                try {
+                                    return super.waitFor();
+                                } catch (AgentVMException e) {
+                                    kill();
+                                    throw e;
+                                }
+                            }
+                        }),
+                        "start_waiterInterrupted_keepsTheInterruptAndLetsItRun"),
+                wrong(
+                        "what waits for a process loses the interrupt",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public ExitStatus waitFor() {
+                                try {
+                                    return super.waitFor();
+                                } catch (AgentVMException e) {
+                                    Thread.interrupted();
+                                    throw e;
+                                }
+                            }
+                        }),
+                        "start_waiterInterrupted_keepsTheInterruptAndLetsItRun"),
+                wrong(
+                        "the end of a VM is the end of its programs",
+                        ends(status -> status.failure().orElse(null) instanceof VMDestroyedException
+                                ? ExitStatus.exited(0)
+                                : status),
+                        "start_vmDestroyedMeanwhile_isToldToAllWhoWait"),
+                wrong(
+                        "the end of a VM is the end of an output",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public InputStream stdout() {
+                                return reading(super.stdout(), (stream, bytes) -> {
+                                    try {
+                                        return stream.read(bytes);
+                                    } catch (IOException e) {
+                                        if (e.getCause() instanceof VMDestroyedException) {
+                                            return -1;
+                                        }
+                                        throw e;
+                                    }
+                                });
+                            }
+                        }),
+                        "start_vmDestroyedMeanwhile_isToldToAllWhoWait"),
+                wrong(
+                        "a process that is left is heard",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public InputStream stdout() {
+                                return command().equals(HypervisorContract.LEAVES_A_PROCESS)
+                                        ? new SequenceInputStream(super.stdout(), new ByteArrayInputStream(new byte[1]))
+                                        : super.stdout();
+                            }
+                        }),
+                        "start_processLeftBehind_holdsNothingUp"),
+                wrong(
+                        "processes share an output",
+                        launched(vm -> new SpoiltVM(vm) {
+                            private final Map<String, VMProcess> first = new ConcurrentHashMap<>();
+
+                            @Override
+                            public VMProcess start(Command command) {
+                                VMProcess own = super.start(command);
+                                VMProcess shared = first.computeIfAbsent("first", unused -> own);
+                                return new SpoiltProcess(own) {
+                                    @Override
+                                    public InputStream stdout() {
+                                        return shared.stdout();
+                                    }
+                                };
+                            }
+                        }),
+                        "start_severalAtOnce_eachHasItsOwnStreams"),
+                wrong(
+                        "the end of a VM is not said to who starts a command",
+                        starting((start, command) -> {
+                            try {
+                                return start.apply(command);
+                            } catch (VMDestroyedException e) {
+                                throw new GuestAgentException("silent", CONTEXT);
+                            }
+                        }),
+                        "gone_calls_throwThatItIsDestroyed"));
+    }
+
+    /** Spoils how commands are started. */
+    private static BiFunction<World, Hypervisor, Hypervisor> starting(
+            BiFunction<Function<Command, VMProcess>, Command, VMProcess> spoil) {
+        return launched(vm -> new SpoiltVM(vm) {
+            @Override
+            public VMProcess start(Command command) {
+                return spoil.apply(super::start, command);
+            }
+        });
+    }
+
+    /** Spoils what is started. */
+    private static BiFunction<World, Hypervisor, Hypervisor> started(UnaryOperator<VMProcess> spoil) {
+        return starting((start, command) -> spoil.apply(start.apply(command)));
+    }
+
+    /** Spoils what who waits is told of the end. */
+    private static BiFunction<World, Hypervisor, Hypervisor> ends(UnaryOperator<ExitStatus> spoil) {
+        return started(process -> new SpoiltProcess(process) {
+            @Override
+            public ExitStatus waitFor() {
+                return spoil.apply(super.waitFor());
+            }
+
+            @Override
+            public Optional<ExitStatus> waitFor(Duration timeout) {
+                return super.waitFor(timeout).map(spoil);
+            }
+        });
+    }
+
+    private interface Read {
+        int read(InputStream stream, byte[] bytes) throws IOException;
+    }
+
+    private static InputStream reading(InputStream right, Read read) {
+        return new InputStream() {
+            @Override
+            public int read() throws IOException {
+                byte[] one = new byte[1];
+                return read.read(right, one) < 0 ? -1 : one[0] & 0xff;
+            }
+
+            @Override
+            public int read(byte[] into, int offset, int length) throws IOException {
+                byte[] bytes = new byte[length];
+                int count = read.read(right, bytes);
+                System.arraycopy(bytes, 0, into, offset, Math.max(0, count));
+                return count;
+            }
+        };
+    }
+
     private static WrongFake wrong(String fault, BiFunction<World, Hypervisor, Hypervisor> spoil, String... noticedBy) {
         return new WrongFake(fault, Set.of(noticedBy), spoil);
     }
@@ -1139,7 +1513,9 @@ final class WrongFakes {
             ExecResult.Builder result = result().exitCode(right.exitCode())
                     .signal(right.signal())
                     .stdout(right.stdout())
+                    .stdoutOmission(right.stdoutOmission())
                     .stderr(right.stderr())
+                    .stderrOmission(right.stderrOmission())
                     .duration(right.duration());
             Object unused = spoil.apply(command, result);
             return result.build();

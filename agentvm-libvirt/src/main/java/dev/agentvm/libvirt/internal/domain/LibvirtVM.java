@@ -10,6 +10,7 @@ import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.capture.TapWatch;
@@ -205,18 +206,44 @@ final class LibvirtVM implements VM {
         activity.begin();
         try {
             return agent.exec(command);
-        } catch (HypervisorUnavailableException e) {
-            endIfLost();
-            requireAlive("exec");
-            throw e;
-        } catch (GuestAgentException e) {
-            if (!isRunning() && awaitEnd(END_BECOMES_KNOWN)) {
-                requireAlive("exec");
-            }
-            throw e;
+        } catch (HypervisorUnavailableException | GuestAgentException e) {
+            throw explain("exec", e);
         } finally {
             activity.end();
         }
+    }
+
+    @Override
+    public VMProcess start(Command command) {
+        requireAlive("start");
+        activity.begin();
+        VMProcess process;
+        try {
+            process = agent.start(command, e -> explain("start", e));
+        } catch (HypervisorUnavailableException | GuestAgentException e) {
+            activity.end();
+            throw explain("start", e);
+        } catch (RuntimeException e) {
+            activity.end();
+            throw e;
+        }
+        CompletableFuture<Void> unused = process.onExit().thenRun(activity::end);
+        return process;
+    }
+
+    /** What a failure really means: if the VM is gone, that. */
+    private AgentVMException explain(String operation, AgentVMException failure) {
+        try {
+            if (failure instanceof HypervisorUnavailableException) {
+                endIfLost();
+            } else if (failure instanceof GuestAgentException && !isRunning()) {
+                boolean unused = awaitEnd(END_BECOMES_KNOWN);
+            }
+        } catch (HypervisorUnavailableException e) {
+            failure.addSuppressed(e);
+        }
+        String reason = end.getNow(null);
+        return reason == null ? failure : gone(operation, reason);
     }
 
     /** A guest that ends takes its agent along, and that is known before libvirt tells of the end. */

@@ -7,27 +7,19 @@ import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExecResult;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.OutputLimitException;
-import dev.agentvm.VMDestroyedException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** One command from its start to its result, on the caller's thread. Used once. */
 final class Execution {
-    private static final Logger LOG = LoggerFactory.getLogger(Execution.class);
-
     /** Standard input up to this size goes along with the start; more goes through a file. */
     static final int INLINE_STDIN = AgentCalls.WRITE_PIECE;
 
-    private static final Duration KILL_PATIENCE = Duration.ofSeconds(15);
     private static final Duration READING = Duration.ofMinutes(5);
     private static final long MEASURE_EVERY = Duration.ofMillis(500).toNanos();
     private static final long SILENCE = Duration.ofMinutes(1).toNanos();
@@ -36,36 +28,20 @@ final class Execution {
     /** More than any block size, so that it needs room of its own. */
     private static final int PROBE = 64 * 1024 + 1;
 
+    private final Starter starter;
     private final AgentCalls calls;
-    private final ScriptRunner scripts;
     private final Housekeeping housekeeping;
-    private final Workspace workspace;
     private final IntSupplier running;
     private final Command command;
     private final long begin;
     private final long deadline;
+    private final int limit;
     private final String files;
     private final OutputFile out;
     private final OutputFile err;
     private @Nullable GuestAgentException openFailure;
     /** How much output there is, as far as is known. */
     private long size;
-
-    /** The workspace is not there any more; the command was not run. */
-    static final class WorkspaceGoneException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        private final transient GuestAgentException reason;
-
-        private WorkspaceGoneException(GuestAgentException reason) {
-            super(reason);
-            this.reason = reason;
-        }
-
-        GuestAgentException reason() {
-            return reason;
-        }
-    }
 
     private static final class TimeUpException extends Exception {
         private static final long serialVersionUID = 1L;
@@ -75,29 +51,21 @@ final class Execution {
         private static final long serialVersionUID = 1L;
     }
 
-    Execution(
-            AgentCalls calls,
-            ScriptRunner scripts,
-            Housekeeping housekeeping,
-            Workspace workspace,
-            IntSupplier running,
-            Command command,
-            long begin,
-            long number) {
-        this.calls = calls;
-        this.scripts = scripts;
+    Execution(Starter starter, Housekeeping housekeeping, IntSupplier running, long begin) {
+        this.starter = starter;
+        this.calls = starter.calls();
         this.housekeeping = housekeeping;
-        this.workspace = workspace;
         this.running = running;
-        this.command = command;
+        this.command = starter.command();
         this.begin = begin;
         this.deadline = begin + command.timeout().toNanos();
-        this.files = workspace.directory() + "/" + number;
+        this.limit = command.outputLimit().bytes();
+        this.files = starter.files();
         this.out = new OutputFile(calls, files + ".out");
         this.err = new OutputFile(calls, files + ".err");
     }
 
-    ExecResult run() throws WorkspaceGoneException {
+    ExecResult run() throws Starter.WorkspaceGoneException {
         List<String> toRemove = new ArrayList<>(List.of(files + ".out", files + ".err"));
         try {
             boolean stdinFromFile = command.stdin().length > INLINE_STDIN;
@@ -105,7 +73,9 @@ final class Execution {
                 toRemove.add(files + ".in");
                 upload(files + ".in", command.stdin());
             }
-            long pid = start(stdinFromFile);
+            byte[] input = stdinFromFile ? new byte[0] : command.stdin();
+            long pid = starter.start(
+                    Scripts.toFiles(files, stdinFromFile, command.user().isPresent()), input, Backoff.left(deadline));
             return result(supervise(pid));
         } finally {
             List<Long> handles = new ArrayList<>();
@@ -119,13 +89,13 @@ final class Execution {
         }
     }
 
-    private void upload(String path, byte[] bytes) throws WorkspaceGoneException {
+    private void upload(String path, byte[] bytes) throws Starter.WorkspaceGoneException {
         long handle;
         try {
             handle = calls.open(path, "w");
         } catch (GuestAgentException e) {
-            if (isMissing(e)) {
-                throw new WorkspaceGoneException(e);
+            if (Starter.isMissing(e)) {
+                throw new Starter.WorkspaceGoneException(e);
             }
             throw e;
         }
@@ -136,29 +106,6 @@ final class Execution {
         }
     }
 
-    private long start(boolean stdinFromFile) {
-        Map<String, String> environment = command.environment();
-        boolean throughEnv = Scripts.goesThroughEnv(environment);
-        String script = Scripts.become(
-                files,
-                command.workingDirectory().isPresent(),
-                stdinFromFile,
-                throughEnv ? 0 : environment.size(),
-                throughEnv);
-        List<String> parameters = new ArrayList<>();
-        command.workingDirectory().ifPresent(parameters::add);
-        environment.forEach((name, value) -> parameters.add(name + "=" + value));
-        parameters.addAll(command.argv());
-        List<String> arguments = Scripts.arguments(script, parameters);
-        String path = Scripts.SHELL;
-        if (workspace.setsid().isPresent()) {
-            arguments.add(0, path);
-            path = workspace.setsid().get();
-        }
-        return calls.exec(
-                path, arguments, stdinFromFile ? new byte[0] : command.stdin(), Backoff.left(deadline), this::killLate);
-    }
-
     /** Waits for the end of the process; kills it if it comes to no good end. */
     private AgentCalls.Status supervise(long pid) {
         try {
@@ -166,17 +113,17 @@ final class Execution {
             open();
             return await(pid);
         } catch (TimeUpException e) {
-            String fate = kill(pid);
+            String fate = starter.killAndAwait(pid);
             throw new CommandTimeoutException(
                     name() + " ran longer than its timeout of " + command.timeout() + fate + ends(), calls.context());
         } catch (TooMuchOutputException e) {
-            String fate = kill(pid);
+            String fate = starter.killAndAwait(pid);
             throw new OutputLimitException(
-                    name() + " wrote more than " + Command.MAX_OUTPUT_BYTES + " bytes of output, " + size
-                            + " when it was seen" + fate + "; let it write to a file in the guest",
+                    name() + " wrote more than " + limit + " bytes of output, " + size + " when it was seen" + fate
+                            + "; let it write to a file in the guest",
                     calls.context());
         } catch (InterruptedException e) {
-            String fate = kill(pid);
+            String fate = starter.killAndAwait(pid);
             Thread.currentThread().interrupt();
             throw new AgentVMException("The wait for " + name() + " was interrupted" + fate, calls.context(), e);
         } catch (GuestAgentException e) {
@@ -187,7 +134,7 @@ final class Execution {
                         calls.context().retryable(true),
                         e);
             }
-            String fate = kill(pid);
+            String fate = starter.killAndAwait(pid);
             throw new GuestAgentException(name() + " was lost" + fate + ": " + e.getMessage(), calls.context(), e);
         }
     }
@@ -237,15 +184,15 @@ final class Execution {
     private void checkSize() throws TooMuchOutputException {
         if (openFailure == null) {
             size = out.length() + err.length();
-            if (size > Command.MAX_OUTPUT_BYTES) {
+            if (size > limit) {
                 throw new TooMuchOutputException();
             }
         }
     }
 
-    private ExecResult result(AgentCalls.Status status) throws WorkspaceGoneException {
+    private ExecResult result(AgentCalls.Status status) throws Starter.WorkspaceGoneException {
         if (!status.output().isEmpty()) {
-            throw notBegun(status.output(), status.errors());
+            throw starter.notBegun(status, openFailure != null && Starter.isMissing(openFailure));
         }
         if (openFailure != null) {
             throw openFailure;
@@ -254,11 +201,14 @@ final class Execution {
             read();
         } catch (TooMuchOutputException e) {
             throw new OutputLimitException(
-                    name() + " wrote more than " + Command.MAX_OUTPUT_BYTES + " bytes of output, " + size
+                    name() + " wrote more than " + limit + " bytes of output, " + size
                             + " when it had ended; let it write to a file in the guest",
                     calls.context());
         }
-        checkStarted(status);
+        Optional<CommandStartException> notStarted = starter.notStarted(status, err.bytes());
+        if (notStarted.isPresent()) {
+            throw notStarted.get();
+        }
         if (!status.exitCode().equals(OptionalInt.of(0)) || size >= AgentCalls.READ_PIECE) {
             checkRoom();
         }
@@ -278,8 +228,7 @@ final class Execution {
             checkSize();
             long until = System.nanoTime() + READING.toNanos();
             for (OutputFile file : List.of(out, err)) {
-                file.readRest(() ->
-                        (long) out.read() + err.read() <= Command.MAX_OUTPUT_BYTES && System.nanoTime() - until < 0);
+                file.readRest(() -> (long) out.read() + err.read() <= limit && System.nanoTime() - until < 0);
             }
             if (System.nanoTime() - until >= 0) {
                 throw new GuestAgentException(
@@ -288,77 +237,9 @@ final class Execution {
             }
         }
         size = (long) out.read() + err.read();
-        if (size > Command.MAX_OUTPUT_BYTES) {
+        if (size > limit) {
             throw new TooMuchOutputException();
         }
-    }
-
-    private AgentVMException notBegun(String stage, String said) throws WorkspaceGoneException {
-        String reason = said.isEmpty() ? "" : ": " + Excerpt.head(said, 500);
-        if (stage.equals(Scripts.AT_DIRECTORY)) {
-            return new CommandStartException(
-                    name() + " was not started, since its working directory "
-                            + Excerpt.head(command.workingDirectory().orElse(""), 200) + " cannot be entered" + reason,
-                    calls.context());
-        }
-        GuestAgentException failure = new GuestAgentException(
-                name() + " was not started, since its files in " + workspace.directory()
-                        + " of the guest cannot be made; is it full or read-only" + (reason.isEmpty() ? "?" : reason),
-                calls.context());
-        if (openFailure != null && isMissing(openFailure)) {
-            throw new WorkspaceGoneException(failure);
-        }
-        return failure;
-    }
-
-    /** Throws if it was the shell or {@code env}, and not the command, that returned this exit code. */
-    private void checkStarted(AgentCalls.Status status) {
-        int code = status.exitCode().orElse(0);
-        if (code == Scripts.NOTE_LEFT) {
-            String note = note();
-            if (note.equals(Scripts.AT_ENVIRONMENT)) {
-                throw new CommandStartException(
-                        name() + " was not started, since the guest's shell does not take its environment: "
-                                + String.join(", ", command.environment().keySet()),
-                        calls.context());
-            }
-            if (note.equals(Scripts.AT_PROGRAM)) {
-                throw noProgram();
-            }
-        }
-        if ((code == 126 || code == 127)
-                && Scripts.goesThroughEnv(command.environment())
-                && new String(err.bytes(), StandardCharsets.UTF_8).startsWith(Scripts.ENV_SAYS)) {
-            throw noProgram();
-        }
-    }
-
-    /** What the shell noted before it gave up; empty if the command itself returned this exit code. */
-    private String note() {
-        long handle;
-        try {
-            handle = calls.open(files + ".note", "r");
-        } catch (GuestAgentException e) {
-            if (isMissing(e)) {
-                return "";
-            }
-            throw e;
-        }
-        try {
-            return new String(calls.read(handle, AgentCalls.SMALL_PIECE), StandardCharsets.UTF_8).strip();
-        } finally {
-            housekeeping.discard(List.of(handle), List.of(files + ".note"), 0);
-        }
-    }
-
-    private CommandStartException noProgram() {
-        String program = command.argv().get(0);
-        String path = command.environment().getOrDefault("PATH", workspace.path());
-        return new CommandStartException(
-                "The guest has no program " + Excerpt.head(program, 200) + ", or cannot run it"
-                        + (program.contains("/") ? "" : "; its PATH is " + Excerpt.head(path, 500))
-                        + "; it said: " + Excerpt.tail(err.bytes(), TAIL),
-                calls.context());
     }
 
     /** Throws if there is no room for more output, as some of it may then be lost without the command's telling. */
@@ -373,36 +254,10 @@ final class Execution {
                 throw e;
             }
             throw new GuestAgentException(
-                    name() + " ended, but its output may be incomplete, since " + workspace.directory()
+                    name() + " ended, but its output may be incomplete, since " + starter.directory()
                             + " of the guest takes no more: " + e.getMessage() + ends(),
                     calls.context(),
                     e);
-        }
-    }
-
-    /** Kills a process that was started when this had given up already. */
-    private void killLate(long pid) {
-        try {
-            LOG.debug("A command in {} began late{}", calls.vmName(), kill(pid));
-        } catch (VMDestroyedException e) {
-            LOG.debug("A command began late, and its VM {} is gone", calls.vmName(), e);
-        }
-    }
-
-    /** Kills the process and all that belong to it, and says how that went. */
-    private String kill(long pid) {
-        try {
-            long until = System.nanoTime() + KILL_PATIENCE.toNanos();
-            AgentCalls.Status killing =
-                    scripts.run("Killing processes", Scripts.KILL, List.of(Long.toString(pid)), KILL_PATIENCE);
-            scripts.awaitEnd(name(), pid, until);
-            return killing.exitCode().equals(OptionalInt.of(0))
-                    ? "; it was killed, with all its processes"
-                    : "; it was killed, but some of its processes may be left";
-        } catch (VMDestroyedException e) {
-            throw e;
-        } catch (AgentVMException e) {
-            return "; killing it failed (" + e.getMessage() + ")";
         }
     }
 
@@ -421,10 +276,6 @@ final class Execution {
     }
 
     private String name() {
-        return "'" + Excerpt.command(command.argv()) + "'";
-    }
-
-    private static boolean isMissing(GuestAgentException e) {
-        return Optional.ofNullable(e.getMessage()).orElse("").contains("No such file or directory");
+        return starter.name();
     }
 }

@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.AgentVMException;
+import dev.agentvm.GuestAgentException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +28,7 @@ final class Housekeeping {
     private final Object lock = new Object();
     private List<Long> handles = new ArrayList<>();
     private List<String> files = new ArrayList<>();
+    private List<String> streams = new ArrayList<>();
     private long bytes;
     private boolean scheduled;
     private boolean working;
@@ -51,8 +53,16 @@ final class Housekeeping {
         start();
     }
 
+    /** Closes the handles, lets go of the pipes of an ended command whose files' paths begin so, and removes its files. */
+    void discardStreams(List<Long> oldHandles, String prefix) {
+        synchronized (lock) {
+            streams.add(prefix);
+        }
+        discard(oldHandles, List.of(), 0);
+    }
+
     private boolean isMuch() {
-        return files.size() >= MANY_FILES || bytes >= MANY_BYTES;
+        return files.size() + streams.size() >= MANY_FILES || bytes >= MANY_BYTES;
     }
 
     private void start() {
@@ -71,13 +81,16 @@ final class Housekeeping {
             while (true) {
                 List<Long> toClose;
                 List<String> toRemove;
+                List<String> toEnd;
                 synchronized (lock) {
                     toClose = handles;
                     handles = new ArrayList<>();
-                    toRemove = isMuch() ? takeFiles() : List.of();
-                    if (toClose.isEmpty() && toRemove.isEmpty()) {
+                    boolean much = isMuch();
+                    toRemove = much ? takeFiles() : List.of();
+                    toEnd = much ? takeStreams() : List.of();
+                    if (toClose.isEmpty() && toRemove.isEmpty() && toEnd.isEmpty()) {
                         working = false;
-                        if (!files.isEmpty() && !scheduled) {
+                        if (!(files.isEmpty() && streams.isEmpty()) && !scheduled) {
                             scheduled = true;
                             CompletableFuture.delayedExecutor(SOON.toMillis(), TimeUnit.MILLISECONDS, executor)
                                     .execute(this::removeRest);
@@ -85,10 +98,8 @@ final class Housekeeping {
                         return;
                     }
                 }
-                for (long handle : toClose) {
-                    calls.close(handle);
-                }
-                remove(toRemove);
+                close(toClose);
+                remove(toRemove, toEnd);
             }
         } catch (AgentVMException e) {
             LOG.debug("Not all is tidied up in {}", calls.vmName(), e);
@@ -100,12 +111,14 @@ final class Housekeeping {
 
     private void removeRest() {
         List<String> rest;
+        List<String> toEnd;
         synchronized (lock) {
             scheduled = false;
             rest = takeFiles();
+            toEnd = takeStreams();
         }
         try {
-            remove(rest);
+            remove(rest, toEnd);
         } catch (AgentVMException e) {
             LOG.debug("Not all is tidied up in {}", calls.vmName(), e);
         }
@@ -118,7 +131,27 @@ final class Housekeeping {
         return taken;
     }
 
-    private void remove(List<String> paths) {
+    private List<String> takeStreams() {
+        List<String> taken = streams;
+        streams = new ArrayList<>();
+        return taken;
+    }
+
+    /** A handle that is no more, since the agent has started anew, shall not keep the others open. */
+    private void close(List<Long> old) {
+        for (long handle : old) {
+            try {
+                calls.close(handle);
+            } catch (GuestAgentException e) {
+                LOG.debug("A handle stays open in {}", calls.vmName(), e);
+            }
+        }
+    }
+
+    private void remove(List<String> paths, List<String> prefixes) {
+        if (!prefixes.isEmpty()) {
+            AgentCalls.Status unused = scripts.run("Removing pipes", Scripts.REMOVE_STREAMS, prefixes, PATIENCE);
+        }
         if (!paths.isEmpty()) {
             scripts.remove(paths, PATIENCE);
         }

@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.guest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -20,6 +21,9 @@ final class Scripts {
 
     /** What the wrapper writes to the note if it fails afterwards; it then exits with {@link #NOTE_LEFT}. */
     static final String AT_ENVIRONMENT = "environment";
+
+    /** As {@link #AT_ENVIRONMENT}: there is no such user, or no program to become one. */
+    static final String AT_USER = "user";
 
     /** As {@link #AT_ENVIRONMENT}. */
     static final String AT_PROGRAM = "program";
@@ -135,21 +139,29 @@ final class Scripts {
      * many NAME=VALUE as {@code variables}, then for {@code env} as many as it likes, then the command.
      *
      * @param files the path that the command's files begin with, of letters, digits, {@code /}, {@code -} only
+     * @param streams how its outputs and its input are connected
      */
-    static String become(String files, boolean inDirectory, boolean stdinFromFile, int variables, boolean throughEnv) {
+    static String become(
+            String files,
+            boolean inDirectory,
+            Redirection streams,
+            Optional<String> user,
+            int variables,
+            boolean throughEnv) {
         StringBuilder script = new StringBuilder();
+        trap(script, AT_OUTPUT);
+        script.append(streams.before());
         if (inDirectory) {
-            script.append("trap 'echo ").append(AT_DIRECTORY).append("' EXIT\n");
+            trap(script, AT_DIRECTORY);
             script.append("cd \"$1\" || exit 1\n");
             script.append("shift\n");
+            trap(script, AT_OUTPUT);
         }
-        script.append("trap 'echo ").append(AT_OUTPUT).append("' EXIT\n");
-        if (stdinFromFile) {
-            script.append("exec <").append(files).append(".in\n");
+        script.append(streams.redirect());
+        if (user.isPresent()) {
+            note(script, AT_USER, files);
+            script.append(FIND_USER.replace("@USER@", user.get()));
         }
-        // Appending, since whoever comes first makes the file: this or the agent, on opening it for us.
-        script.append("exec 2>>").append(files).append(".err\n");
-        script.append("exec >>").append(files).append(".out\n");
         if (variables > 0) {
             note(script, AT_ENVIRONMENT, files);
             script.append("export");
@@ -160,8 +172,212 @@ final class Scripts {
             script.append(" 2>/dev/null\nshift ").append(variables).append('\n');
         }
         note(script, AT_PROGRAM, files);
-        script.append(throughEnv ? "exec env \"$@\"\n" : "exec \"$@\"\n");
+        script.append(streams.after());
+        String command = throughEnv ? "env \"$@\"" : "\"$@\"";
+        if (user.isPresent()) {
+            script.append("[ $way = su ] || exec setpriv --reuid=$uid --regid=$gid --init-groups ")
+                    .append(command)
+                    .append("\nexec su -p -s ")
+                    .append(SHELL)
+                    .append(' ')
+                    .append(user.get())
+                    .append(" -c 'exec ")
+                    .append(command)
+                    .append("' sh \"$@\"\n");
+        } else {
+            script.append("exec ").append(command).append('\n');
+        }
         return script.toString();
+    }
+
+    /**
+     * Looks up a user and how to become one. util-linux's setpriv and busybox's su become the command themselves; other
+     * programs of that kind stay between, and then nobody learns how it ended.
+     */
+    private static final String FIND_USER = """
+            entry=$(getent passwd @USER@ 2>/dev/null || grep '^@USER@:' /etc/passwd) || { echo 'no user @USER@' >&2; exit 1; }
+            IFS=: read -r user password uid gid name home shell <<END
+            $entry
+            END
+            HOME=$home
+            USER=$user
+            LOGNAME=$user
+            export HOME USER LOGNAME
+            way=none
+            case $(setpriv --help 2>&1) in
+              *--reuid*) way=setpriv ;;
+              *) case $(su --help 2>&1) in *BusyBox*) way=su ;; esac ;;
+            esac
+            [ $way != none ] || { echo 'neither setpriv of util-linux nor su of busybox' >&2; exit 1; }
+            """;
+
+    /**
+     * How the wrapper connects the command's streams.
+     *
+     * @param before what it does first
+     * @param redirect what connects them
+     * @param after what it does last, before it becomes the command
+     */
+    record Redirection(String before, String redirect, String after) {}
+
+    /** Outputs go to files, and standard input comes from the agent, or from a file. */
+    static Redirection toFiles(String files, boolean stdinFromFile, boolean forUser) {
+        // Appending, since whoever comes first makes the file: this or the agent, on opening it for us.
+        return new Redirection(
+                "",
+                (stdinFromFile ? "exec <" + files + ".in\n" : "") + "exec 2>>" + files + ".err\nexec >>" + files
+                        + ".out\n"
+                        // So that another user may open /dev/stdout; the directory keeps all others out.
+                        + (forUser ? "chmod 666 " + files + ".out " + files + ".err\n" : ""),
+                "");
+    }
+
+    /**
+     * All streams are pipes, which {@link #STREAMS} serves in a session of its own, so that it outlives the command. They
+     * are opened before anything can fail, so that it sees their end in any case.
+     *
+     * @param directory where the script is, and the file of events
+     * @param program which parameter is the program, to see whether it is there; 0 if that shall not be looked at
+     */
+    static Redirection toPipes(String directory, String setsid, long number, int program) {
+        String files = directory + "/" + number;
+        String looked = program == 0 ? "" : """
+                case ${PROGRAM} in
+                  */*) [ -x "${PROGRAM}" ] && [ ! -d "${PROGRAM}" ] ;;
+                  *) command -v "${PROGRAM}" >/dev/null ;;
+                esac || { echo "${PROGRAM}: not found, or may not be run" >&2; exit 127; }
+                """.replace("PROGRAM", Integer.toString(program));
+        return new Redirection(
+                "mkfifo -m 666 FILES.i FILES.c FILES.o FILES.e || exit 1\n".replace("FILES", files)
+                        + "( " + setsid + " " + SHELL + " " + directory + "/streams " + files + " " + directory
+                        + "/events " + number + " </dev/null >/dev/null 2>&1 & )\n"
+                        + "exec 3<FILES.i 4>FILES.o 5>FILES.e\n".replace("FILES", files),
+                "exec <&3 2>&5 >&4 3<&- 4>&- 5>&-\n",
+                looked + "echo '" + number + " b' >>" + directory + "/events || exit 1\n");
+    }
+
+    /**
+     * Serves the pipes of one command: $1 is the path that its files begin with, $2 the file of events, $3 its number.
+     *
+     * <p>An output goes to two files in turn, eight pieces of at most 64 KiB to each; a file is written anew only after it
+     * was emptied by us, so that no more than two files' worth is in the guest and a command whose output is not read is
+     * held up. A piece is one read of the pipe, and is told by a line in the file of events; of a command that keeps the
+     * pipe full several are moved at once, which is told before. Input comes in two files in turn, as lines in a control
+     * pipe say, and each that was passed on is told too. When we have removed the pipes, what still comes from processes
+     * that outlived the command is thrown away.
+     */
+    static final String STREAMS = """
+            LC_ALL=C
+            export LC_ALL
+            files=$1
+            events=$2
+            id=$3
+            pump() {
+              out=$files.$1
+              part=0
+              filled=0
+              count=0
+              many=1
+              while :; do
+                turns=0
+                while [ -s "$out.$part" ]; do
+                  turns=$((turns + 1))
+                  pause=1
+                  [ "$turns" -gt 100 ] || pause=0.03
+                  sleep "$pause" || sleep 1
+                done
+                pieces=0
+                while [ "$pieces" -lt 8 ]; do
+                  if ! [ -p "$out" ]; then
+                    rm -f "$out".*
+                    exec cat >/dev/null
+                  fi
+                  [ "$many" = 1 ] || {
+                    many=$((8 - pieces))
+                    echo "$id $1 ~ $count" >>"$events"
+                  }
+                  said=$(dd bs=65536 count=$many 2>&1 >>"$out.$part") || said=failed
+                  said=${said%% records in*}
+                  case ${said##*[!0-9+]} in
+                    0+0)
+                      echo "$id $1 . $count" >>"$events"
+                      exit
+                      ;;
+                    "$many"+0) full=1 ;;
+                    [0-8]+[0-8]) full=0 ;;
+                    *)
+                      echo "$id $1 ! $count" >>"$events"
+                      exec cat >/dev/null
+                      ;;
+                  esac
+                  pieces=$((pieces + many))
+                  many=$((1 + full))
+                  count=$((count + 1))
+                  echo "$id $1 + $count" >>"$events"
+                done
+                filled=$((filled + 1))
+                echo "$id $1 / $filled" >>"$events"
+                part=$((1 - part))
+              done
+            }
+            feed() {
+              while read -r part; do
+                [ "$part" != end ] || exit
+                if ! cat "$files.i.$part"; then
+                  echo "$id i ! 0" >>"$events"
+                  exit
+                fi
+                echo "$id i + $part" >>"$events"
+              done <>"$files.c" >"$files.i"
+            }
+            pump o <"$files.o" &
+            pump e <"$files.e" &
+            feed
+            """;
+
+    /** Prepares directory $1 for {@link #STREAMS}, which is $2. Prints the names of programs that the guest lacks. */
+    static final String PREPARE_STREAMS = """
+            for program in setsid mkfifo dd cat sleep; do
+              command -v "$program" >/dev/null || echo "$program"
+            done
+            printf %s "$2" >"$1/streams" && : >"$1/events" && [ -s "$1/streams" ]
+            """;
+
+    /**
+     * Writes the mark $1 into the other pipes, behind all that a command wrote before its end. In the background, as a
+     * pipe that nobody reads at present may be full.
+     */
+    static final String MARK = """
+            mark=$1
+            shift
+            for pipe; do
+              [ ! -p "$pipe" ] || (printf %s "$mark" 1<>"$pipe" 2>/dev/null </dev/null &)
+            done
+            """;
+
+    /** Lets go of the pipes of commands, whose files' beginnings these are, and removes their files. */
+    static final String REMOVE_STREAMS = """
+            for files; do
+              [ ! -p "$files.c" ] || echo end 1<>"$files.c"
+              rm -f "$files".*
+            done
+            """;
+
+    /** Lets go of all pipes in directory $1, and removes it. */
+    static final String REMOVE_WORKSPACE = """
+            for control in "$1"/*.c; do
+              [ ! -p "$control" ] || echo end 1<>"$control"
+            done
+            rm -rf "$1"
+            """;
+
+    /** Sends signal $1 to process group $2, or to the process if it leads none. */
+    static final String SIGNAL = """
+            kill -"$1" "-$2" 2>/dev/null || kill -"$1" "$2" 2>/dev/null || :
+            """;
+
+    private static void trap(StringBuilder script, String stage) {
+        script.append("trap 'echo ").append(stage).append("' EXIT\n");
     }
 
     /** A shell that fails to become another program ends, and runs this; one that succeeds forgets it. */

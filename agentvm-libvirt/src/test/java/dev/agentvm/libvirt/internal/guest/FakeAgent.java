@@ -132,6 +132,16 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         return calls;
     }
 
+    /** Where commands' files are or were. */
+    List<Path> workspaces() {
+        return workspaces.stream().map(name -> Path.of("/dev/shm", name)).toList();
+    }
+
+    /** Where they are at present. */
+    Path workspace() {
+        return workspaces().stream().filter(Files::isDirectory).findFirst().orElseThrow();
+    }
+
     int openFiles() {
         return files.size();
     }

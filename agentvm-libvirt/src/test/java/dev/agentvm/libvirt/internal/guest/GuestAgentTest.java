@@ -198,6 +198,27 @@ class GuestAgentTest {
     }
 
     @Test
+    void exec_user_isWhoItRunsAs() {
+        Command command = new Command.Builder()
+                .addArgv("sh", "-c", "id -u; id -G; echo $HOME $USER $LOGNAME $A; echo told >/dev/stderr; kill -9 $$")
+                .user("nobody")
+                .putEnvironment("A", "b")
+                .putEnvironment("HOME", "/tmp")
+                .build();
+
+        for (Command each : List.of(command, command.withEnvironment(Map.of("A", "b", "HOME", "/tmp", "SHLVL", "7")))) {
+            ExecResult result = agent.exec(each);
+
+            assertThat(result.stdoutText()).isEqualTo("65534\n65534\n/tmp nobody nobody b\n");
+            assertThat(result.stderrText()).isEqualTo("told\n");
+            assertThat(result.signal()).hasValue(9);
+        }
+        assertThatThrownBy(() -> agent.exec(command.withUser("no-such-user")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("has no user no-such-user");
+    }
+
+    @Test
     void exec_missingWorkingDirectory_saysSo() {
         Command command = new Command.Builder()
                 .addArgv("touch", temporary.resolve("run").toString())
@@ -501,16 +522,19 @@ class GuestAgentTest {
     @Test
     void exec_trueRepeated_needsFewCalls() {
         agent.exec(Command.of("true"));
+        Awaitility.await().untilAsserted(() -> assertThat(fake.workspace()).isEmptyDirectory());
         int before = fake.calls().size();
 
         ExecResult result = agent.exec(Command.of("sleep", "0.05"));
 
         assertThat(result.success()).isTrue();
-        List<String> calls =
-                List.copyOf(fake.calls()).subList(before, fake.calls().size());
-        assertThat(calls.stream().filter(call -> !call.equals("guest-exec-status") && !call.equals("guest-file-close")))
-                .containsExactly(
-                        "guest-exec", "guest-file-open", "guest-file-open", "guest-file-read", "guest-file-read");
+        List<String> all = List.copyOf(fake.calls());
+        List<String> calls = new ArrayList<>(all.subList(before, all.size()));
+        calls.removeAll(List.of("guest-exec-status", "guest-file-close"));
+        assertThat(calls)
+                .startsWith("guest-exec", "guest-file-open", "guest-file-open", "guest-file-read", "guest-file-read");
+        // Not before it has ended are its files removed.
+        assertThat(calls.subList(5, calls.size())).allMatch("guest-exec"::equals);
     }
 
     @Test

@@ -1,0 +1,155 @@
+package dev.agentvm.libvirt.internal.guest;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.ExitStatus;
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.VMProcess;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A started command, for its caller. */
+final class RunningCommand implements VMProcess {
+    private static final Logger LOG = LoggerFactory.getLogger(RunningCommand.class);
+    private static final int HIGHEST_SIGNAL = 64;
+
+    private final AgentCalls calls;
+    private final GuestProcess process;
+    private final OutputBuffer stdout;
+    private final OutputBuffer stderr;
+    private final InputBuffer stdin;
+
+    RunningCommand(
+            AgentCalls calls, GuestProcess process, OutputBuffer stdout, OutputBuffer stderr, InputBuffer stdin) {
+        this.calls = calls;
+        this.process = process;
+        this.stdout = stdout;
+        this.stderr = stderr;
+        this.stdin = stdin;
+    }
+
+    @Override
+    public Command command() {
+        return process.command();
+    }
+
+    @Override
+    public InputStream stdout() {
+        return stdout;
+    }
+
+    @Override
+    public InputStream stderr() {
+        return stderr;
+    }
+
+    @Override
+    public OutputStream stdin() {
+        return stdin;
+    }
+
+    @Override
+    public boolean isAlive() {
+        return !process.exit().isDone();
+    }
+
+    @Override
+    public ExitStatus waitFor() {
+        try {
+            return process.exit().get();
+        } catch (InterruptedException e) {
+            throw interrupted(e);
+        } catch (ExecutionException e) {
+            throw new AssertionError("nothing completes it with a failure", e);
+        }
+    }
+
+    @Override
+    public Optional<ExitStatus> waitFor(Duration timeout) {
+        try {
+            return Optional.of(process.exit().get(Math.max(0, timeout.toNanos()), TimeUnit.NANOSECONDS));
+        } catch (TimeoutException e) {
+            return Optional.empty();
+        } catch (InterruptedException e) {
+            throw interrupted(e);
+        } catch (ExecutionException e) {
+            throw new AssertionError("nothing completes it with a failure", e);
+        }
+    }
+
+    private AgentVMException interrupted(InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return new AgentVMException(
+                "The wait for " + process.name() + " was interrupted; it runs on", calls.context(), e);
+    }
+
+    @Override
+    public CompletableFuture<ExitStatus> onExit() {
+        return process.exit().copy();
+    }
+
+    @Override
+    public void signal(int number) {
+        if (number < 1 || number > HIGHEST_SIGNAL) {
+            throw new InvalidValueException("number", number, "must be from 1 to " + HIGHEST_SIGNAL);
+        }
+        process.signal(number);
+    }
+
+    @Override
+    public void kill() {
+        boolean all = process.kill();
+        if (!all) {
+            LOG.debug("{} was killed, but some of its processes may be left", process.name());
+        }
+        awaitEnd();
+    }
+
+    @Override
+    public void close() {
+        stdin.abandon("The stream is closed", null);
+        stdout.close();
+        stderr.close();
+        if (isAlive()) {
+            try {
+                kill();
+            } catch (AgentVMException e) {
+                LOG.debug("{} is closed, and may still be running", process.name(), e);
+            }
+        }
+    }
+
+    /** What was killed ends soon; whatever interrupts. */
+    private void awaitEnd() {
+        boolean interrupted = false;
+        long until = System.nanoTime() + Starter.KILL_PATIENCE.toNanos();
+        while (true) {
+            try {
+                ExitStatus unused = process.exit().get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            } catch (TimeoutException | ExecutionException e) {
+                LOG.debug("{} was killed, and its end is not known", process.name(), e);
+                break;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "process " + process.name()
+                + (isAlive() ? "" : ", " + process.exit().getNow(null));
+    }
+}

@@ -1,0 +1,248 @@
+package dev.agentvm.libvirt.internal.guest;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandStartException;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.VMDestroyedException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** How one command begins in the guest, what is wrong if it does not, and how it is killed. Used once. */
+final class Starter {
+    static final Duration KILL_PATIENCE = Duration.ofSeconds(15);
+
+    private static final Logger LOG = LoggerFactory.getLogger(Starter.class);
+    private static final int TAIL = 2000;
+
+    private final AgentCalls calls;
+    private final ScriptRunner scripts;
+    private final Housekeeping housekeeping;
+    private final Workspace workspace;
+    private final Command command;
+    private final String files;
+
+    /** The workspace is not there any more; the command was not run. */
+    static final class WorkspaceGoneException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        private final transient GuestAgentException reason;
+
+        WorkspaceGoneException(GuestAgentException reason) {
+            super(reason);
+            this.reason = reason;
+        }
+
+        GuestAgentException reason() {
+            return reason;
+        }
+    }
+
+    Starter(
+            AgentCalls calls,
+            ScriptRunner scripts,
+            Housekeeping housekeeping,
+            Workspace workspace,
+            Command command,
+            long number) {
+        this.calls = calls;
+        this.scripts = scripts;
+        this.housekeeping = housekeeping;
+        this.workspace = workspace;
+        this.command = command;
+        this.files = workspace.directory() + "/" + number;
+    }
+
+    AgentCalls calls() {
+        return calls;
+    }
+
+    ScriptRunner scripts() {
+        return scripts;
+    }
+
+    Command command() {
+        return command;
+    }
+
+    /** Where its files are. */
+    String directory() {
+        return workspace.directory();
+    }
+
+    /** What the paths of its files begin with. */
+    String files() {
+        return files;
+    }
+
+    /** Which parameter of the wrapper's is the program when it is about to become it; 0 if it had to be asked elsewhere. */
+    int programParameter() {
+        Map<String, String> environment = command.environment();
+        if (!Scripts.goesThroughEnv(environment)) {
+            return 1;
+        }
+        return environment.containsKey("PATH") ? 0 : environment.size() + 1;
+    }
+
+    /** Starts it; its process is then this library's to watch. */
+    long start(Scripts.Redirection streams, byte[] input, Duration atMost) {
+        Map<String, String> environment = command.environment();
+        boolean throughEnv = Scripts.goesThroughEnv(environment);
+        String script = Scripts.become(
+                files,
+                command.workingDirectory().isPresent(),
+                streams,
+                command.user(),
+                throughEnv ? 0 : environment.size(),
+                throughEnv);
+        List<String> parameters = new ArrayList<>();
+        command.workingDirectory().ifPresent(parameters::add);
+        environment.forEach((name, value) -> parameters.add(name + "=" + value));
+        parameters.addAll(command.argv());
+        List<String> arguments = Scripts.arguments(script, parameters);
+        String path = Scripts.SHELL;
+        if (workspace.setsid().isPresent()) {
+            arguments.add(0, path);
+            path = workspace.setsid().get();
+        }
+        return calls.exec(path, arguments, input, atMost, this::killLate);
+    }
+
+    /** Why the wrapper gave up, from what it said to the agent. */
+    AgentVMException notBegun(AgentCalls.Status status, boolean filesAreMissing) throws WorkspaceGoneException {
+        String said = status.errors();
+        String reason = said.isEmpty() ? "" : ": " + Excerpt.head(said, 500);
+        if (status.output().equals(Scripts.AT_DIRECTORY)) {
+            return new CommandStartException(
+                    name() + " was not started, since its working directory "
+                            + Excerpt.head(command.workingDirectory().orElse(""), 200) + " cannot be entered" + reason,
+                    calls.context());
+        }
+        GuestAgentException failure = new GuestAgentException(
+                name() + " was not started, since its files in " + workspace.directory()
+                        + " of the guest cannot be made; is it full or read-only" + (reason.isEmpty() ? "?" : reason),
+                calls.context());
+        if (filesAreMissing) {
+            throw new WorkspaceGoneException(failure);
+        }
+        return failure;
+    }
+
+    /** Why it was the shell and not the command that returned this exit code; empty if it was the command. */
+    Optional<CommandStartException> notStarted(AgentCalls.Status status, byte[] errors) {
+        int code = status.exitCode().orElse(0);
+        if (code == Scripts.NOTE_LEFT) {
+            String note = note();
+            if (note.equals(Scripts.AT_ENVIRONMENT)) {
+                return Optional.of(new CommandStartException(
+                        name() + " was not started, since the guest's shell does not take its environment: "
+                                + String.join(", ", command.environment().keySet()),
+                        calls.context()));
+            }
+            if (note.equals(Scripts.AT_USER)) {
+                String said = errors.length == 0 ? "" : "; it said: " + Excerpt.tail(errors, TAIL);
+                return Optional.of(new CommandStartException(
+                        name() + " was not started, since the guest has no user "
+                                + command.user().orElse("") + ", or neither setpriv nor busybox's su to become one"
+                                + said,
+                        calls.context()));
+            }
+            if (note.equals(Scripts.AT_PROGRAM)) {
+                return Optional.of(noProgram(errors));
+            }
+        }
+        if ((code == 126 || code == 127)
+                && Scripts.goesThroughEnv(command.environment())
+                && new String(errors, StandardCharsets.UTF_8).startsWith(Scripts.ENV_SAYS)) {
+            return Optional.of(noProgram(errors));
+        }
+        return Optional.empty();
+    }
+
+    /** What the shell noted before it gave up; empty if the command itself returned this exit code. */
+    private String note() {
+        long handle;
+        try {
+            handle = calls.open(files + ".note", "r");
+        } catch (GuestAgentException e) {
+            if (isMissing(e)) {
+                return "";
+            }
+            throw e;
+        }
+        try {
+            return new String(calls.read(handle, AgentCalls.SMALL_PIECE), StandardCharsets.UTF_8).strip();
+        } finally {
+            housekeeping.discard(List.of(handle), List.of(files + ".note"), 0);
+        }
+    }
+
+    private CommandStartException noProgram(byte[] errors) {
+        String program = command.argv().get(0);
+        String path = command.environment().getOrDefault("PATH", workspace.path());
+        String said = errors.length == 0 ? "" : "; it said: " + Excerpt.tail(errors, TAIL);
+        return new CommandStartException(
+                "The guest has no program " + Excerpt.head(program, 200) + ", or cannot run it"
+                        + (program.contains("/") ? "" : "; its PATH is " + Excerpt.head(path, 500)) + said,
+                calls.context());
+    }
+
+    /** Kills a process that was started when this had given up already. */
+    private void killLate(long pid) {
+        try {
+            LOG.debug("A command in {} began late{}", calls.vmName(), killAndAwait(pid));
+        } catch (VMDestroyedException e) {
+            LOG.debug("A command began late, and its VM {} is gone", calls.vmName(), e);
+        }
+    }
+
+    /** Kills the process and all that belong to it, waits for its end, and says how that went. */
+    String killAndAwait(long pid) {
+        try {
+            long until = System.nanoTime() + KILL_PATIENCE.toNanos();
+            boolean all = kill(pid);
+            scripts.awaitEnd(name(), pid, until);
+            return fate(all);
+        } catch (VMDestroyedException e) {
+            throw e;
+        } catch (AgentVMException e) {
+            return killingFailed(e);
+        }
+    }
+
+    /**
+     * Kills the process and all that belong to it.
+     *
+     * @return whether none is left
+     */
+    boolean kill(long pid) {
+        AgentCalls.Status killing =
+                scripts.run("Killing processes", Scripts.KILL, List.of(Long.toString(pid)), KILL_PATIENCE);
+        return killing.exitCode().equals(OptionalInt.of(0));
+    }
+
+    static String fate(boolean all) {
+        return all
+                ? "; it was killed, with all its processes"
+                : "; it was killed, but some of its processes may be left";
+    }
+
+    static String killingFailed(AgentVMException e) {
+        return "; killing it failed (" + e.getMessage() + ")";
+    }
+
+    String name() {
+        return "'" + Excerpt.command(command.argv()) + "'";
+    }
+
+    static boolean isMissing(GuestAgentException e) {
+        return Optional.ofNullable(e.getMessage()).orElse("").contains("No such file or directory");
+    }
+}

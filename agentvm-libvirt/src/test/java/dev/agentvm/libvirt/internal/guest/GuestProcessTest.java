@@ -1,0 +1,551 @@
+package dev.agentvm.libvirt.internal.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandStartException;
+import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.ExecResult;
+import dev.agentvm.ExitStatus;
+import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.OutputLimit;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMProcess;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Started commands, with an agent whose guest is this machine, so that the scripts really run. */
+@Timeout(60)
+class GuestProcessTest {
+    private final FakeAgent fake = new FakeAgent();
+    private final GuestAgent agent = new GuestAgent("vm", fake);
+
+    @TempDir
+    Path temporary;
+
+    @AfterEach
+    void leaveNothing() {
+        endHelpers();
+        fake.close();
+    }
+
+    private VMProcess start(Command command) {
+        return agent.start(command, UnaryOperator.identity());
+    }
+
+    private VMProcess start(String script) {
+        return start(Command.shell(script));
+    }
+
+    private static String text(java.io.InputStream stream) throws IOException {
+        return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void start_output_isReadWhileTheCommandRuns() throws IOException {
+        try (VMProcess process = start("echo begun; echo aside >&2; read -r line; echo \"got $line\"; exit 3")) {
+            assertThat(process.stdoutReader().readLine()).isEqualTo("begun");
+            assertThat(process.stderrReader().readLine()).isEqualTo("aside");
+            assertThat(process.isAlive()).isTrue();
+
+            process.stdin().write("it\n".getBytes(StandardCharsets.UTF_8));
+
+            assertThat(text(process.stdout())).isEqualTo("got it\n");
+            assertThat(process.waitFor().exitCode()).hasValue(3);
+        }
+    }
+
+    @Test
+    void start_everythingAtOnce_arrivesAsItIs() throws IOException {
+        String odd = "it's \"$HOME\" `id`\n$(id) \\ ü *";
+        Command command = new Command.Builder()
+                .addArgv("sh", "-c", "pwd; printf '[%s]' \"$1\" \"$A\"; cat", "sh", odd)
+                .putEnvironment("A", odd)
+                .workingDirectory(temporary.toString())
+                .build()
+                .withStdinText("first, ");
+
+        try (VMProcess process = start(command)) {
+            process.stdin().write("then".getBytes(StandardCharsets.UTF_8));
+            process.stdin().close();
+
+            assertThat(text(process.stdout())).isEqualTo(temporary + "\n[" + odd + "][" + odd + "]first, then");
+            assertThat(process.waitFor().success()).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 65_535, 65_536, 65_537, 524_288, 524_289, 5_000_000})
+    void start_bytes_goBothWaysUnchanged(int size) throws Exception {
+        byte[] bytes = new byte[size];
+        new Random(size).nextBytes(bytes);
+        try (VMProcess process = start(Command.of("cat"))) {
+            CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> {
+                try {
+                    process.stdin().write(bytes);
+                    process.stdin().close();
+                } catch (IOException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+
+            assertThat(Arrays.mismatch(process.stdout().readAllBytes(), bytes)).isEqualTo(-1);
+            writer.get(10, TimeUnit.SECONDS);
+            assertThat(process.waitFor().exitCode()).hasValue(0);
+        }
+    }
+
+    @Test
+    void start_manyLines_areAllThere() throws IOException {
+        try (VMProcess process = start("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; done; echo end >&2")) {
+            assertThat(process.stdoutReader().lines()).hasSize(3000).last().isEqualTo("3000");
+            assertThat(text(process.stderr())).isEqualTo("end\n");
+        }
+    }
+
+    static Stream<Path> shells() {
+        return GuestAgentTest.shells();
+    }
+
+    @ParameterizedTest
+    @MethodSource("shells")
+    void start_whateverTheGuestsShellIs_worksAlike(Path shell) throws IOException {
+        Path sh = Files.createSymbolicLink(
+                Files.createDirectory(temporary.resolve("bin")).resolve("sh"), shell);
+        fake.shell(sh);
+        try (VMProcess process = start(Command.of("cat").withStdin(new byte[600_000]))) {
+            process.stdin().close();
+            assertThat(process.stdout().readAllBytes()).isEqualTo(new byte[600_000]);
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        try (VMProcess process = start("echo out; kill -2 $$")) {
+            assertThat(process.waitFor().signal()).hasValue(2);
+        }
+        try (VMProcess process = start("exit 126")) {
+            assertThat(process.waitFor().exitCode()).hasValue(126);
+        }
+        assertThatThrownBy(() -> start(Command.of("nope"))).isInstanceOf(CommandStartException.class);
+        assertThatThrownBy(() -> start(Command.of("true").withWorkingDirectory("/no/such")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("/no/such cannot be entered: ");
+        Files.delete(sh);
+    }
+
+    @Test
+    void start_user_isWhoItRunsAs() throws IOException {
+        try (VMProcess process = start(
+                Command.shell("id -u; echo $USER >/dev/stdout; kill -9 $$").withUser("nobody"))) {
+            assertThat(text(process.stdout())).isEqualTo("65534\nnobody\n");
+            assertThat(process.waitFor().signal()).hasValue(9);
+        }
+        assertThatThrownBy(() -> start(Command.of("true").withUser("no-such-user")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("has no user no-such-user");
+    }
+
+    @Test
+    void start_nothingToRun_saysWhat() {
+        assertThatThrownBy(() -> start(Command.of("no-such-program")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("no program no-such-program")
+                .hasMessageContaining("its PATH is ");
+        assertThatThrownBy(() -> start(Command.of("nope").withEnvironment(Map.of("UID", "1"))))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("no program nope");
+        assertThatThrownBy(() -> start(Command.of("/etc/passwd"))).isInstanceOf(CommandStartException.class);
+        assertThatThrownBy(() -> start(Command.of("true").withWorkingDirectory("/no/such")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("working directory /no/such cannot be entered: ");
+    }
+
+    @Test
+    void start_fileThatIsNoProgram_failsSo() throws IOException {
+        Path program = Files.writeString(temporary.resolve("odd"), "#!/no/such/interpreter\n");
+        assertThat(program.toFile().setExecutable(true)).isTrue();
+
+        try (VMProcess process = start(Command.of(program.toString()))) {
+            ExitStatus status = process.waitFor();
+
+            assertThat(status.failure()).containsInstanceOf(CommandStartException.class);
+        }
+    }
+
+    @Test
+    void start_closedInput_isSeenByWhoWrites() throws IOException {
+        try (VMProcess process = start("exec <&-; echo closed; sleep 1000")) {
+            assertThat(process.stdoutReader().readLine()).isEqualTo("closed");
+
+            assertThatThrownBy(() -> {
+                        while (true) {
+                            process.stdin().write(new byte[100_000]);
+                        }
+                    })
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("closed its standard input");
+            assertThat(process.isAlive()).isTrue();
+        }
+    }
+
+    @Test
+    void start_inputThatNobodyReads_holdsUpTheWriterAlone() throws Exception {
+        try (VMProcess process = start("echo begun; sleep 1000")) {
+            CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> {
+                try {
+                    process.stdin().write(new byte[4_000_000]);
+                } catch (IOException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            assertThat(process.stdoutReader().readLine()).isEqualTo("begun");
+            Thread.sleep(500);
+            assertThat(writer).isNotDone();
+            assertThat(agent.exec(Command.of("echo", "alive")).stdoutText()).isEqualTo("alive\n");
+
+            process.kill();
+
+            assertThatThrownBy(() -> writer.get(10, TimeUnit.SECONDS)).hasRootCauseInstanceOf(IOException.class);
+        }
+    }
+
+    @Test
+    void start_outputThatNobodyReads_isBoundedInTheGuestAndHoldsItUp() throws Exception {
+        try (VMProcess process = start("echo $$ >" + temporary + "/pid; exec yes")) {
+            Thread.sleep(1500);
+            long held = size(workspace());
+            assertThat(held).isLessThan(2 * 8 * 65_536 + 10_000).isGreaterThan(100_000);
+
+            byte[] read = process.stdout().readNBytes(20_000_000);
+
+            byte[] expected = "y\n".repeat(10_000_000).getBytes(StandardCharsets.ISO_8859_1);
+            assertThat(Arrays.mismatch(read, expected)).isEqualTo(-1);
+            assertThat(size(workspace())).isLessThan(2 * 8 * 65_536 + 10_000);
+        }
+        assertThat(alive("pid")).isFalse();
+    }
+
+    @Test
+    void start_termIgnored_endsByKill() throws IOException {
+        try (VMProcess process = start("trap 'echo caught' TERM; sh -c 'echo $$ >" + temporary
+                + "/child; exec sleep 1000' &" + " echo ready; while :; do sleep 0.1; done")) {
+            assertThat(process.stdoutReader().readLine()).isEqualTo("ready");
+            process.signal(15);
+            assertThat(process.waitFor(Duration.ofMillis(500))).isEmpty();
+
+            process.kill();
+
+            assertThat(process.waitFor().signal()).hasValue(9);
+            assertThat(alive("child")).isFalse();
+        }
+    }
+
+    @Test
+    void start_signal_reachesTheGroup() throws IOException {
+        try (VMProcess process =
+                start("sh -c 'echo $$ >" + temporary + "/child; exec sleep 1000' & echo ready; wait; :")) {
+            assertThat(process.stdoutReader().readLine()).isEqualTo("ready");
+            Awaitility.await().until(() -> alive("child"));
+
+            process.signal(15);
+
+            assertThat(process.waitFor().signal()).hasValue(15);
+            Awaitility.await().until(() -> !alive("child"));
+        }
+    }
+
+    @Test
+    void start_timeout_killsAndSaysSo() throws IOException {
+        Command command = Command.shell("echo $$ >" + temporary + "/pid; echo begun; trap '' TERM; sleep 1000")
+                .withTimeout(Duration.ofMillis(700));
+        try (VMProcess process = start(command)) {
+            assertThat(process.waitFor().failure().orElseThrow())
+                    .isInstanceOf(CommandTimeoutException.class)
+                    .hasMessageContaining("timeout of PT0.7S; it was killed, with all its processes");
+            assertThat(text(process.stdout())).isEqualTo("begun\n");
+            assertThat(alive("pid")).isFalse();
+        }
+    }
+
+    @Test
+    void start_childThatOutlivesItWithOutputOpen_holdsNothingUpAndLivesOn() throws Exception {
+        try (VMProcess process = start("sh -c 'echo $$ >" + temporary
+                + "/child; while :; do echo late; sleep 0.2; done' & sleep 0.3; head -c 100000 /dev/zero")) {
+            String seen = text(process.stdout());
+
+            assertThat(seen.replace("late\n", "")).isEqualTo("\0".repeat(100_000));
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        Thread.sleep(1500);
+        assertThat(alive("child")).isTrue();
+        assertThat(process("child").destroyForcibly()).isTrue();
+    }
+
+    @Test
+    void start_manyAtOnce_allMakeProgress() throws IOException {
+        List<VMProcess> processes = new ArrayList<>();
+        for (int i = 0; i < 30; i++) {
+            processes.add(start(Command.of("cat")));
+        }
+        for (int i = 0; i < 30; i++) {
+            processes.get(i).stdin().write(("number " + i + "\n").getBytes(StandardCharsets.UTF_8));
+        }
+        for (int i = 0; i < 30; i++) {
+            assertThat(processes.get(i).stdoutReader().readLine()).isEqualTo("number " + i);
+            processes.get(i).close();
+        }
+    }
+
+    @Test
+    void start_over_leavesNothingInTheGuest() throws Exception {
+        for (int i = 0; i < 3; i++) {
+            try (VMProcess process = start("cat; echo $$; echo x >&2")) {
+                process.stdin().write(new byte[10]);
+                process.stdin().close();
+                assertThat(process.waitFor().success()).isTrue();
+            }
+        }
+        assertThatThrownBy(() -> start(Command.of("nope"))).isInstanceOf(CommandStartException.class);
+        start("sleep 1000").close();
+        Path workspace = workspace();
+
+        Awaitility.await().untilAsserted(() -> {
+            assertThat(list(workspace)).containsOnly("events", "streams");
+            assertThat(fake.openFiles()).isEqualTo(1);
+            assertThat(fake.processes()).isZero();
+            assertThat(helpers(workspace)).isEmpty();
+        });
+        agent.release();
+        assertThat(workspace).doesNotExist();
+        Awaitility.await().until(() -> fake.openFiles() == 0);
+    }
+
+    @Test
+    void start_vmGone_isToldToAllWithinASecond() throws Exception {
+        VMProcess process = start("echo $$ >" + temporary + "/pid; exec sleep 1000");
+        CompletableFuture<ExitStatus> waiter = CompletableFuture.supplyAsync(process::waitFor);
+        CompletableFuture<Integer> reader = CompletableFuture.supplyAsync(() -> {
+            try {
+                return process.stdout().read();
+            } catch (IOException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        Awaitility.await().until(() -> alive("pid"));
+
+        agent.fail(new VMDestroyedException("taken by a restart", FailureContext.of("watch")));
+
+        assertThat(waiter.get(1, TimeUnit.SECONDS).failure()).containsInstanceOf(VMDestroyedException.class);
+        assertThatThrownBy(() -> reader.get(1, TimeUnit.SECONDS)).hasRootCauseInstanceOf(VMDestroyedException.class);
+        assertThatThrownBy(() -> process.stdin().write(new byte[1_000_000])).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> start("true")).isInstanceOf(VMDestroyedException.class);
+        process.close();
+        assertThat(process("pid").destroyForcibly()).isTrue();
+    }
+
+    @Test
+    void start_agentThatForgetsTheProcess_saysThatItIsLostAndKillsIt() throws Exception {
+        VMProcess process = start("echo $$ >" + temporary + "/pid; exec sleep 1000");
+        Awaitility.await().until(() -> alive("pid"));
+
+        fake.distort(
+                "guest-exec-status",
+                real -> real.contains("false")
+                        ? "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Invalid parameter 'pid'\"}}"
+                        : real);
+
+        assertThat(process.waitFor().failure().orElseThrow())
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("was lost")
+                .hasMessageContaining("Invalid parameter 'pid'");
+        Awaitility.await().until(() -> !alive("pid"));
+        assertThatThrownBy(() -> process.stdout().read()).hasCauseInstanceOf(GuestAgentException.class);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"garbage", "1 o + 7", "1 o . 9", "1 x + 1", "1 i + 0", "99999999999999999999 b", "1 o", "\0"})
+    void start_eventsThatMakeNoSense_loseTheCommandInWords(String event) throws Exception {
+        VMProcess process = start("echo $$ >" + temporary + "/pid; exec sleep 1000");
+        Awaitility.await().until(() -> alive("pid"));
+
+        Files.writeString(workspace().resolve("events"), event + "\n", java.nio.file.StandardOpenOption.APPEND);
+
+        assertThat(process.waitFor().failure().orElseThrow())
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("what cannot be understood");
+        Awaitility.await().until(() -> !alive("pid"));
+    }
+
+    @Test
+    void start_endlessLineOfEvents_isNotRead() throws Exception {
+        VMProcess process = start("exec sleep 1000");
+
+        Files.write(workspace().resolve("events"), new byte[10_000_000], java.nio.file.StandardOpenOption.APPEND);
+
+        assertThat(process.waitFor().failure().orElseThrow())
+                .isInstanceOf(GuestAgentException.class)
+                .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1500));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"return\": {\"count\": 5, \"buf-b64\": \"aGk=\", \"eof\": true}}",
+                "{\"return\": {\"count\": 99999999, \"buf-b64\": \"aGk=\", \"eof\": true}}",
+                "[[[[[[[[[[[[[[[[[[[[",
+                ""
+            })
+    void start_repliesThatMakeNoSense_loseTheCommandInWords(String reply) throws Exception {
+        VMProcess process = start("echo $$ >" + temporary + "/pid; exec sleep 1000");
+        Awaitility.await().until(() -> alive("pid"));
+
+        fake.distort("guest-file-read", real -> reply);
+
+        assertThat(process.waitFor().failure().orElseThrow())
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("answered guest-file-read with what cannot be understood");
+        Awaitility.await().until(() -> !alive("pid"));
+    }
+
+    @Test
+    void start_guestWithoutItsPrograms_namesThem() throws IOException {
+        Path bin = Files.createDirectory(temporary.resolve("bin"));
+        for (String program : List.of("mkdir", "rm", "sleep", "sh", "setsid", "cat")) {
+            Files.createSymbolicLink(bin.resolve(program), Path.of("/usr/bin/" + program));
+        }
+        fake.environment().put("PATH", bin.toString());
+
+        assertThatThrownBy(() -> start("true"))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("lacks programs")
+                .hasMessageContaining("mkfifo, dd");
+    }
+
+    @Test
+    void start_workspaceRemovedInTheGuest_isMadeAnew() throws IOException {
+        try (VMProcess process = start("true")) {
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        Path old = workspace();
+        try (Stream<Path> files = Files.list(old)) {
+            files.forEach(file -> assertThat(file.toFile().delete()).isTrue());
+        }
+        Files.delete(old);
+
+        try (VMProcess process = start("echo again")) {
+            assertThat(text(process.stdout())).isEqualTo("again\n");
+        }
+    }
+
+    @Test
+    void start_interruptedBefore_startsNothing() {
+        Thread.currentThread().interrupt();
+
+        assertThatThrownBy(() -> start("true"))
+                .isInstanceOf(AgentVMException.class)
+                .hasMessageContaining("not started");
+        assertThat(Thread.interrupted()).isTrue();
+    }
+
+    @Test
+    void exec_endsKept_isTheStartAndTheEndOfEachOutput() {
+        Command command = Command.shell("seq 1 200000; seq 1 1000 >&2; exit 7");
+
+        ExecResult result = agent.exec(command.withOutputLimit(OutputLimit.keepEnds(1000)));
+
+        byte[] all = agent.exec(Command.of("seq", "1", "200000")).stdout();
+        assertThat(result.exitCode()).hasValue(7);
+        assertThat(Arrays.copyOf(result.stdout(), 500)).isEqualTo(Arrays.copyOf(all, 500));
+        assertThat(Arrays.copyOfRange(result.stdout(), 500, 1000))
+                .isEqualTo(Arrays.copyOfRange(all, all.length - 500, all.length));
+        assertThat(result.stdoutOmission()).contains(new ExecResult.Omission(500, all.length - 1000));
+        assertThat(result.stderrOmission()).contains(new ExecResult.Omission(500, 2893));
+        assertThat(result.stderrText()).endsWith("999\n1000\n");
+    }
+
+    @Test
+    void exec_endsKeptOfLess_isAll() {
+        ExecResult result =
+                agent.exec(Command.of("cat").withStdin(new byte[1000]).withOutputLimit(OutputLimit.keepEnds(1000)));
+
+        assertThat(result.stdout()).isEqualTo(new byte[1000]);
+        assertThat(result.stdoutOmission()).isEmpty();
+        assertThatThrownBy(() -> agent.exec(Command.of("yes")
+                        .withTimeout(Duration.ofSeconds(1))
+                        .withOutputLimit(OutputLimit.keepEnds(1000))))
+                .isInstanceOf(CommandTimeoutException.class);
+    }
+
+    private static List<String> list(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.map(file -> file.getFileName().toString()).toList();
+        }
+    }
+
+    private static long size(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.filter(Files::isRegularFile)
+                    .filter(file -> file.getFileName().toString().matches(".*[oe]\\.[01]"))
+                    .mapToLong(file -> file.toFile().length())
+                    .sum();
+        }
+    }
+
+    /** Processes of this library's in this guest. */
+    private static Stream<ProcessHandle> helpers(Path workspace) {
+        return ProcessHandle.allProcesses()
+                .filter(process -> process.info()
+                        .commandLine()
+                        .filter(line -> line.contains(workspace + "/streams"))
+                        .isPresent());
+    }
+
+    /** Of agents that a test broke. */
+    private void endHelpers() {
+        fake.workspaces().forEach(workspace -> helpers(workspace).forEach(ProcessHandle::destroyForcibly));
+    }
+
+    private Path workspace() {
+        return fake.workspace();
+    }
+
+    private boolean alive(String pidFile) {
+        try {
+            String pid = Files.readString(temporary.resolve(pidFile)).strip();
+            if (pid.isEmpty()) {
+                return false;
+            }
+            String stat = Files.readString(Path.of("/proc", pid, "stat"), StandardCharsets.ISO_8859_1);
+            return stat.charAt(stat.lastIndexOf(')') + 2) != 'Z';
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private ProcessHandle process(String pidFile) throws IOException {
+        long pid = Long.parseLong(Files.readString(temporary.resolve(pidFile)).strip());
+        return ProcessHandle.of(pid).orElseThrow();
+    }
+}

@@ -1,0 +1,280 @@
+package dev.agentvm.testkit;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.ExitStatus;
+import dev.agentvm.FailureContext;
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.VMProcess;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/** A command that runs in a fake VM as its reply says. */
+final class FakeProcess implements VMProcess {
+    private static final Duration FOREVER = Duration.ofDays(36_500);
+    /** What they do by default is nothing, or to stop or continue. */
+    private static final Set<Integer> HARMLESS = Set.of(17, 18, 19, 20, 21, 22, 23, 28);
+
+    private final VirtualTime time;
+    private final Machine machine;
+    private final Command command;
+    private final long pid;
+    private final Reply reply;
+    private final FakePipe stdout;
+    private final FakePipe stderr;
+    private final Input stdin = new Input();
+    private final AtomicBoolean ended = new AtomicBoolean();
+    private final Exit exit;
+    private VirtualTime.@Nullable Timer timer;
+
+    private FakeProcess(VirtualTime time, Machine machine, Command command, long pid, Reply reply) {
+        this.time = time;
+        this.machine = machine;
+        this.command = command;
+        this.pid = pid;
+        this.reply = reply;
+        this.stdout = new FakePipe(time, reply.isEndless());
+        this.stderr = new FakePipe(time, false);
+        this.exit = new Exit(time);
+    }
+
+    static FakeProcess begin(VirtualTime time, Machine machine, Command command, long pid, Reply reply) {
+        FakeProcess process = new FakeProcess(time, machine, command, pid, reply);
+        process.stdout.put(reply.isEcho() ? command.stdin() : reply.stdout());
+        process.stderr.put(reply.stderr());
+        machine.watch(process);
+        process.endLater();
+        return process;
+    }
+
+    private synchronized void endLater() {
+        if (ended.get()) {
+            return;
+        }
+        boolean endsByItself = !reply.isEcho() && !reply.isEndless();
+        if (endsByItself && reply.duration().isZero()) {
+            end(ofReply());
+        } else if (endsByItself && reply.duration().compareTo(command.timeout()) <= 0) {
+            timer = time.schedule(reply.duration(), () -> end(ofReply()));
+        } else {
+            timer = time.schedule(command.timeout(), () -> end(ExitStatus.failed(tooLate())));
+        }
+    }
+
+    private ExitStatus ofReply() {
+        return reply.signal().isPresent()
+                ? ExitStatus.signaled(reply.signal().getAsInt())
+                : ExitStatus.exited(reply.exitCode().orElse(0));
+    }
+
+    private CommandTimeoutException tooLate() {
+        return new CommandTimeoutException(
+                name() + " ran longer than its timeout of " + command.timeout()
+                        + "; it was killed, with all its processes",
+                context());
+    }
+
+    /** Its VM is gone. */
+    void lost() {
+        end(ExitStatus.failed(machine.gone("start", Objects.requireNonNull(machine.endReason()))));
+    }
+
+    private void end(ExitStatus status) {
+        if (ended.getAndSet(true)) {
+            return;
+        }
+        synchronized (this) {
+            if (timer != null) {
+                time.cancel(timer);
+            }
+        }
+        machine.unwatch(this);
+        machine.finish(pid);
+        IOException failure = status.failure()
+                .filter(reason -> !(reason instanceof CommandTimeoutException))
+                .map(reason -> new IOException(reason.getMessage(), reason))
+                .orElse(null);
+        stdout.end(failure);
+        stderr.end(failure);
+        exit.complete(status);
+        time.wake();
+    }
+
+    @Override
+    public Command command() {
+        return command;
+    }
+
+    @Override
+    public InputStream stdout() {
+        return stdout;
+    }
+
+    @Override
+    public InputStream stderr() {
+        return stderr;
+    }
+
+    @Override
+    public OutputStream stdin() {
+        return stdin;
+    }
+
+    @Override
+    public boolean isAlive() {
+        return !exit.isDone();
+    }
+
+    @Override
+    public ExitStatus waitFor() {
+        return waitFor(FOREVER).orElseThrow();
+    }
+
+    @Override
+    public Optional<ExitStatus> waitFor(Duration timeout) {
+        try {
+            time.await(exit::isDone, timeout);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AgentVMException("The wait for " + name() + " was interrupted; it runs on", context(), e);
+        }
+        return Optional.ofNullable(exit.getNow(null));
+    }
+
+    @Override
+    public CompletableFuture<ExitStatus> onExit() {
+        return exit.copy();
+    }
+
+    @Override
+    public void signal(int number) {
+        if (number < 1 || number > 64) {
+            throw new InvalidValueException("number", number, "must be from 1 to 64");
+        }
+        if (!HARMLESS.contains(number)) {
+            end(ExitStatus.signaled(number));
+        }
+    }
+
+    @Override
+    public void kill() {
+        end(ExitStatus.signaled(9));
+    }
+
+    @Override
+    public void close() {
+        kill();
+        stdout.close();
+        stderr.close();
+    }
+
+    /** Its standard input; what a reply does not echo it swallows. */
+    private final class Input extends OutputStream {
+        private boolean closed;
+
+        @Override
+        public void write(int one) throws IOException {
+            write(new byte[] {(byte) one}, 0, 1);
+        }
+
+        @Override
+        public synchronized void write(byte[] bytes, int offset, int length) throws IOException {
+            Objects.checkFromIndexSize(offset, length, bytes.length);
+            if (closed) {
+                throw new IOException("The stream is closed");
+            }
+            if (ended.get()) {
+                throw new IOException(name() + " has ended, and reads no more");
+            }
+            if (reply.isEcho()) {
+                stdout.put(Arrays.copyOfRange(bytes, offset, offset + length));
+                time.wake();
+            }
+        }
+
+        @Override
+        public synchronized void close() {
+            if (!closed) {
+                closed = true;
+                if (reply.isEcho()) {
+                    end(ofReply());
+                }
+            }
+        }
+    }
+
+    /** An end that whoever waits for it moves the time to, as for all that is waited for here. */
+    private static final class Exit extends CompletableFuture<ExitStatus> {
+        private final VirtualTime time;
+
+        private Exit(VirtualTime time) {
+            this.time = time;
+        }
+
+        @Override
+        public <U> CompletableFuture<U> newIncompleteFuture() {
+            return new Later<>(time);
+        }
+    }
+
+    private static final class Later<T> extends CompletableFuture<T> {
+        private final VirtualTime time;
+
+        private Later(VirtualTime time) {
+            this.time = time;
+        }
+
+        @Override
+        public <U> CompletableFuture<U> newIncompleteFuture() {
+            return new Later<>(time);
+        }
+
+        @Override
+        public T get() throws InterruptedException, ExecutionException {
+            time.await(this::isDone, FOREVER);
+            return super.get();
+        }
+
+        @Override
+        public T get(long timeout, TimeUnit unit) throws InterruptedException, ExecutionException, TimeoutException {
+            time.await(this::isDone, Duration.ofNanos(unit.toNanos(timeout)));
+            return super.get(0, unit);
+        }
+
+        @Override
+        public T join() {
+            try {
+                time.await(this::isDone, FOREVER);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return super.join();
+        }
+    }
+
+    private String name() {
+        return "'" + String.join(" ", command.argv()) + "'";
+    }
+
+    private FailureContext context() {
+        return FailureContext.of("run a command").vm(machine.template().name());
+    }
+
+    @Override
+    public String toString() {
+        return "fake process " + name() + (isAlive() ? "" : ", " + exit.getNow(null));
+    }
+}
