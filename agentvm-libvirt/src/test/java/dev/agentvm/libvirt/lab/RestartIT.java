@@ -23,6 +23,9 @@ import org.junit.jupiter.api.Timeout;
 /** libvirtd ends while VMs run: by a clean restart, by a crash. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class RestartIT {
+    /** libvirtd exits without having destroyed what is to end with its clients in one of about twenty. */
+    private static final int RESTARTS = 5;
+
     private static final LaunchOptions DETACHED =
             new LaunchOptions.Builder().detached(true).build();
 
@@ -36,23 +39,47 @@ class RestartIT {
 
     @Test
     void cleanRestart_attachedVM_isReportedDestroyedToEveryWaiter() throws Exception {
-        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(Lab.tiny("attached"))) {
-            CompletableFuture<ExecResult> waiter =
-                    CompletableFuture.supplyAsync(() -> vm.exec(Command.of("sleep", "60")));
-            Awaitility.await().until(() -> Lab.output(vm, Command.of("pidof", "sleep")), pid -> !pid.isEmpty());
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            boolean taken = false;
+            for (int i = 0; i < RESTARTS && !taken; i++) {
+                try (VM vm = hypervisor.launch(Lab.tiny("attached"))) {
+                    CompletableFuture<ExecResult> waiter =
+                            CompletableFuture.supplyAsync(() -> vm.exec(Command.of("sleep", "60")));
+                    Awaitility.await().until(() -> Lab.output(vm, Command.of("pidof", "sleep")), pid -> !pid.isEmpty());
 
-            Daemon.restart();
+                    Daemon.restart();
 
-            assertThat(vm.awaitEnd(Duration.ofSeconds(30))).isTrue();
-            assertThat(vm.endReason().orElseThrow()).containsAnyOf("libvirt was restarted", "stopped (destroyed)");
-            assertThatExceptionOfType(CompletionException.class)
-                    .isThrownBy(waiter::join)
-                    .withCauseInstanceOf(VMDestroyedException.class);
-            assertThatExceptionOfType(VMDestroyedException.class).isThrownBy(() -> vm.exec(Command.of("true")));
-            // Without another program: what the VM had is removed by this one.
-            Awaitility.await().atMost(Duration.ofSeconds(30)).untilAsserted(Leftovers::assertNone);
+                    taken = !Lab.host("virsh", "--quiet", "list", "--name").contains("attached");
+                    if (taken) {
+                        assertToldToEveryWaiter(vm, waiter);
+                    } else {
+                        awaitUsable(vm);
+                    }
+                }
+            }
+            assertThat(taken)
+                    .as("one of %d restarts took the VM along", RESTARTS)
+                    .isTrue();
         }
+    }
+
+    private static void assertToldToEveryWaiter(VM vm, CompletableFuture<ExecResult> waiter) {
+        assertThat(vm.awaitEnd(Duration.ofSeconds(30))).isTrue();
+        assertThat(vm.endReason().orElseThrow()).containsAnyOf("libvirt was restarted", "stopped (destroyed)");
+        assertThatExceptionOfType(CompletionException.class)
+                .isThrownBy(waiter::join)
+                .withCauseInstanceOf(VMDestroyedException.class);
+        assertThatExceptionOfType(VMDestroyedException.class).isThrownBy(() -> vm.exec(Command.of("true")));
+        // Without another program: what the VM had is removed by this one.
+        Awaitility.await().atMost(Duration.ofSeconds(30)).untilAsserted(Leftovers::assertNone);
+    }
+
+    private static void awaitUsable(VM vm) {
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(30))
+                .ignoreExceptions()
+                .untilAsserted(() ->
+                        assertThat(Lab.output(vm, Command.of("echo", "still"))).isEqualTo("still"));
     }
 
     @Test
@@ -61,11 +88,7 @@ class RestartIT {
                 VM vm = hypervisor.launch(Lab.tiny("detached"), DETACHED)) {
             Daemon.restart();
 
-            Awaitility.await()
-                    .atMost(Duration.ofSeconds(30))
-                    .ignoreExceptions()
-                    .untilAsserted(() -> assertThat(Lab.output(vm, Command.of("echo", "still")))
-                            .isEqualTo("still"));
+            awaitUsable(vm);
             assertThat(vm.state()).isEqualTo(VMState.RUNNING);
             vm.destroy();
         }
@@ -77,11 +100,7 @@ class RestartIT {
                 VM vm = hypervisor.launch(Lab.tiny("crashed"))) {
             Daemon.crash();
 
-            Awaitility.await()
-                    .atMost(Duration.ofSeconds(30))
-                    .ignoreExceptions()
-                    .untilAsserted(() -> assertThat(Lab.output(vm, Command.of("echo", "still")))
-                            .isEqualTo("still"));
+            awaitUsable(vm);
         }
         Leftovers.assertNone();
     }
