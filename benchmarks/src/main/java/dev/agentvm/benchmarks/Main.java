@@ -33,6 +33,7 @@ public final class Main {
             case LAUNCH -> LaunchBenchmark.run(pairs);
             case FILTER -> FilterBenchmark.run(pairs);
             case TRAFFIC -> TrafficBenchmark.run(pairs);
+            case EXEC -> ExecBenchmark.run(pairs);
             case POLICY -> PolicyBenchmark.run();
             case FAKE -> FakeBenchmark.run();
         };

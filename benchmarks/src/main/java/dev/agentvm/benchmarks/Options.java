@@ -20,7 +20,7 @@ import java.util.Set;
  */
 record Options(Set<Kind> kinds, int pairs, boolean check, Optional<Path> document) {
     static final String USAGE =
-            "usage: lab/bench [launch|filter|traffic|policy|fake|all] [--pairs N] [--check] [--write]";
+            "usage: lab/bench [launch|filter|traffic|exec|policy|fake|all] [--pairs N] [--check] [--write]";
     private static final int PAIRS = 12;
 
     /** A benchmark. */
@@ -28,6 +28,7 @@ record Options(Set<Kind> kinds, int pairs, boolean check, Optional<Path> documen
         LAUNCH,
         FILTER,
         TRAFFIC,
+        EXEC,
         POLICY,
         FAKE
     }
