@@ -45,7 +45,7 @@ public abstract class ExecResult {
 
     /**
      * Its standard output as UTF-8; malformed bytes become U+FFFD. Where something was left out, a line in brackets says
-     * how much.
+     * how much, and characters that the gap cuts through are left out too.
      */
     public final String stdoutText() {
         return text(stdout(), stdoutOmission());
@@ -60,10 +60,40 @@ public abstract class ExecResult {
         if (omission.isEmpty()) {
             return new String(bytes, StandardCharsets.UTF_8);
         }
-        int at = omission.get().position();
-        return new String(bytes, 0, at, StandardCharsets.UTF_8) + "\n[… "
-                + omission.get().bytes() + " bytes left out …]\n"
-                + new String(bytes, at, bytes.length - at, StandardCharsets.UTF_8);
+        int position = omission.get().position();
+        int head = endOfCharacters(bytes, position);
+        int tail = startOfCharacters(bytes, position);
+        long leftOut = omission.get().bytes() + (position - head) + (tail - position);
+        return new String(bytes, 0, head, StandardCharsets.UTF_8) + "\n[… " + leftOut + " bytes left out …]\n"
+                + new String(bytes, tail, bytes.length - tail, StandardCharsets.UTF_8);
+    }
+
+    /** Where the last whole character before {@code end} ends. */
+    private static int endOfCharacters(byte[] bytes, int end) {
+        int lead = end - 1;
+        while (lead >= 0 && end - lead < 4 && isContinuation(bytes[lead])) {
+            lead--;
+        }
+        return lead >= 0 && end - lead < lengthOfCharacter(bytes[lead]) ? lead : end;
+    }
+
+    /** Where the first whole character from {@code begin} on starts. */
+    private static int startOfCharacters(byte[] bytes, int begin) {
+        int start = begin;
+        while (start < bytes.length && start - begin < 3 && isContinuation(bytes[start])) {
+            start++;
+        }
+        return start;
+    }
+
+    private static boolean isContinuation(byte one) {
+        return (one & 0xC0) == 0x80;
+    }
+
+    /** By its first byte; 1 for one that begins no character. */
+    private static int lengthOfCharacter(byte first) {
+        int bits = first & 0xFF;
+        return bits >= 0xF0 && bits < 0xF8 ? 4 : bits >= 0xE0 && bits < 0xF0 ? 3 : bits >= 0xC0 && bits < 0xE0 ? 2 : 1;
     }
 
     /** Whether it returned 0. */

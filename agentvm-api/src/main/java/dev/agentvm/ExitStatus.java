@@ -7,7 +7,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * How a {@link VMProcess} ended: it returned an exit code, or a signal ended it, or this library has ended or lost it.
- * Exactly one of the three is present. Immutable, safe for use by many threads.
+ * Exactly one of the three is present. Failures are equal if they are the same exception.
+ *
+ * <p>Immutable, safe for use by many threads.
  */
 public final class ExitStatus {
     private final int exitCode;
@@ -49,8 +51,9 @@ public final class ExitStatus {
 
     /**
      * Why the program neither returned nor ended by a signal of somebody else: a {@link CommandTimeoutException}, it was
-     * killed when its time was over; a {@link VMDestroyedException}, its VM is gone; a {@link GuestAgentException}, the
-     * guest's agent is silent or has lost it; another {@link AgentVMException}, its hypervisor is gone.
+     * killed when its time was over; a {@link VMDestroyedException}, its VM is gone; a {@link CommandStartException}, it
+     * turned out that the program could not be run; a {@link GuestAgentException}, the guest's agent is silent or has lost
+     * it; another {@link AgentVMException}, its hypervisor is gone, and the program may go on.
      */
     public Optional<AgentVMException> failure() {
         return Optional.ofNullable(failure);
@@ -59,6 +62,19 @@ public final class ExitStatus {
     /** Whether it returned 0. */
     public boolean success() {
         return exitCode().equals(OptionalInt.of(0));
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof ExitStatus status
+                && exitCode == status.exitCode
+                && signal == status.signal
+                && Objects.equals(failure, status.failure);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(exitCode, signal, failure);
     }
 
     @Override

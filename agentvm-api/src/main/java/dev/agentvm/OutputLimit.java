@@ -5,7 +5,8 @@ import java.util.Objects;
 /**
  * How much output of a command {@link VM#exec} returns, and what becomes of more. Immutable, safe for use by many threads.
  *
- * @param bytes how much, 2 to {@link Command#MAX_OUTPUT_BYTES}
+ * @param bytes how much, 2 to {@link Command#MAX_OUTPUT_BYTES}; to half of that where the ends are kept, since it then
+ *     counts for each output
  * @param excess what becomes of a command that writes more
  */
 public record OutputLimit(int bytes, Excess excess) {
@@ -19,8 +20,8 @@ public record OutputLimit(int bytes, Excess excess) {
 
     /** Checks the values. */
     public OutputLimit {
-        Checks.within("bytes", bytes, 2, Command.MAX_OUTPUT_BYTES);
         Objects.requireNonNull(excess, "excess");
+        Checks.within("bytes", bytes, 2, Command.MAX_OUTPUT_BYTES / (excess == Excess.KEEP_ENDS ? 2 : 1));
     }
 
     /** A command that writes more than that many bytes to both its outputs together is killed. */

@@ -69,7 +69,7 @@ public interface VM extends AutoCloseable {
      * @throws CommandStartException if the guest has no such program, or may not run it, or cannot enter the working
      *     directory
      * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense, or if the guest lacks
-     *     {@code setsid}, {@code mkfifo}, {@code dd} or {@code cat}
+     *     {@code setsid}, {@code mkfifo}, {@code dd}, {@code cat} or {@code sleep}
      * @throws VMDestroyedException if the VM is or goes away
      * @throws AgentVMException if the thread is interrupted, whose interrupt status is then set; the command was killed
      */

@@ -13,8 +13,8 @@ import java.util.concurrent.CompletableFuture;
  * A program that runs in a VM, started by {@link VM#start}; what {@link Process} is for one on this machine. Safe for use
  * by many threads.
  *
- * <p>What it writes must be read, or the stream closed: some hundred KiB are buffered here and in the guest, then the
- * program is held up, as by any pipe. It runs until it ends by itself, or its {@link Command#timeout} is over, or it is
+ * <p>What it writes must be read, or the stream closed: about a MiB of each output is buffered here and as much in the
+ * guest, then the program is held up, as by any pipe. It runs until it ends by itself, or its {@link Command#timeout} is over, or it is
  * killed, or its VM is gone. Processes that it leaves running hold nothing up; what they write after its end is lost.
  */
 public interface VMProcess extends AutoCloseable {

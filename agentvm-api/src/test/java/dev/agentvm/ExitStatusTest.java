@@ -42,6 +42,16 @@ class ExitStatusTest {
     }
 
     @Test
+    void equals_sameEnd_isEqual() {
+        AgentVMException reason = new VMDestroyedException("gone", FailureContext.of("start"));
+
+        assertThat(ExitStatus.exited(0)).isEqualTo(ExitStatus.exited(0)).hasSameHashCodeAs(ExitStatus.exited(0));
+        assertThat(ExitStatus.failed(reason)).isEqualTo(ExitStatus.failed(reason));
+        assertThat(ExitStatus.exited(9)).isNotEqualTo(ExitStatus.signaled(9)).isNotEqualTo(ExitStatus.exited(8));
+        assertThat(ExitStatus.exited(0)).isNotEqualTo(ExitStatus.failed(reason)).isNotEqualTo(null);
+    }
+
+    @Test
     void values_outOfBounds_areRefused() {
         assertThatThrownBy(() -> ExitStatus.exited(256)).hasMessage("exitCode '256': must be from 0 to 255");
         assertThatThrownBy(() -> ExitStatus.exited(-1)).isInstanceOf(InvalidValueException.class);

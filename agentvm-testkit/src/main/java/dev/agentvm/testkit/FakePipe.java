@@ -9,15 +9,23 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
-/** An output of a {@link FakeProcess}, of which a test reads; who reads and finds nothing waits in virtual time. */
+/**
+ * An output of a {@link FakeProcess}, of which a test reads; who reads and finds nothing waits in virtual time. As much as
+ * with a real guest is held without being read.
+ */
 final class FakePipe extends InputStream {
     private static final Duration FOREVER = Duration.ofDays(36_500);
     private static final byte[] YES = "y\n".repeat(512).getBytes(StandardCharsets.UTF_8);
 
+    /** About what is buffered of a real guest's output, there and here. */
+    private static final int CAPACITY = 2 * 1024 * 1024;
+
     private final VirtualTime time;
+    private final Runnable onRead;
     private final Deque<byte[]> pieces = new ArrayDeque<>();
     private final boolean endless;
     private int position;
+    private long unread;
     /** Read without a lock by who waits. */
     private volatile boolean ready;
 
@@ -25,8 +33,10 @@ final class FakePipe extends InputStream {
     private boolean closed;
     private @Nullable IOException failure;
 
-    FakePipe(VirtualTime time, boolean endless) {
+    /** @param onRead called when some of it was read, or thrown away */
+    FakePipe(VirtualTime time, boolean endless, Runnable onRead) {
         this.time = time;
+        this.onRead = onRead;
         this.endless = endless;
         this.ready = endless;
     }
@@ -34,8 +44,14 @@ final class FakePipe extends InputStream {
     synchronized void put(byte[] bytes) {
         if (bytes.length > 0 && !ended && !closed) {
             pieces.add(bytes.clone());
+            unread += bytes.length;
             ready = true;
         }
+    }
+
+    /** Whether it holds its writer up. */
+    synchronized boolean isFull() {
+        return unread > CAPACITY;
     }
 
     /** Nothing more comes: because the program has ended, or because of that failure. */
@@ -65,23 +81,38 @@ final class FakePipe extends InputStream {
                 Thread.currentThread().interrupt();
                 throw (InterruptedIOException) new InterruptedIOException("interrupted while reading").initCause(e);
             }
-            synchronized (this) {
-                if (closed) {
-                    throw new IOException("The stream is closed");
-                }
-                byte[] piece = endless && !ended ? YES : pieces.peek();
-                if (piece != null) {
-                    return take(piece, into, offset, length);
-                }
-                if (failure != null) {
-                    throw new IOException(failure.getMessage(), failure.getCause());
-                }
-                if (ended) {
-                    return -1;
-                }
-                ready = false;
+            int count = readNow(into, offset, length);
+            if (count > 0) {
+                onRead.run();
+            }
+            if (count != 0) {
+                return count;
             }
         }
+    }
+
+    /** Returns how much it read, 0 if there is nothing yet, -1 at the end. */
+    private synchronized int readNow(byte[] into, int offset, int length) throws IOException {
+        if (closed) {
+            throw new IOException("The stream is closed");
+        }
+        if (endless && !ended) {
+            return take(YES, into, offset, length);
+        }
+        byte[] piece = pieces.peek();
+        if (piece != null) {
+            int count = take(piece, into, offset, length);
+            unread -= count;
+            return count;
+        }
+        if (failure != null) {
+            throw new IOException(failure.getMessage(), failure.getCause());
+        }
+        if (ended) {
+            return -1;
+        }
+        ready = false;
+        return 0;
     }
 
     private int take(byte[] piece, byte[] into, int offset, int length) {
@@ -106,8 +137,10 @@ final class FakePipe extends InputStream {
         synchronized (this) {
             closed = true;
             pieces.clear();
+            unread = 0;
             ready = true;
         }
+        onRead.run();
         time.wake();
     }
 }

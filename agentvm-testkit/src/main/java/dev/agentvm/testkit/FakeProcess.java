@@ -39,6 +39,7 @@ final class FakeProcess implements VMProcess {
     private final AtomicBoolean ended = new AtomicBoolean();
     private final Exit exit;
     private VirtualTime.@Nullable Timer timer;
+    private volatile boolean done;
 
     private FakeProcess(VirtualTime time, Machine machine, Command command, long pid, Reply reply) {
         this.time = time;
@@ -46,8 +47,8 @@ final class FakeProcess implements VMProcess {
         this.command = command;
         this.pid = pid;
         this.reply = reply;
-        this.stdout = new FakePipe(time, reply.isEndless());
-        this.stderr = new FakePipe(time, false);
+        this.stdout = new FakePipe(time, reply.isEndless(), this::endIfNothingHoldsItUp);
+        this.stderr = new FakePipe(time, false, this::endIfNothingHoldsItUp);
         this.exit = new Exit(time);
     }
 
@@ -66,11 +67,24 @@ final class FakeProcess implements VMProcess {
         }
         boolean endsByItself = !reply.isEcho() && !reply.isEndless();
         if (endsByItself && reply.duration().isZero()) {
-            end(ofReply());
+            endWhenWritten();
         } else if (endsByItself && reply.duration().compareTo(command.timeout()) <= 0) {
-            timer = time.schedule(reply.duration(), () -> end(ofReply()));
+            timer = time.schedule(reply.duration(), this::endWhenWritten);
         } else {
             timer = time.schedule(command.timeout(), () -> end(ExitStatus.failed(tooLate())));
+        }
+    }
+
+    /** It has nothing more to do than to get rid of its output, which it cannot while nobody reads. */
+    private synchronized void endWhenWritten() {
+        done = true;
+        timer = time.schedule(command.timeout().minus(reply.duration()), () -> end(ExitStatus.failed(tooLate())));
+        endIfNothingHoldsItUp();
+    }
+
+    private void endIfNothingHoldsItUp() {
+        if (done && !stdout.isFull() && !stderr.isFull()) {
+            end(ofReply());
         }
     }
 

@@ -3,6 +3,7 @@ package dev.agentvm.testkit;
 import dev.agentvm.Command;
 import java.io.ByteArrayOutputStream;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,6 +26,7 @@ final class GuestPrograms {
             Map.entry("false", call -> Reply.exit(1)),
             Map.entry("echo", call -> Reply.text(String.join(" ", call.arguments()) + "\n")),
             Map.entry("cat", GuestPrograms::cat),
+            Map.entry("head", GuestPrograms::head),
             Map.entry("tee", GuestPrograms::tee),
             Map.entry("mkdir", GuestPrograms::mkdir),
             Map.entry("rm", GuestPrograms::rm),
@@ -78,6 +80,27 @@ final class GuestPrograms {
         return Reply.exit(errors.isEmpty() ? 0 : 1)
                 .withStdout(out.toByteArray())
                 .withStderr(errors.toString());
+    }
+
+    /** {@code head -c BYTES FILE}; of /dev/zero too. */
+    private static Reply head(Call call) {
+        List<String> arguments = call.arguments();
+        if (arguments.size() != 3
+                || !arguments.get(0).equals("-c")
+                || !arguments.get(1).matches("[0-9]{1,8}")) {
+            return Reply.exit(1).withStderr("head: not understood\n");
+        }
+        int count = Integer.parseInt(arguments.get(1));
+        String path = call.path(arguments.get(2));
+        if (path.equals("/dev/zero")) {
+            return Reply.exit(0).withStdout(new byte[count]);
+        }
+        return call.machine()
+                .files()
+                .read(path)
+                .map(content -> Reply.exit(0).withStdout(Arrays.copyOf(content, Math.min(count, content.length))))
+                .orElseGet(
+                        () -> Reply.exit(1).withStderr("head: " + arguments.get(2) + ": No such file or directory\n"));
     }
 
     private static Reply tee(Call call) {

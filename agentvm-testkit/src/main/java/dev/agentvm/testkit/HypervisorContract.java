@@ -1092,6 +1092,18 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void start_moreOutputThanIsBuffered_doesNotEndUntilItIsRead() throws IOException {
+        requires(Ability.LAUNCH);
+        Command much = Command.of("head", "-c", "8000000", "/dev/zero");
+        try (VMProcess process = guest().start(much)) {
+            assertEquals(Optional.empty(), process.waitFor(Duration.ofSeconds(3)));
+
+            assertEquals(8_000_000, process.stdout().readAllBytes().length);
+            assertEquals(ExitStatus.exited(0), process.waitFor());
+        }
+    }
+
+    @Test
     void start_longerThanItsTimeout_isKilledAndSaysSo() throws IOException {
         requires(Ability.LAUNCH);
         VM vm = guest();

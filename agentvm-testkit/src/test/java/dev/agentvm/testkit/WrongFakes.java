@@ -1100,6 +1100,7 @@ final class WrongFakes {
                                 });
                             }
                         }),
+                        "start_moreOutputThanIsBuffered_doesNotEndUntilItIsRead",
                         "start_outputThatNobodyReads_holdsItUpUntilItIsRead",
                         "start_output_isThereWhileTheProgramRuns"),
                 wrong(
@@ -1228,6 +1229,18 @@ final class WrongFakes {
                             }
                         }),
                         "start_closed_isKilledAndItsStreamsAreClosed"),
+                wrong(
+                        "output that nobody reads holds nothing up",
+                        started(process -> new SpoiltProcess(process) {
+                            private final boolean ends = command().argv().contains("/dev/zero");
+                            private final byte[] all = ends ? readAll(process.stdout()) : new byte[0];
+
+                            @Override
+                            public InputStream stdout() {
+                                return ends ? new ByteArrayInputStream(all) : super.stdout();
+                            }
+                        }),
+                        "start_moreOutputThanIsBuffered_doesNotEndUntilItIsRead"),
                 wrong(
                         "output that nobody reads is thrown away",
                         started(process -> new SpoiltProcess(process) {
@@ -1570,6 +1583,14 @@ final class WrongFakes {
     }
 
     /** The first to close it lets the second go before all is gone. */
+    private static byte[] readAll(InputStream stream) {
+        try {
+            return stream.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private static final class ClosedTooSoon extends SpoiltVM {
         private final World world;
         private final AtomicBoolean closing = new AtomicBoolean();

@@ -180,8 +180,7 @@ public final class GuestAgent {
         GuestProcess process = new GuestProcess(starter, executor, whetherVMIsGone, number, stdout, stderr, stdin);
         watcher.watch(process);
         try {
-            process.start(Scripts.toPipes(
-                    place.directory(), place.setsid().orElse("setsid"), number, starter.programParameter()));
+            process.start(Scripts.toPipes(place.directory(), place.setsid().orElse("setsid"), number));
             return process;
         } catch (RuntimeException | Starter.WorkspaceGoneException e) {
             if (!process.isStarted()) {

@@ -1,14 +1,15 @@
 package dev.agentvm.libvirt.internal.guest;
 
+import dev.agentvm.Command;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /**
  * The shell that goes along to the guest: POSIX, tried with dash, bash and busybox's ash. What a caller gave is passed
- * in positional parameters and never becomes a part of a script; the paths in the scripts are this library's own.
+ * in positional parameters and never becomes a part of a script, but for user names, which are harmless there; the paths
+ * in the scripts are this library's own, and that of the guest's setsid.
  */
 final class Scripts {
     static final String SHELL = "/bin/sh";
@@ -135,67 +136,97 @@ final class Scripts {
     }
 
     /**
-     * The script that becomes the command. Its parameters are the working directory if {@code inDirectory}, then as
-     * many NAME=VALUE as {@code variables}, then for {@code env} as many as it likes, then the command.
+     * The script that becomes the command. Its parameters are {@link #parameters}.
      *
      * @param files the path that the command's files begin with, of letters, digits, {@code /}, {@code -} only
      * @param streams how its outputs and its input are connected
      */
-    static String become(
-            String files,
-            boolean inDirectory,
-            Redirection streams,
-            Optional<String> user,
-            int variables,
-            boolean throughEnv) {
+    static String become(String files, Command command, Redirection streams) {
+        Map<String, String> environment = command.environment();
+        boolean throughEnv = goesThroughEnv(environment);
         StringBuilder script = new StringBuilder();
         trap(script, AT_OUTPUT);
         script.append(streams.before());
-        if (inDirectory) {
+        if (command.workingDirectory().isPresent()) {
             trap(script, AT_DIRECTORY);
             script.append("cd \"$1\" || exit 1\n");
             script.append("shift\n");
             trap(script, AT_OUTPUT);
         }
         script.append(streams.redirect());
-        if (user.isPresent()) {
+        command.user().ifPresent(user -> {
             note(script, AT_USER, files);
-            script.append(FIND_USER.replace("@USER@", user.get()));
-        }
-        if (variables > 0) {
+            script.append(FIND_USER.replace("@USER@", user));
+        });
+        if (!environment.isEmpty() && !throughEnv) {
             note(script, AT_ENVIRONMENT, files);
             script.append("export");
-            for (int i = 1; i <= variables; i++) {
+            for (int i = 1; i <= environment.size(); i++) {
                 script.append(" \"${").append(i).append("}\"");
             }
             // bash warns of unknown locales there.
-            script.append(" 2>/dev/null\nshift ").append(variables).append('\n');
+            script.append(" 2>/dev/null\nshift ").append(environment.size()).append('\n');
         }
         note(script, AT_PROGRAM, files);
-        script.append(streams.after());
-        String command = throughEnv ? "env \"$@\"" : "\"$@\"";
-        if (user.isPresent()) {
-            script.append("[ $way = su ] || exec setpriv --reuid=$uid --regid=$gid --init-groups ")
-                    .append(command)
-                    .append("\nexec su -p -s ")
-                    .append(SHELL)
-                    .append(' ')
-                    .append(user.get())
-                    .append(" -c 'exec ")
-                    .append(command)
-                    .append("' sh \"$@\"\n");
-        } else {
-            script.append("exec ").append(command).append('\n');
+        if (command.user().isPresent() || streams.looks()) {
+            script.append(look(environment, throughEnv, command.user().isPresent()));
         }
+        script.append(streams.after())
+                .append(command.user().isPresent() ? "become_user" : "exec")
+                .append(throughEnv ? " env \"$@\"\n" : " \"$@\"\n");
         return script.toString();
     }
+
+    /** What {@link #become} reads: the working directory, the environment as NAME=VALUE, the command. */
+    static List<String> parameters(Command command) {
+        List<String> parameters = new ArrayList<>();
+        command.workingDirectory().ifPresent(parameters::add);
+        command.environment().forEach((name, value) -> parameters.add(name + "=" + value));
+        parameters.addAll(command.argv());
+        return parameters;
+    }
+
+    /** Ends the wrapper if the program is not there or may not be run, by the user that it is for. */
+    private static String look(Map<String, String> environment, boolean throughEnv, boolean asUser) {
+        String program = "\"${" + (throughEnv ? environment.size() + 1 : 1) + "}\"";
+        int path = throughEnv ? List.copyOf(environment.keySet()).indexOf("PATH") + 1 : 0;
+        String arguments = program + (path == 0 ? " ''" : " \"${" + path + "#PATH=}\"");
+        String look = asUser
+                ? "(become_user " + SHELL + " -c '" + LOOK + "' sh " + arguments + ") </dev/null"
+                : "(\nset -- " + arguments + "\n" + LOOK + ")";
+        return look + " || {\n  echo " + program + "': not found, or may not be run' >&2\n  exit 127\n}\n";
+    }
+
+    /** Whether there is a program $1 that may be run, with another PATH if $2 is one. */
+    private static final String LOOK = """
+            [ -z "$2" ] || PATH=$2
+            case $1 in
+              */*) [ -x "$1" ] && [ ! -d "$1" ] ;;
+              *) command -v "$1" >/dev/null ;;
+            esac
+            """;
 
     /**
      * Looks up a user and how to become one. util-linux's setpriv and busybox's su become the command themselves; other
      * programs of that kind stay between, and then nobody learns how it ended.
      */
     private static final String FIND_USER = """
-            entry=$(getent passwd @USER@ 2>/dev/null || grep '^@USER@:' /etc/passwd) || { echo 'no user @USER@' >&2; exit 1; }
+            entry=$(getent passwd @USER@ 2>/dev/null)
+            case $entry in
+              @USER@:*) ;;
+              *)
+                entry=
+                while read -r line || [ -n "$line" ]; do
+                  case $line in
+                    @USER@:*)
+                      entry=$line
+                      break
+                      ;;
+                  esac
+                done </etc/passwd
+                ;;
+            esac
+            [ -n "$entry" ] || { echo 'no user @USER@' >&2; exit 1; }
             IFS=: read -r user password uid gid name home shell <<END
             $entry
             END
@@ -209,6 +240,10 @@ final class Scripts {
               *) case $(su --help 2>&1) in *BusyBox*) way=su ;; esac ;;
             esac
             [ $way != none ] || { echo 'neither setpriv of util-linux nor su of busybox' >&2; exit 1; }
+            become_user() {
+              [ $way = su ] || exec setpriv --reuid=$uid --regid=$gid --init-groups "$@"
+              exec su -p -s /bin/sh @USER@ -c 'exec "$@"' sh "$@"
+            }
             """;
 
     /**
@@ -216,9 +251,10 @@ final class Scripts {
      *
      * @param before what it does first
      * @param redirect what connects them
+     * @param looks whether it looks for the program before it becomes it
      * @param after what it does last, before it becomes the command
      */
-    record Redirection(String before, String redirect, String after) {}
+    record Redirection(String before, String redirect, boolean looks, String after) {}
 
     /** Outputs go to files, and standard input comes from the agent, or from a file. */
     static Redirection toFiles(String files, boolean stdinFromFile, boolean forUser) {
@@ -229,6 +265,7 @@ final class Scripts {
                         + ".out\n"
                         // So that another user may open /dev/stdout; the directory keeps all others out.
                         + (forUser ? "chmod 666 " + files + ".out " + files + ".err\n" : ""),
+                false,
                 "");
     }
 
@@ -237,23 +274,17 @@ final class Scripts {
      * are opened before anything can fail, so that it sees their end in any case.
      *
      * @param directory where the script is, and the file of events
-     * @param program which parameter is the program, to see whether it is there; 0 if that shall not be looked at
      */
-    static Redirection toPipes(String directory, String setsid, long number, int program) {
+    static Redirection toPipes(String directory, String setsid, long number) {
         String files = directory + "/" + number;
-        String looked = program == 0 ? "" : """
-                case ${PROGRAM} in
-                  */*) [ -x "${PROGRAM}" ] && [ ! -d "${PROGRAM}" ] ;;
-                  *) command -v "${PROGRAM}" >/dev/null ;;
-                esac || { echo "${PROGRAM}: not found, or may not be run" >&2; exit 127; }
-                """.replace("PROGRAM", Integer.toString(program));
         return new Redirection(
                 "mkfifo -m 666 FILES.i FILES.c FILES.o FILES.e || exit 1\n".replace("FILES", files)
                         + "( " + setsid + " " + SHELL + " " + directory + "/streams " + files + " " + directory
                         + "/events " + number + " </dev/null >/dev/null 2>&1 & )\n"
                         + "exec 3<FILES.i 4>FILES.o 5>FILES.e\n".replace("FILES", files),
                 "exec <&3 2>&5 >&4 3<&- 4>&- 5>&-\n",
-                looked + "echo '" + number + " b' >>" + directory + "/events || exit 1\n");
+                true,
+                "echo '" + number + " b' >>" + directory + "/events || exit 1\n");
     }
 
     /**

@@ -7,9 +7,7 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMDestroyedException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.slf4j.Logger;
@@ -82,31 +80,10 @@ final class Starter {
         return files;
     }
 
-    /** Which parameter of the wrapper's is the program when it is about to become it; 0 if it had to be asked elsewhere. */
-    int programParameter() {
-        Map<String, String> environment = command.environment();
-        if (!Scripts.goesThroughEnv(environment)) {
-            return 1;
-        }
-        return environment.containsKey("PATH") ? 0 : environment.size() + 1;
-    }
-
     /** Starts it; its process is then this library's to watch. */
     long start(Scripts.Redirection streams, byte[] input, Duration atMost) {
-        Map<String, String> environment = command.environment();
-        boolean throughEnv = Scripts.goesThroughEnv(environment);
-        String script = Scripts.become(
-                files,
-                command.workingDirectory().isPresent(),
-                streams,
-                command.user(),
-                throughEnv ? 0 : environment.size(),
-                throughEnv);
-        List<String> parameters = new ArrayList<>();
-        command.workingDirectory().ifPresent(parameters::add);
-        environment.forEach((name, value) -> parameters.add(name + "=" + value));
-        parameters.addAll(command.argv());
-        List<String> arguments = Scripts.arguments(script, parameters);
+        List<String> arguments =
+                Scripts.arguments(Scripts.become(files, command, streams), Scripts.parameters(command));
         String path = Scripts.SHELL;
         if (workspace.setsid().isPresent()) {
             arguments.add(0, path);

@@ -32,6 +32,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -216,6 +217,25 @@ class GuestAgentTest {
         assertThatThrownBy(() -> agent.exec(command.withUser("no-such-user")))
                 .isInstanceOf(CommandStartException.class)
                 .hasMessageContaining("has no user no-such-user");
+        assertThatThrownBy(() -> agent.exec(command.withUser("r..t")))
+                .isInstanceOf(CommandStartException.class)
+                .hasMessageContaining("has no user r..t");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"nope", "/no/such", "/root/forbidden", "/etc"})
+    void exec_userWithProgramThatItCannotRun_saysSo(String program) throws IOException {
+        Command command = Command.of(program).withUser("nobody");
+
+        for (Map<String, String> environment : List.of(
+                Map.<String, String>of(), Map.of("SHLVL", "7"), Map.of("SHLVL", "7", "PATH", "/usr/bin:/bin"))) {
+            assertThatThrownBy(() -> agent.exec(command.withEnvironment(environment)))
+                    .isInstanceOf(CommandStartException.class)
+                    .hasMessageContaining("has no program " + program + ", or cannot run it");
+            assertThatThrownBy(() -> agent.start(command.withEnvironment(environment), UnaryOperator.identity()))
+                    .isInstanceOf(CommandStartException.class)
+                    .hasMessageContaining("has no program " + program + ", or cannot run it");
+        }
     }
 
     @Test
