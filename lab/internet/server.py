@@ -1,13 +1,16 @@
 """HTTP, HTTPS, banners and a UDP echo for the pretend Internet, with a record of what arrives.
 
-Usage: server.py FACTS DIRECTORY UID: FACTS is internet.properties; DIRECTORY holds server.crt, server.key and git/,
-and takes arrivals.log; UID is whom to become once the ports are bound. One line of the record is
+Usage: server.py FACTS DIRECTORY UID: FACTS is internet.properties; DIRECTORY holds server.crt, server.key, git/ and
+sites/ (a folder of files for each host), and takes arrivals.log; UID is whom to become once the ports are bound. One line of the record is
 MILLISECONDS PROTOCOL SOURCE:PORT DESTINATION:PORT BYTES PAYLOAD, where the payload is cut at 200 bytes and escaped.
 """
 
+import base64
 import http.server
 import json
+import mimetypes
 import os
+import pathlib
 import socket
 import socketserver
 import ssl
@@ -87,12 +90,16 @@ class Web(http.server.BaseHTTPRequestHandler):
             self._git()
         elif self.path.startswith("/bytes/") and self.path[7:].isdigit():
             self._bytes(int(self.path[7:]))
+        elif self._host() in self.server.sites:
+            self._file(self.server.sites[self._host()])
         else:
             self._answer("text/plain", ("Hello from %s\n" % self.headers.get("Host", here)).encode())
 
     def do_POST(self):
         if ".git/" in self.path:
             return self._git()
+        if self._host() == self.server.facts["API_NAME"]:
+            return self._api()
         left = got = int(self.headers.get("Content-Length", 0))
         while left > 0:
             left -= len(self.rfile.read(min(left, 65536)) or b"x" * left)
@@ -100,8 +107,34 @@ class Web(http.server.BaseHTTPRequestHandler):
 
     do_PUT = do_POST
 
-    def _answer(self, kind, body):
-        self.send_response(200)
+    def _host(self):
+        return self.headers.get("Host", "").partition(":")[0]
+
+    def _file(self, site):
+        """A file of a site, or the index of a folder, whose kind tells how mirrors of that sort answer."""
+        wanted = (site / self.path.partition("?")[0].lstrip("/")).resolve()
+        found = [file for file in (wanted, wanted / "index.html", wanted / "index.json") if file.is_file()]
+        if not found or site not in wanted.parents:
+            return self._answer("text/plain", b"not here\n", 404)
+        self._answer(mimetypes.guess_type(found[0])[0] or "application/octet-stream", found[0].read_bytes())
+
+    def _api(self):
+        """Says back what it is told, in JSON, to those who have the token."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Authorization") != "Bearer " + self.server.facts["TOKEN"]:
+            return self._answer("application/json", b'{"error": "a token is needed"}\n', 401)
+        try:
+            answer = {"path": self.path, "got": json.loads(body)}
+        except ValueError:
+            return self._answer("application/json", b'{"error": "not JSON"}\n', 400)
+        self._answer("application/json", json.dumps(answer).encode())
+
+    def _may_push(self):
+        given = base64.b64encode(b"agent:" + self.server.facts["TOKEN"].encode()).decode()
+        return self.headers.get("Authorization") == "Basic " + given
+
+    def _answer(self, kind, body, status=200):
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -118,6 +151,13 @@ class Web(http.server.BaseHTTPRequestHandler):
     def _git(self):
         """git's own CGI program (gitprotocol-http(5)), given the request and its body."""
         path, _, query = self.path.partition("?")
+        push = "git-receive-pack" in self.path
+        if push and not self._may_push():
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         environment = {
             "PATH": os.environ["PATH"], "HOME": self.server.repositories,
@@ -125,6 +165,7 @@ class Web(http.server.BaseHTTPRequestHandler):
             "REQUEST_METHOD": self.command, "PATH_INFO": path, "QUERY_STRING": query,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            **({"REMOTE_USER": "agent"} if push else {}),
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "REMOTE_ADDR": self.client_address[0],
         }
         out = subprocess.run(["git", "http-backend"], input=body, env=environment, stdout=subprocess.PIPE, check=False)
@@ -164,6 +205,7 @@ def main(facts_path, directory, uid):
     arrivals = Arrivals(directory + "/arrivals.log")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(directory + "/server.crt", directory + "/server.key")
+    sites = {site.name: site for site in pathlib.Path(directory, "sites").resolve().iterdir()}
     loops = [echo(8080, arrivals)]
     for port, handler in ((80, Web), (443, Web), (5432, Banner), (8080, Banner)):
         server = ThreadingServer(("", port), handler)
@@ -171,6 +213,7 @@ def main(facts_path, directory, uid):
         server.arrivals = arrivals
         server.banner = facts["BANNER_PREFIX"].encode()
         server.repositories = directory + "/git"
+        server.sites = sites
         if port == 443:
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         loops.append(server.serve_forever)

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
-import dev.agentvm.GuestImage;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
@@ -14,9 +13,6 @@ import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,45 +85,6 @@ class LaunchIT {
             assertThat(Lab.probe(vm, "tcp", address, "80", "700")).as(address).isEqualTo("timeout");
             assertThat(Lab.probe(vm, "ping", address, "300")).as(address).isEqualTo("timeout");
         }
-    }
-
-    @Test
-    void launch_debianGuest_clonesOverGitHttpsAndSsh() throws IOException {
-        VMTemplate template = new VMTemplate.Builder()
-                .name("debian")
-                .image(GuestImage.named("debian"))
-                .build();
-
-        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(template)) {
-            put(vm, "/root/.ssh/known_hosts", Path.of(Lab.environment("AGENTVM_LAB_SSH_KNOWN_HOSTS")));
-            put(vm, "/root/.ssh/id", Path.of(Lab.environment("AGENTVM_LAB_SSH_KEY")));
-            Lab.awaitNetwork(vm);
-
-            for (String scheme : List.of("git://", "https://", "ssh://git@")) {
-                String url = scheme + Lab.fact("GIT_NAME") + "/" + Lab.fact("GIT_REPOSITORY");
-                ExecResult clone = vm.exec(new Command.Builder()
-                        .addArgv("git", "clone", "--quiet", url, "/root/clone")
-                        .putEnvironment("GIT_SSH_COMMAND", "ssh -i /root/.ssh/id -o StrictHostKeyChecking=yes")
-                        .putEnvironment("GIT_TERMINAL_PROMPT", "0")
-                        .putEnvironment("HOME", "/root")
-                        .timeout(Duration.ofMinutes(1))
-                        .build());
-                assertThat(clone.success())
-                        .as("%s: %s", url, clone.stderrText())
-                        .isTrue();
-                assertThat(Lab.output(vm, Command.of("cat", "/root/clone/" + Lab.fact("GIT_FILE"))))
-                        .isNotEmpty();
-                Lab.output(vm, Command.of("rm", "-r", "/root/clone"));
-            }
-        }
-    }
-
-    private static void put(VM vm, String path, Path content) throws IOException {
-        Lab.output(
-                vm,
-                Command.shell("umask 077; mkdir -p \"$(dirname " + path + ")\"; cat > " + path)
-                        .withStdin(Files.readAllBytes(content)));
     }
 
     @Test
