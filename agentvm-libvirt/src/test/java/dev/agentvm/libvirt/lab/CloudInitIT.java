@@ -17,20 +17,21 @@ import dev.agentvm.cloudinit.CloudInitFile;
 import dev.agentvm.cloudinit.CloudInitUser;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.NetworkMode;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** A template's cloud-init, in a guest that has Debian's; and the disk that carries it there. */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class CloudInitIT {
-    private static final String KEY =
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJq6e0yP2f0m0nqk7iWq0mJ7yN3x1b5dQ8v9kZ4tXw2c me";
     private static final String SECRET = "hush-" + System.nanoTime();
     /** All that is hard to quote, and all bytes. */
     private static final String AWKWARD = "]}\n#: {\"'`$HOME\\n %s \t ä😀 - key: [value] *x &y !z |\n";
@@ -41,6 +42,29 @@ class CloudInitIT {
             .resources(
                     new Resources.Builder().vcpus(2).memoryMiB(768).diskGiB(2).build())
             .build();
+
+    /** Where alice has her key pair, {@code id} and {@code id.pub}, and what she knows of the guest. */
+    @TempDir
+    static Path home;
+
+    @BeforeAll
+    static void aliceMakesAKey() {
+        Lab.host(
+                "ssh-keygen",
+                "-q",
+                "-t",
+                "ed25519",
+                "-N",
+                "",
+                "-C",
+                "alice",
+                "-f",
+                home.resolve("id").toString());
+    }
+
+    private static String key() throws IOException {
+        return Files.readString(home.resolve("id.pub")).strip();
+    }
 
     private static byte[] allBytes() {
         byte[] bytes = new byte[256];
@@ -55,16 +79,27 @@ class CloudInitIT {
         return Lab.host("openssl", "passwd", "-6", "-salt", "agentvmsalt", SECRET);
     }
 
-    private static CloudInit wanted() {
+    private static CloudInit wanted() throws IOException {
         return new CloudInit.Builder()
                 .hostName("builder.example.com")
                 .addUser(new CloudInitUser.Builder()
                         .name("alice")
-                        .addSshKey(KEY)
+                        .addSshKey(key())
                         .passwordHash(passwordHash())
                         .sudo(true)
                         .build())
                 .addUser(new CloudInitUser.Builder().name("bob").build())
+                // The lab's apt repository, in place of Debian's, which the lab does not have.
+                .addFile(new CloudInitFile.Builder()
+                        .path("/etc/apt/keyrings/lab.asc")
+                        .content(Files.readAllBytes(Path.of(Lab.environment("AGENTVM_LAB_APT_KEY"))))
+                        .build())
+                .addFile(new CloudInitFile.Builder()
+                        .path("/etc/apt/sources.list")
+                        .text("deb [signed-by=/etc/apt/keyrings/lab.asc] https://" + Lab.fact("DEB_NAME")
+                                + " stable main\n")
+                        .build())
+                .addPackages("greeting")
                 .addFile(new CloudInitFile.Builder()
                         .path("/etc/agentvm test/all-bytes")
                         .content(allBytes())
@@ -97,7 +132,7 @@ class CloudInitIT {
             assertThat(shell(vm, "cat /proc/sys/kernel/hostname")).isEqualTo("builder");
             assertThat(shell(vm, "cloud-init query instance_id"))
                     .isEqualTo(vm.id().toString());
-            assertThat(shell(vm, "cat /home/alice/.ssh/authorized_keys")).contains(KEY);
+            assertThat(shell(vm, "cat /home/alice/.ssh/authorized_keys")).contains(key());
             assertThat(shell(vm, "stat -c '%U %a' /home/alice/.ssh/authorized_keys"))
                     .isEqualTo("alice 600");
             assertThat(shell(vm, "sed -n 's/^alice:\\([^:]*\\):.*/\\1/p' /etc/shadow"))
@@ -121,14 +156,40 @@ class CloudInitIT {
             assertThat(shell(vm, "grep -rh MACAddress /etc/systemd/network"))
                     .contains(vm.attachment().orElseThrow().mac().toString());
 
+            assertThat(shell(vm, "greeting")).isEqualTo("hello from apt");
+
             aGuestMountsTheSeed(vm);
             theSeedIsTheGuestsAlone(vm);
+            aliceLogsInWhereTheFilterLetsHer(vm);
         }
         Leftovers.assertNone();
     }
 
     private static String shell(VM vm, String script) {
         return Lab.output(vm, Command.of("sh", "-c", script));
+    }
+
+    /** Nobody reaches a VM; so that she does, its filter is taken off. */
+    private static void aliceLogsInWhereTheFilterLetsHer(VM vm) throws IOException {
+        String address = vm.attachment().orElseThrow().address().toString();
+        Path known = home.resolve("known_hosts");
+        Files.writeString(known, address + " " + shell(vm, "cat /etc/ssh/ssh_host_ed25519_key.pub"));
+        String[] login = {
+            "ssh",
+            "-i",
+            home.resolve("id").toString(),
+            "-o",
+            "UserKnownHostsFile=" + known,
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "ConnectTimeout=20",
+            "alice@" + address,
+            "id -un; hostname"
+        };
+        assertThatThrownBy(() -> Lab.host(login)).hasMessageContaining("Connection timed out");
+        Lab.unfilter(vm);
+        assertThat(Lab.host(login)).isEqualTo("alice\nbuilder");
     }
 
     private static void aGuestMountsTheSeed(VM vm) {
@@ -161,6 +222,9 @@ class CloudInitIT {
                 .containsExactly("/METADATA.;1", "/NETWORKC.;1", "/USERDATA.;1");
         assertThat(Lab.host("isoinfo", "-J", "-x", "/meta-data", "-i", seed.toString()))
                 .isEqualTo("{\"instance-id\":\"" + vm.id() + "\",\"local-hostname\":\"builder.example.com\"}");
+        assertThat(Lab.host("isoinfo", "-J", "-x", "/user-data", "-i", seed.toString()))
+                .startsWith("#cloud-config\n{")
+                .contains("\"packages\":[\"greeting\"]", key());
     }
 
     @Test
@@ -169,6 +233,8 @@ class CloudInitIT {
                 VM vm = hypervisor.launch(DEBIAN.withNetworkMode(NetworkMode.ISOLATED))) {
             assertThat(vm.exec(Command.of("cloud-init", "status")).stdoutText()).contains("disabled");
             assertThat(shell(vm, "ls /sys/block | grep -c ^vd")).isEqualTo("1");
+            assertThat(shell(vm, "systemctl show --property ActiveState,ConditionResult ssh"))
+                    .isEqualTo("ActiveState=inactive\nConditionResult=no");
             assertThat(shell(vm, "cat /proc/sys/kernel/hostname")).isEqualTo("debian");
         }
     }
@@ -187,7 +253,7 @@ class CloudInitIT {
     }
 
     @Test
-    void launch_failsAfterTheSeedWasMade_removesIt() {
+    void launch_failsAfterTheSeedWasMade_removesIt() throws IOException {
         VMTemplate template = Lab.tiny("vm").withCloudInit(wanted());
         try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
             for (LaunchStep step : List.of(LaunchStep.DISK_MADE, LaunchStep.RESUMED)) {
