@@ -4,17 +4,32 @@ import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** Ethernet frames as a hostile guest makes them, with a text in each by which it is found again. */
 final class Frames {
     static final String BROADCAST = "ff:ff:ff:ff:ff:ff";
     static final int IPV4 = 0x0800;
+    private static final int TCP = 6;
     private static final int UDP = 17;
 
     private static final int MORE_FRAGMENTS = 0x2000;
     private static final int DO_NOT_FRAGMENT = 0x4000;
+    /** What a packet can be cut into pieces of. */
+    private static final int FRAGMENT_UNIT = 8;
+
+    /** The host may cut a packet anew, into pieces of the size of the largest: the text is to stay in one. */
+    private static final String FILL = "-".repeat(200);
+
+    private static final int IP_HEADER = 20;
+    private static final int EPHEMERAL = 40000;
+
+    /** Fragments of a packet have a number in common; what is not gathered of one must not be mixed into the next. */
+    private static final AtomicInteger IDENTIFICATION = new AtomicInteger(77);
 
     private Frames() {}
 
@@ -44,22 +59,69 @@ final class Frames {
 
     /** A datagram without a checksum, as UDP allows. */
     static byte[] udp(IPv4Address from, IPv4Address to, int port, String text) {
-        return ip(from, to, UDP, DO_NOT_FRAGMENT, datagram(port, text));
+        return udp(from, EPHEMERAL, to, port, text);
     }
 
-    /** The two halves of a datagram. */
-    static byte[][] fragments(IPv4Address from, IPv4Address to, int port, String text) {
-        byte[] whole = datagram(port, "-".repeat(16) + text);
-        return new byte[][] {
-            ip(from, to, UDP, MORE_FRAGMENTS, Arrays.copyOf(whole, 16)),
-            ip(from, to, UDP, 16 / 8, Arrays.copyOfRange(whole, 16, whole.length))
-        };
+    static byte[] udp(IPv4Address from, int fromPort, IPv4Address to, int port, String text) {
+        return ip(from, to, UDP, DO_NOT_FRAGMENT, datagram(fromPort, port, text));
     }
 
-    private static byte[] datagram(int port, String text) {
+    /** The two halves of a datagram, each with the text in it. */
+    static List<byte[]> fragments(IPv4Address from, int fromPort, IPv4Address to, int port, String text) {
+        String half = text + FILL.substring(0, FRAGMENT_UNIT - text.length() % FRAGMENT_UNIT);
+        return cut(from, to, UDP, datagram(fromPort, port, half + half), FRAGMENT_UNIT + half.length());
+    }
+
+    /** The same segment as {@link #segment}, cut so that its first fragment has nothing but the ports in it. */
+    static List<byte[]> tinyFragments(IPv4Address from, IPv4Address to, int port, String text) {
+        return cut(from, to, TCP, tcp(from, to, port, "----" + text + FILL), FRAGMENT_UNIT, 3 * FRAGMENT_UNIT);
+    }
+
+    /**
+     * The same segment, with a second beginning that names another port after the first. Linux keeps what it has, so what
+     * is put together goes to the port that was named first.
+     */
+    static List<byte[]> overlappingFragments(IPv4Address from, IPv4Address to, int port, int pretended, String text) {
+        byte[] segment = tcp(from, to, port, "----" + text + FILL);
+        List<byte[]> fragments = new ArrayList<>(cut(from, to, TCP, segment, 3 * FRAGMENT_UNIT));
+        fragments.add(1, pretence(fragments.get(0), pretended));
+        return fragments;
+    }
+
+    /** The same for a datagram. */
+    static List<byte[]> overlappingDatagram(IPv4Address from, IPv4Address to, int port, int pretended, String text) {
+        byte[] whole = datagram(EPHEMERAL, port, "-".repeat(FRAGMENT_UNIT) + text + FILL);
+        List<byte[]> fragments = new ArrayList<>(cut(from, to, UDP, whole, 2 * FRAGMENT_UNIT));
+        fragments.add(1, pretence(fragments.get(0), pretended));
+        return fragments;
+    }
+
+    /** The first bytes of a packet's first fragment, with another destination port. */
+    private static byte[] pretence(byte[] first, int port) {
+        byte[] packet = Arrays.copyOf(first, IP_HEADER + FRAGMENT_UNIT);
+        ByteBuffer.wrap(packet).putShort(2, (short) packet.length).putShort(IP_HEADER + 2, (short) port);
+        return withChecksum(packet);
+    }
+
+    /** A packet in pieces that begin where it is cut. */
+    private static List<byte[]> cut(IPv4Address from, IPv4Address to, int protocol, byte[] whole, int... cuts) {
+        int identification = IDENTIFICATION.incrementAndGet();
+        List<byte[]> fragments = new ArrayList<>();
+        int start = 0;
+        for (int cut : cuts) {
+            byte[] piece = Arrays.copyOfRange(whole, start, cut);
+            fragments.add(ip(from, to, protocol, identification, MORE_FRAGMENTS | start / FRAGMENT_UNIT, piece));
+            start = cut;
+        }
+        byte[] rest = Arrays.copyOfRange(whole, start, whole.length);
+        fragments.add(ip(from, to, protocol, identification, start / FRAGMENT_UNIT, rest));
+        return fragments;
+    }
+
+    private static byte[] datagram(int fromPort, int port, String text) {
         byte[] words = text.getBytes(StandardCharsets.US_ASCII);
         return ByteBuffer.allocate(8 + words.length)
-                .putShort((short) 40000)
+                .putShort((short) fromPort)
                 .putShort((short) port)
                 .putShort((short) (8 + words.length))
                 .putShort((short) 0)
@@ -74,9 +136,13 @@ final class Frames {
 
     /** A segment of TCP in the midst of a connection that there never was. */
     static byte[] segment(IPv4Address from, IPv4Address to, int port, String text) {
+        return ip(from, to, TCP, DO_NOT_FRAGMENT, tcp(from, to, port, text));
+    }
+
+    private static byte[] tcp(IPv4Address from, IPv4Address to, int port, String text) {
         byte[] words = text.getBytes(StandardCharsets.US_ASCII);
         ByteBuffer segment = ByteBuffer.allocate(20 + words.length)
-                .putShort((short) 40000)
+                .putShort((short) EPHEMERAL)
                 .putShort((short) port)
                 .putInt(1)
                 .putInt(1)
@@ -87,11 +153,10 @@ final class Frames {
         ByteBuffer pseudo = ByteBuffer.allocate(12 + segment.capacity() + segment.capacity() % 2)
                 .putInt(from.bits())
                 .putInt(to.bits())
-                .putShort((short) 6)
+                .putShort((short) TCP)
                 .putShort((short) segment.capacity())
                 .put(segment.array());
-        segment.putShort(16, checksum(pseudo.array()));
-        return ip(from, to, 6, DO_NOT_FRAGMENT, segment.array());
+        return segment.putShort(16, checksum(pseudo.array())).array();
     }
 
     /** A packet of IPv6 between link-local addresses. */
@@ -108,20 +173,30 @@ final class Frames {
                 .array();
     }
 
-    private static byte[] ip(IPv4Address from, IPv4Address to, int protocol, int flagsAndOffset, byte[] payload) {
-        ByteBuffer packet = ByteBuffer.allocate(20 + payload.length)
+    private static byte[] ip(IPv4Address from, IPv4Address to, int protocol, int flags, byte[] payload) {
+        return ip(from, to, protocol, IDENTIFICATION.incrementAndGet(), flags, payload);
+    }
+
+    private static byte[] ip(
+            IPv4Address from, IPv4Address to, int protocol, int identification, int flagsAndOffset, byte[] payload) {
+        return withChecksum(ByteBuffer.allocate(IP_HEADER + payload.length)
                 .putShort((short) 0x4500)
-                .putShort((short) (20 + payload.length))
-                .putShort((short) 77)
+                .putShort((short) (IP_HEADER + payload.length))
+                .putShort((short) identification)
                 .putShort((short) flagsAndOffset)
                 .put((byte) 64)
                 .put((byte) protocol)
                 .putShort((short) 0)
                 .putInt(from.bits())
                 .putInt(to.bits())
-                .put(payload);
-        packet.putShort(10, checksum(Arrays.copyOf(packet.array(), 20)));
-        return packet.array();
+                .put(payload)
+                .array());
+    }
+
+    private static byte[] withChecksum(byte[] packet) {
+        ByteBuffer header = ByteBuffer.wrap(packet, 0, IP_HEADER).putShort(10, (short) 0);
+        header.putShort(10, checksum(Arrays.copyOf(packet, IP_HEADER)));
+        return packet;
     }
 
     private static short checksum(byte[] bytes) {

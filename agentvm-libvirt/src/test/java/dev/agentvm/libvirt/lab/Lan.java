@@ -19,9 +19,13 @@ final class Lan implements AutoCloseable {
     static final String ROUTER = "10.44.0.1";
     static final String NEIGHBOUR = "10.44.0.2";
 
-    private static final String ROUTER_NAMESPACE = "lan-router";
-    private static final String NEIGHBOUR_NAMESPACE = "lan-neighbour";
-    private static final String CARD = "eth0";
+    static final String ROUTER_NAMESPACE = "lan-router";
+    static final String NEIGHBOUR_NAMESPACE = "lan-neighbour";
+    /** The card of the router, and of the neighbour. */
+    static final String CARD = "eth0";
+
+    static final String ROUTER_PORT = "lanr";
+    static final String NEIGHBOUR_PORT = "lann";
 
     private final List<Process> daemons = new ArrayList<>();
     private final List<Path> files = new ArrayList<>();
@@ -30,8 +34,8 @@ final class Lan implements AutoCloseable {
     Lan() {
         sh("ip link add " + BRIDGE + " type bridge; ip addr add " + HOST + "/24 dev " + BRIDGE + "; ip link set "
                 + BRIDGE + " up");
-        plug(ROUTER_NAMESPACE, "lanr", ROUTER);
-        plug(NEIGHBOUR_NAMESPACE, "lann", NEIGHBOUR);
+        plug(ROUTER_NAMESPACE, ROUTER_PORT, ROUTER);
+        plug(NEIGHBOUR_NAMESPACE, NEIGHBOUR_PORT, NEIGHBOUR);
         sh("ip link add lanup type veth peer name uplink netns " + ROUTER_NAMESPACE
                 + "; ip addr add 81.2.70.1/30 dev lanup; ip link set lanup up");
         router("ip addr add 81.2.70.2/30 dev uplink; ip link set uplink up; ip route add default via 81.2.70.1;"
@@ -151,7 +155,8 @@ final class Lan implements AutoCloseable {
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
-        sh("ip link del lanr; ip link del lann; ip link del lanup; ip netns del " + ROUTER_NAMESPACE + "; ip netns del "
+        sh("ip link del " + ROUTER_PORT + "; ip link del " + NEIGHBOUR_PORT + "; ip link del lanup; ip netns del "
+                + ROUTER_NAMESPACE + "; ip netns del "
                 + NEIGHBOUR_NAMESPACE + "; ip link del " + BRIDGE
                 + "; iptables -t nat -D POSTROUTING -s 81.2.70.2 -j MASQUERADE");
     }

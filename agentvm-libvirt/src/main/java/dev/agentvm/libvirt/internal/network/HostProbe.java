@@ -99,6 +99,7 @@ public final class HostProbe {
             findings.add(network(needs));
             findings.add(forwarding(needs));
             findings.add(backend(needs));
+            findings.add(connections(needs));
         }
         return List.copyOf(findings);
     }
@@ -330,6 +331,26 @@ public final class HostProbe {
                         + " and restart libvirt, or: iptables -I FORWARD"
                         + " -o " + needs.settings().bridge()
                         + " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
+    }
+
+    /** What begins a connection and what answers one, the VM's filter cannot tell; the rules of the network's NAT do. */
+    private Finding connections(Needs needs) {
+        String rules = host.run("iptables", "-S", "FORWARD").orElse("");
+        List<String> before = rules.lines()
+                .takeWhile(rule -> !rule.endsWith("-j LIBVIRT_FWI"))
+                .filter(rule -> rule.equals("-A FORWARD -j ACCEPT")
+                        || rule.equals("-A FORWARD -o " + needs.settings().bridge() + " -j ACCEPT"))
+                .toList();
+        if (before.isEmpty() || !rules.contains("-j LIBVIRT_FWI")) {
+            return Finding.ok(
+                    "forward-accept", "no rule known to this check lets connections to VMs past libvirt's rules");
+        }
+        return Finding.warning(
+                "forward-accept",
+                "'" + before.get(0) + "' stands before libvirt's rules, so whoever has a route to the VMs' network can"
+                        + " connect to them from ports that they may ask themselves",
+                before.get(0).replace("-A", "iptables -D")
+                        + ", or let it accept answers alone: -m conntrack --ctstate RELATED,ESTABLISHED");
     }
 
     private Finding confinement(Needs needs) {

@@ -144,7 +144,7 @@ class HostProbeTest {
                         assertThat(finding.severity()).as(finding.toString()).isEqualTo(Severity.OK))
                 .extracting(Finding::id)
                 .doesNotHaveDuplicates()
-                .hasSize(12);
+                .hasSize(13);
     }
 
     @Test
@@ -337,6 +337,29 @@ class HostProbeTest {
 
         commands.put("iptables -S", "-P FORWARD ACCEPT\n");
         assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_acceptBeforeTheRulesOfLibvirt_isWarnedOf() {
+        String libvirt = "-A FORWARD -j LIBVIRT_FWX\n-A FORWARD -j LIBVIRT_FWI\n";
+        String start = "-P FORWARD ACCEPT\n-A FORWARD -j libvirt-in\n";
+        for (String accept : List.of("-A FORWARD -j ACCEPT", "-A FORWARD -o agentvm0 -j ACCEPT")) {
+            commands.put("iptables -S FORWARD", start + accept + "\n" + libvirt);
+            assertThat(find("forward-accept", Needs.standard())).satisfies(found -> {
+                assertThat(found.severity()).isEqualTo(Severity.WARNING);
+                assertThat(found.evidence()).contains("'" + accept + "' stands before");
+                assertThat(found.remedy()).startsWith(accept.replace("-A", "iptables -D") + ",");
+            });
+            commands.put("iptables -S FORWARD", start + libvirt + accept + "\n");
+            assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
+            commands.put("iptables -S FORWARD", start + accept + "\n");
+            assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
+        }
+        commands.put(
+                "iptables -S FORWARD",
+                "-A FORWARD -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
+                        + "-A FORWARD -o docker0 -j ACCEPT\n" + libvirt);
+        assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
     }
 
     @Test
