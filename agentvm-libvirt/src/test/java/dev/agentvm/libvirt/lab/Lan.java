@@ -66,7 +66,7 @@ final class Lan implements AutoCloseable {
                 "--leasefile-ro",
                 "--pid-file=",
                 "--dhcp-authoritative",
-                "--dhcp-range=" + first + "," + last + ",2m",
+                "--dhcp-range=" + first + "," + last + ",1h",
                 "--dhcp-option=option:router," + ROUTER,
                 "--dhcp-option=option:dns-server," + Lab.fact("DNS_ADDRESS"));
     }
