@@ -78,8 +78,8 @@ final class Frames {
     }
 
     /**
-     * The same segment, with a second beginning that names another port after the first. Linux keeps what it has, so what
-     * is put together goes to the port that was named first.
+     * The same segment, with a second beginning that names another port after the first. Linux keeps what it has, so
+     * what is put together goes to the port that was named first.
      */
     static List<byte[]> overlappingFragments(IPv4Address from, IPv4Address to, int port, int pretended, String text) {
         byte[] segment = tcp(from, to, port, "----" + text + FILL);
