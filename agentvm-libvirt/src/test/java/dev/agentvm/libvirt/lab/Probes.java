@@ -315,8 +315,8 @@ final class Probes implements AutoCloseable {
     }
 
     /**
-     * What looks like an answer to what the VM may ask. Only who knows the connections can tell: on the library's network
-     * the rules of its NAT, which are in force here unless there is no filter either.
+     * What looks like an answer to what the VM may ask. Only who knows the connections can tell: on the library's
+     * network the rules of its NAT, which are in force here unless there is no filter either.
      */
     private void likeAnswers(ProbeColumn column) {
         Map<String, String> attempts = new LinkedHashMap<>();

@@ -333,7 +333,7 @@ public final class HostProbe {
                         + " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
     }
 
-    /** What begins a connection and what answers one, the VM's filter cannot tell; the rules of the network's NAT do. */
+    /** What begins a connection and what answers one, a VM's filter cannot tell; the rules of the network's NAT can. */
     private Finding connections(Needs needs) {
         String rules = host.run("iptables", "-S", "FORWARD").orElse("");
         List<String> before = rules.lines()
