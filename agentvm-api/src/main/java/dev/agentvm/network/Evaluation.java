@@ -162,26 +162,24 @@ final class Evaluation {
     private Verdict toVM(Flow flow) {
         boolean fromGateway = flow.source().filter(this::isGateway).isPresent();
         if (flow.etherType() == Flow.ETHERTYPE_ARP) {
-            return fromGateway
-                    ? Verdict.by(Outcome.ALLOWED, "the gateway asks by ARP who has an address")
-                    : Verdict.by(FloorClause.INBOUND);
+            return arpToVM(fromGateway);
         }
         if (flow.etherType() != Flow.ETHERTYPE_IPV4) {
             return Verdict.by(FloorClause.NOT_IPV4);
+        }
+        if (isDhcpAnswer(flow) && (fromGateway || hasNeighbours())) {
+            return Verdict.by(
+                    Outcome.ALLOWED, fromGateway ? "the gateway answers DHCP" : "a DHCP server on the bridge answers");
         }
         if (!fromGateway) {
             return Verdict.by(FloorClause.INBOUND);
         }
         boolean toItself = flow.destination().map(vm.address()::equals).orElse(true);
-        boolean toAll = flow.destination().filter(BROADCAST::equals).isPresent();
-        if (is(flow, Flow.UDP)
-                && has(flow.sourcePort(), DHCP_SERVER)
-                && has(flow.destinationPort(), DHCP_CLIENT)
-                && (toItself || toAll)) {
-            return Verdict.by(Outcome.ALLOWED, "the gateway answers DHCP");
-        }
         if (isDnsAnswer(flow) && toItself) {
             return Verdict.by(Outcome.ALLOWED, "the network's resolver answers");
+        }
+        if (isFromServicePort(flow)) {
+            return Verdict.by(Outcome.ALLOWED, "the gateway may send from its ports of DNS and DHCP and those between");
         }
         if (is(flow, Flow.ICMP) && toItself) {
             return Verdict.by(Outcome.ALLOWED, "the gateway may ping the VM");
@@ -189,10 +187,34 @@ final class Evaluation {
         return Verdict.by(FloorClause.INBOUND);
     }
 
+    private Verdict arpToVM(boolean fromGateway) {
+        if (fromGateway) {
+            return Verdict.by(Outcome.ALLOWED, "the gateway asks by ARP who has an address");
+        }
+        return hasNeighbours()
+                ? Verdict.by(Outcome.ALLOWED, "a neighbour asks by ARP who has an address")
+                : Verdict.by(FloorClause.INBOUND);
+    }
+
+    /** A server may answer one machine by broadcast, of the network or of all. */
+    private static boolean isDhcpAnswer(Flow flow) {
+        return is(flow, Flow.UDP) && has(flow.sourcePort(), DHCP_SERVER) && has(flow.destinationPort(), DHCP_CLIENT);
+    }
+
     private boolean isDnsAnswer(Flow flow) {
         return policy.nameResolution()
                 && (is(flow, Flow.UDP) || is(flow, Flow.TCP))
                 && has(flow.sourcePort(), DNS)
+                && flow.source().filter(vm.resolvers()::contains).isPresent();
+    }
+
+    /** A gateway that resolves names is trusted with both services' ports as one range, whoever it sends to. */
+    private boolean isFromServicePort(Flow flow) {
+        int port = flow.sourcePort().orElse(0);
+        return policy.nameResolution()
+                && is(flow, Flow.UDP)
+                && port >= DNS
+                && port <= DHCP_SERVER
                 && flow.source().filter(vm.resolvers()::contains).isPresent();
     }
 

@@ -23,6 +23,11 @@ final class Explanation {
             row("ALLOW", "dns (udp, tcp 53)", "the network's resolver", "names are resolved there and nowhere else");
         }
         policy.sortedRules().forEach(this::rule);
+        row(
+                "ALLOW",
+                "udp to the VM",
+                policy.nameResolution() ? "from the gateway, port 53-67" : "from the gateway, port 67",
+                "answers of the gateway's services");
         row("ALLOW", "icmp to the VM", "from the gateway", "the gateway may ping the VM");
         policy.connectionLimit()
                 .ifPresent(limit -> row("REFUSE", "tcp", "beyond " + limit + " connections", "the connection limit"));

@@ -351,17 +351,51 @@ class EvaluationTest {
 
     @Test
     void evaluate_dhcpAnswer_passesFromTheGateway() {
+        NetworkPolicy none = NetworkPolicy.none();
         Flow answer = fromGateway(Flow.UDP, 67, 68);
-        assertThat(judge(NetworkPolicy.none(), answer).reason()).isEqualTo("the gateway answers DHCP");
-        assertThat(judge(DEFAULT, answer.withDestination(VM.address())).allowed())
+        assertThat(judge(none, answer).reason()).isEqualTo("the gateway answers DHCP");
+        assertThat(judge(DEFAULT, answer).reason()).isEqualTo("the gateway answers DHCP");
+        assertThat(judge(none, answer.withDestination(VM.address())).allowed()).isTrue();
+        assertThat(judge(none, answer.withDestination(BROADCAST)).allowed()).isTrue();
+        assertThat(judge(none, answer.withDestination(VM.subnet().last())).allowed())
                 .isTrue();
-        assertThat(judge(DEFAULT, answer.withDestination(BROADCAST)).allowed()).isTrue();
-        assertClosed(judge(DEFAULT, answer.withDestination(OTHER_VM)), FloorClause.INBOUND);
-        assertClosed(judge(DEFAULT, answer.withSource(OTHER_VM)), FloorClause.INBOUND);
-        assertClosed(judge(DEFAULT, answer.withSourcePort(68)), FloorClause.INBOUND);
-        assertClosed(judge(DEFAULT, answer.withDestinationPort(67)), FloorClause.INBOUND);
-        assertClosed(judge(DEFAULT, answer.withIpProtocol(Flow.TCP)), FloorClause.INBOUND);
-        assertClosed(DEFAULT.evaluate(answer, VM.withGateway(Optional.empty())), FloorClause.INBOUND);
+        assertClosed(judge(none, answer.withSource(OTHER_VM)), FloorClause.INBOUND);
+        assertClosed(judge(none, answer.withSourcePort(68)), FloorClause.INBOUND);
+        assertClosed(judge(none, answer.withDestinationPort(67)), FloorClause.INBOUND);
+        assertClosed(judge(none, answer.withIpProtocol(Flow.TCP)), FloorClause.INBOUND);
+    }
+
+    @Test
+    void evaluate_dhcpAnswerOnACallersBridge_passesWhoeverTheServerIs() {
+        Flow answer = fromGateway(Flow.UDP, 67, 68);
+        for (IPv4Address server : new IPv4Address[] {OTHER_VM, IPv4Address.of("10.9.9.9")}) {
+            assertThat(NetworkPolicy.none()
+                            .evaluate(answer.withSource(server).withDestination(BROADCAST), bridged())
+                            .reason())
+                    .isEqualTo("a DHCP server on the bridge answers");
+        }
+        assertClosed(DEFAULT.evaluate(answer.withSourcePort(68), bridged()), FloorClause.INBOUND);
+        assertClosed(DEFAULT.evaluate(answer.withDestinationPort(67), bridged()), FloorClause.INBOUND);
+        assertClosed(DEFAULT.evaluate(answer.withIpProtocol(Flow.TCP), bridged()), FloorClause.INBOUND);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {53, 54, 60, 66, 67})
+    void evaluate_udpFromTheGatewaysServicePorts_passesToWhateverItSendsTo(int port) {
+        Flow flow = fromGateway(Flow.UDP, port, 40000).withDestination(BROADCAST);
+        assertThat(judge(DEFAULT, flow).reason()).contains("from its ports of DNS and DHCP");
+        assertThat(judge(DEFAULT, flow.withDestination(VM.subnet().last())).allowed())
+                .isTrue();
+        assertClosed(judge(NetworkPolicy.none(), flow), FloorClause.INBOUND);
+        assertClosed(judge(DEFAULT, flow.withSource(OTHER_VM)), FloorClause.INBOUND);
+        assertClosed(judge(DEFAULT, flow.withIpProtocol(Flow.TCP)), FloorClause.INBOUND);
+        assertClosed(DEFAULT.evaluate(flow, VM.withResolvers(IPv4Address.of("9.9.9.9"))), FloorClause.INBOUND);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {52, 68})
+    void evaluate_udpFromOtherPortsOfTheGateway_isDropped(int port) {
+        assertClosed(judge(DEFAULT, fromGateway(Flow.UDP, port, 40000)), FloorClause.INBOUND);
     }
 
     @ParameterizedTest
@@ -370,11 +404,16 @@ class EvaluationTest {
         Flow answer = fromGateway(protocol, 53, 40000);
         assertThat(judge(DEFAULT, answer).reason()).isEqualTo("the network's resolver answers");
         assertClosed(judge(NetworkPolicy.none(), answer), FloorClause.INBOUND);
+        assertClosed(DEFAULT.evaluate(answer, VM.withResolvers(IPv4Address.of("9.9.9.9"))), FloorClause.INBOUND);
+        assertClosed(judge(DEFAULT, answer.withIpProtocol(132)), FloorClause.INBOUND);
+    }
+
+    @Test
+    void evaluate_dnsAnswerByTcp_passesToTheVMItselfAndFromThatPortAlone() {
+        Flow answer = fromGateway(Flow.TCP, 53, 40000);
         assertClosed(judge(DEFAULT, answer.withSourcePort(54)), FloorClause.INBOUND);
         assertClosed(judge(DEFAULT, answer.withDestination(BROADCAST)), FloorClause.INBOUND);
         assertClosed(judge(DEFAULT, answer.withDestination(OTHER_VM)), FloorClause.INBOUND);
-        assertClosed(DEFAULT.evaluate(answer, VM.withResolvers(IPv4Address.of("9.9.9.9"))), FloorClause.INBOUND);
-        assertClosed(judge(DEFAULT, answer.withIpProtocol(132)), FloorClause.INBOUND);
     }
 
     @Test
@@ -394,6 +433,9 @@ class EvaluationTest {
                 .contains("gateway asks by ARP");
         assertClosed(judge(DEFAULT, arp(Direction.TO_VM, Optional.of(OTHER_VM))), FloorClause.INBOUND);
         assertClosed(judge(DEFAULT, arp(Direction.TO_VM, Optional.empty())), FloorClause.INBOUND);
+        assertThat(DEFAULT.evaluate(arp(Direction.TO_VM, Optional.of(OTHER_VM)), bridged())
+                        .reason())
+                .contains("neighbour asks by ARP");
     }
 
     @ParameterizedTest

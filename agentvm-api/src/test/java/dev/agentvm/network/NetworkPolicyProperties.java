@@ -92,11 +92,18 @@ class NetworkPolicyProperties extends FilterRuleLaws {
     }
 
     @Property
-    void evaluate_towardsVM_passesFromTheGatewayByNoRule(@ForAll("cases") Case given) {
+    void evaluate_towardsVM_passesFromTheGatewayOrAsInfrastructureOfABridgeByNoRule(@ForAll("cases") Case given) {
         Flow flow = given.flow();
         if (flow.direction() == Flow.Direction.TO_VM && given.verdict().allowed()) {
-            assertThat(flow.source()).isEqualTo(given.attachment().gateway()).isPresent();
             assertThat(given.verdict().rule()).isEmpty();
+            boolean bridgeOfNeighbours = given.attachment().gateway().isEmpty();
+            if (!bridgeOfNeighbours) {
+                assertThat(flow.source()).isEqualTo(given.attachment().gateway());
+            } else if (flow.etherType() != Flow.ETHERTYPE_ARP) {
+                assertThat(flow.ipProtocol()).hasValue(Flow.UDP);
+                assertThat(flow.sourcePort()).hasValue(67);
+                assertThat(flow.destinationPort()).hasValue(68);
+            }
         }
     }
 

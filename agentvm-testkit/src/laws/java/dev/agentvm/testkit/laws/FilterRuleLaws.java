@@ -39,6 +39,7 @@ import net.jqwik.api.Provide;
 public abstract class FilterRuleLaws {
     private static final int DNS = 53;
     private static final int DHCP_SERVER = 67;
+    private static final int DHCP_CLIENT = 68;
     private static final int ECHO_REQUEST = 8;
     private static final IPv4Address UNSPECIFIED = IPv4Address.of("0.0.0.0");
     private static final IPv4Address BROADCAST = IPv4Address.of("255.255.255.255");
@@ -180,16 +181,26 @@ public abstract class FilterRuleLaws {
                 given);
     }
 
-    /** Nobody but the VM's gateway and resolvers reaches it, whatever the rules are. */
+    /**
+     * Nobody but the VM's gateway and resolvers reaches it, whatever the rules are; on a caller's bridge ARP and answers of
+     * DHCP servers do, whoever these are.
+     */
     @Property
     public final void vm_isReachedByItsGatewayAndResolversAlone(@ForAll("cases") Case given) {
         Flow flow = given.flow();
         if (flow.direction() == Flow.Direction.TO_VM && judge(given).allowed()) {
             NetworkAttachment vm = given.attachment();
+            boolean bridged = vm.gateway().isEmpty()
+                    && (flow.etherType() == Flow.ETHERTYPE_ARP
+                            || (isUdp(flow)
+                                    && flow.sourcePort().orElse(0) == DHCP_SERVER
+                                    && flow.destinationPort().orElse(0) == DHCP_CLIENT));
             check(
-                    flow.source().isPresent()
-                            && (vm.gateway().equals(flow.source())
-                                    || vm.resolvers().contains(flow.source().get())),
+                    bridged
+                            || (flow.source().isPresent()
+                                    && (vm.gateway().equals(flow.source())
+                                            || vm.resolvers()
+                                                    .contains(flow.source().get()))),
                     "reaches the VM",
                     given);
         }

@@ -187,7 +187,8 @@ public final class PolicyArbitraries {
                 Tuple.of(12, ordinaryFlows(policy, attachment)),
                 Tuple.of(2, namedFlows(policy)),
                 Tuple.of(2, oddFlows(policy, attachment)),
-                Tuple.of(3, flowsToVM(policy, attachment)));
+                Tuple.of(3, flowsToVM(policy, attachment)),
+                Tuple.of(2, answersToVM(attachment)));
     }
 
     /** TCP, UDP and pings from the VM under its own addresses; many of them are what some rule is about. */
@@ -272,24 +273,57 @@ public final class PolicyArbitraries {
                         .build());
     }
 
-    private static Arbitrary<Flow> flowsToVM(NetworkPolicy policy, NetworkAttachment attachment) {
-        List<IPv4Address> near = new ArrayList<>(attachment.resolvers());
-        attachment.gateway().ifPresent(near::add);
-        near.addAll(attachment.hostAddresses());
-        Arbitrary<IPv4Address> sources =
-                Arbitraries.oneOf(Arbitraries.of(near), edges(policy, attachment), addressesIn(attachment.subnet()));
-        Arbitrary<Optional<IPv4Address>> targets = Arbitraries.of(
+    /** What DHCP servers and resolvers send to a VM or to all, and what nearly looks so. */
+    private static Arbitrary<Flow> answersToVM(NetworkAttachment attachment) {
+        Arbitrary<IPv4Address> others =
+                Arbitraries.oneOf(Arbitraries.of(near(attachment)), addressesIn(attachment.subnet()));
+        Arbitrary<IPv4Address> servers = attachment.gateway().isPresent()
+                ? Arbitraries.oneOf(Arbitraries.just(attachment.gateway().get()), others)
+                : others;
+        return Combinators.combine(
+                        servers,
+                        Arbitraries.of(Flow.UDP, Flow.UDP, Flow.UDP, Flow.TCP),
+                        Arbitraries.of(67, 67, 53, 52, 60, 68),
+                        Arbitraries.of(68, 68, 67, 40000),
+                        targets(attachment))
+                .as((source, protocol, sourcePort, port, to) -> new Flow.Builder()
+                        .direction(Flow.Direction.TO_VM)
+                        .source(source)
+                        .destination(to)
+                        .ipProtocol(protocol)
+                        .sourcePort(sourcePort)
+                        .destinationPort(port)
+                        .build());
+    }
+
+    private static List<IPv4Address> near(NetworkAttachment attachment) {
+        return Stream.of(
+                        attachment.resolvers().stream(),
+                        attachment.gateway().stream(),
+                        attachment.hostAddresses().stream())
+                .flatMap(addresses -> addresses)
+                .toList();
+    }
+
+    /** The VM, and all. */
+    private static Arbitrary<Optional<IPv4Address>> targets(NetworkAttachment attachment) {
+        return Arbitraries.of(
                 Optional.empty(),
                 Optional.of(attachment.address()),
                 Optional.of(IPv4Address.of("255.255.255.255")),
                 Optional.of(attachment.subnet().last()));
+    }
+
+    private static Arbitrary<Flow> flowsToVM(NetworkPolicy policy, NetworkAttachment attachment) {
+        Arbitrary<IPv4Address> sources = Arbitraries.oneOf(
+                Arbitraries.of(near(attachment)), edges(policy, attachment), addressesIn(attachment.subnet()));
         return Combinators.combine(
                         sources,
                         Arbitraries.of(Flow.ETHERTYPE_IPV4, Flow.ETHERTYPE_IPV4, Flow.ETHERTYPE_ARP, 0x86dd),
                         Arbitraries.of(Flow.TCP, Flow.UDP, Flow.ICMP, 132),
                         Arbitraries.of(67, 53, 443, 40000),
                         Arbitraries.of(68, 22, 53, 40000),
-                        targets)
+                        targets(attachment))
                 .as((source, etherType, protocol, sourcePort, port, to) -> new Flow.Builder()
                         .direction(Flow.Direction.TO_VM)
                         .etherType(etherType)

@@ -61,6 +61,7 @@ public final class FilterCompiler {
     private static final PortRange DHCP_SERVER = PortRange.of(67);
     private static final PortRange DHCP_CLIENT = PortRange.of(68);
     private static final PortRange DNS = PortRange.of(53);
+    private static final PortRange DNS_TO_DHCP = PortRange.of(53, 67);
     private static final int ECHO_REQUEST = 8;
     private static final IPv4Address BROADCAST = IPv4Address.of("255.255.255.255");
     private static final IPv4Address UNSPECIFIED = IPv4Address.of("0.0.0.0");
@@ -156,12 +157,31 @@ public final class FilterCompiler {
                 .ifPresentOrElse(
                         gateway -> in(ACCEPT, new Arp(gatewayMac(), gateway), "ARP from the gateway"),
                         () -> in(ACCEPT, new Arp(null, null), "ARP from neighbours"));
-        Packet lease = fromOutside().of(UDP).fromPorts(DHCP_SERVER).toPorts(DHCP_CLIENT);
-        in(ACCEPT, attached.vm().gateway().map(lease::from).orElse(lease), "answers of the DHCP server");
+        servicesToVM();
         tcpToVM();
         icmpToVM();
         udpToVM();
         rules.add(new PlanRule(ETHERNET, IN, DROP, new Everything(), "all else to the VM is closed"));
+    }
+
+    /**
+     * A gateway that resolves names is let in by one rule for both services' ports and those between: it spares a rule,
+     * and what more it lets in is UDP of the host itself.
+     */
+    private void servicesToVM() {
+        Packet lease = fromOutside().of(UDP).fromPorts(DHCP_SERVER).toPorts(DHCP_CLIENT);
+        Packet services = fromOutside().of(UDP).fromPorts(DNS_TO_DHCP);
+        attached.vm()
+                .gateway()
+                .ifPresentOrElse(
+                        gateway -> in(
+                                ACCEPT,
+                                (resolvers().contains(gateway) ? services : lease).from(gateway),
+                                "answers of the gateway's services"),
+                        () -> in(ACCEPT, lease, "answers of DHCP servers"));
+        resolvers().stream()
+                .filter(resolver -> !isGateway(resolver))
+                .forEach(resolver -> in(ACCEPT, answers(UDP).from(resolver).fromPorts(DNS), "answers of the resolver"));
     }
 
     /**
@@ -190,9 +210,6 @@ public final class FilterCompiler {
     }
 
     private void udpToVM() {
-        for (IPv4Address resolver : resolvers()) {
-            in(ACCEPT, answers(UDP).from(resolver).fromPorts(DNS), "answers of the resolver");
-        }
         of(UDP, openings.host()).forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
         List<Openings.Opening> blocks = new ArrayList<>(of(UDP, openings.closed()));
         List<Openings.Opening> open = of(UDP, openings.open());
@@ -226,7 +243,7 @@ public final class FilterCompiler {
         if (hasNeighbours()) {
             // Neighbours on a caller's bridge have passed no NAT; here, and only here, layer 3 sees what they send.
             Packet lease = Packet.any().of(UDP).fromPorts(DHCP_SERVER).toPorts(DHCP_CLIENT);
-            add(IP, IN, ACCEPT, lease.in(State.NEW_OR_ESTABLISHED), "answers of the DHCP server");
+            add(IP, IN, ACCEPT, lease.in(State.NEW_OR_ESTABLISHED), "answers of DHCP servers");
             add(IP, IN, DROP, Packet.any().in(State.NEW_OR_INVALID), "nobody starts a connection to the VM");
         }
     }
@@ -331,6 +348,10 @@ public final class FilterCompiler {
     /** On a caller's bridge others than the host and its VMs are there too. */
     private boolean hasNeighbours() {
         return attached.vm().gateway().isEmpty();
+    }
+
+    private boolean isGateway(IPv4Address address) {
+        return attached.vm().gateway().filter(address::equals).isPresent();
     }
 
     private Packet own() {

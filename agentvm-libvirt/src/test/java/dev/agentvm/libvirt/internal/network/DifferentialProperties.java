@@ -44,6 +44,16 @@ class DifferentialProperties {
     /** On networks of all kinds, as the library makes them, and hosts with all kinds of addresses. */
     @Property(tries = 1000, shrinking = ShrinkingMode.BOUNDED)
     void verdicts_onAnyNetworkOfTheLibrarys_areTheSame(@ForAll("cases") PolicyArbitraries.Case given) {
+        compare(given);
+    }
+
+    /** Neighbours with MAC addresses of their own are there, among them the router and DHCP servers. */
+    @Property(tries = 600, shrinking = ShrinkingMode.BOUNDED)
+    void verdicts_onACallersBridge_areTheSame(@ForAll("bridgedCases") PolicyArbitraries.Case given) {
+        compare(given);
+    }
+
+    private static void compare(PolicyArbitraries.Case given) {
         Attached attached = FilterCompilerTest.attached(given.attachment());
         compare(
                 given.policy(),
@@ -64,17 +74,21 @@ class DifferentialProperties {
 
     @Provide
     Arbitrary<PolicyArbitraries.Case> cases() {
+        return cases(true);
+    }
+
+    @Provide
+    Arbitrary<PolicyArbitraries.Case> bridgedCases() {
+        return cases(false);
+    }
+
+    private static Arbitrary<PolicyArbitraries.Case> cases(boolean gateway) {
         return PolicyArbitraries.cases(
                         PolicyArbitraries.policies(),
                         PolicyArbitraries.attachments()
-                                .filter(vm -> vm.gateway().isPresent()),
+                                .filter(vm -> vm.gateway().isPresent() == gateway),
                         PolicyArbitraries::flows)
-                .filter(given -> given.flow().destinationName().isEmpty())
-                // A lease sent to the subnet's broadcast address passes the filter, but is none to the evaluation.
-                .filter(given -> given.flow()
-                        .destination()
-                        .filter(given.attachment().subnet().last()::equals)
-                        .isEmpty());
+                .filter(given -> given.flow().destinationName().isEmpty());
     }
 
     @Provide

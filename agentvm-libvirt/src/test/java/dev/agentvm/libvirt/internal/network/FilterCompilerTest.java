@@ -52,9 +52,9 @@ class FilterCompilerTest {
         FilterPlan refusing = compile(NetworkPolicy.agentDefault());
         FilterPlan dropping = compile(dropping(NetworkPolicy.agentDefault()));
 
-        assertThat(refusing.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(24);
+        assertThat(refusing.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(23);
         assertThat(refusing.rules(Layer.IP)).hasSizeLessThanOrEqualTo(14);
-        assertThat(dropping.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(29);
+        assertThat(dropping.rules(Layer.ETHERNET)).hasSizeLessThanOrEqualTo(28);
         assertThat(dropping.rules(Layer.IP)).isEmpty();
     }
 
@@ -212,6 +212,38 @@ class FilterCompilerTest {
                         .map(Packet::sourcePorts))
                 .containsExactlyInAnyOrder(
                         PortRange.of(53), PortRange.of(22), PortRange.of(80), PortRange.of(443), PortRange.of(9418));
+    }
+
+    private static List<Packet> udpToVM(NetworkPolicy policy, NetworkAttachment vm) {
+        return FilterCompiler.compile(policy, attached(vm), DenyAction.DROP).rules(Layer.ETHERNET).stream()
+                .filter(rule -> rule.direction() == Direction.IN && rule.match() instanceof Packet)
+                .map(rule -> (Packet) rule.match())
+                .filter(packet -> packet.transport() == Transport.UDP)
+                .toList();
+    }
+
+    @Test
+    void compile_gatewayThatResolves_answersByOneRuleForBothItsServices() {
+        assertThat(udpToVM(NetworkPolicy.agentDefault(), VM)).singleElement().satisfies(packet -> {
+            assertThat(packet.sourceMac()).isEqualTo(GATEWAY_MAC);
+            assertThat(packet.source()).isEqualTo(Cidr.of("192.168.101.1/32"));
+            assertThat(packet.destination()).isNull();
+            assertThat(packet.sourcePorts()).isEqualTo(PortRange.of(53, 67));
+            assertThat(packet.destinationPorts()).isNull();
+        });
+    }
+
+    @Test
+    void compile_gatewayThatResolvesNothing_answersDhcpAlone() {
+        NetworkAttachment elsewhere = VM.withResolvers(IPv4Address.of("198.18.0.53"));
+
+        assertThat(udpToVM(NetworkPolicy.none(), VM)).singleElement().satisfies(packet -> {
+            assertThat(packet.sourcePorts()).isEqualTo(PortRange.of(67));
+            assertThat(packet.destinationPorts()).isEqualTo(PortRange.of(68));
+        });
+        assertThat(udpToVM(NetworkPolicy.agentDefault(), elsewhere))
+                .extracting(packet -> packet.source() + " " + packet.sourcePorts() + " " + packet.destination())
+                .containsExactly("192.168.101.1/32 67 null", "198.18.0.53/32 53 192.168.101.10/32");
     }
 
     @Test

@@ -19,7 +19,7 @@ final class FlowPackets {
 
     /**
      * The first packet of {@code flow}, where it would go if there were no filter: to the host, to a neighbour on the
-     * bridge, or beyond the host.
+     * bridge (the router of a caller's bridge is one), or beyond the host.
      *
      * @param ephemeral the source port and the ICMP identifier, where the flow says none
      */
@@ -29,20 +29,20 @@ final class FlowPackets {
         IPv4Address source = flow.source().orElse(vm.address());
         IPv4Address destination = flow.destination().orElse(vm.address());
         Path path = path(flow, vm, out ? destination : source);
-        String there = path == Path.BRIDGED ? Wire.PEER_MAC : gatewayMac(attached);
+        String there = path == Path.BRIDGED
+                ? Wire.PEER_MAC
+                : attached.gatewayMac().map(MacAddress::toString).orElse(Wire.HOST_MAC);
         Packet.Builder packet = out
                 ? Packet.fromVM(path)
                         .from(flow.sourceMac().orElse(vm.mac()).toString())
                         .to(there)
                 : Packet.toVM(path).from(there).to(vm.mac().toString());
-        if (destination.equals(BROADCAST) && flow.etherType() == Flow.ETHERTYPE_IPV4) {
+        boolean toAll = destination.equals(BROADCAST)
+                || (destination.equals(vm.subnet().last()) && !destination.equals(vm.address()));
+        if (toAll && flow.etherType() == Flow.ETHERTYPE_IPV4) {
             packet.broadcast();
         }
         return carrying(packet, flow, source, destination, ephemeral);
-    }
-
-    private static String gatewayMac(Attached attached) {
-        return attached.gatewayMac().map(MacAddress::toString).orElseThrow();
     }
 
     private static Path path(Flow flow, NetworkAttachment vm, IPv4Address far) {
@@ -56,7 +56,8 @@ final class FlowPackets {
         if (host) {
             return Path.HOST;
         }
-        return vm.subnet().contains(far) || MULTICAST.contains(far) ? Path.BRIDGED : Path.ROUTED;
+        boolean onTheBridge = vm.gateway().isEmpty() || vm.subnet().contains(far) || MULTICAST.contains(far);
+        return onTheBridge ? Path.BRIDGED : Path.ROUTED;
     }
 
     private static Packet carrying(
