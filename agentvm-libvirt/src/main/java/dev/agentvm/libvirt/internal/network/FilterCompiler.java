@@ -45,7 +45,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>Under {@link DenyAction#REJECT} the ranges where nobody is ({@link FloorClause#SPECIAL} and 0/8) are closed at
  *       layer 3.
  *       Everything behind which somebody could be is closed at layer 2, which nothing ever unlinks.
- *   <li>Towards the VM no layer 2 can tell an answer from a question. UDP is accepted only from where the VM may ask.
+ *   <li>Towards the VM no layer 2 can tell an answer from a question. UDP is accepted only from where the VM may ask,
+ *       and of a gateway that resolves names also from the ports between those of DNS and DHCP.
  *       TCP (under {@link DenyAction#REJECT} only from ports that the VM may ask) and ICMP are accepted from anywhere,
  *       once the VM may use them at all: what comes from outside has passed the host's NAT, which knows the connections,
  *       and whatever the host or a neighbour sends by itself goes unanswered, because the VM's answer is a packet to a

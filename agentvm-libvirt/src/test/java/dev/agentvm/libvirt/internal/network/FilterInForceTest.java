@@ -107,6 +107,23 @@ class FilterInForceTest {
         assertThat(passes(filter, from(HOST).udp(67, 68))).isFalse();
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void gatewayThatResolves_isHeardFromItsServicePortsAndThoseBetween(DenyAction denied) {
+        Simulation filter = filter(NetworkPolicy.agentDefault().toBuilder(), denied, VM);
+        Simulation closed = filter(NetworkPolicy.none().toBuilder(), denied, VM);
+
+        for (int port : new int[] {53, 54, 66, 67}) {
+            assertThat(passes(filter, from(GATEWAY).udp(port, 40000))).isTrue();
+            assertThat(passes(closed, from(GATEWAY).udp(port, 40000))).isFalse();
+            assertThat(passes(filter, from(HOST).udp(port, 40000))).isFalse();
+            assertThat(passes(filter, from("9.9.9.9").udp(port, 40000))).isFalse();
+        }
+        for (int port : new int[] {52, 68}) {
+            assertThat(passes(filter, from(GATEWAY).udp(port, 40000))).isFalse();
+        }
+    }
+
     @Test
     void neighbour_thatPassesForTheGateway_isNotHeard() {
         Simulation filter = filter(NetworkPolicy.agentDefault().toBuilder(), DenyAction.REJECT, VM);
