@@ -319,11 +319,11 @@ public final class FilterCompiler {
         return closed;
     }
 
+    /** The gateway is one of the subnet. */
     private List<Cidr> hostAndSubnet() {
         TreeSet<Cidr> blocks = new TreeSet<>();
         blocks.add(attached.vm().subnet());
         attached.vm().hostAddresses().forEach(address -> blocks.add(Cidr.single(address)));
-        attached.vm().gateway().ifPresent(address -> blocks.add(Cidr.single(address)));
         return CidrSet.merged(blocks);
     }
 

@@ -172,8 +172,9 @@ class AgreementIT {
                 Tuple.of(4, PolicyArbitraries.flows(policy, attached.vm())), Tuple.of(1, tcpToTheInternet()));
         Set<Set<Object>> conversations = new HashSet<>();
         List<Probe> probes = new ArrayList<>();
+        List<Flow> services = servicesToVM();
         while (probes.size() < FLOWS) {
-            Flow flow = next(flows, random);
+            Flow flow = probes.size() < services.size() ? services.get(probes.size()) : next(flows, random);
             int port = FIRST_PORT + probes.size();
             // A name becomes an address before a packet is sent.
             if (flow.destinationName().isEmpty() && conversations.add(conversation(flow, port))) {
@@ -181,6 +182,29 @@ class AgreementIT {
             }
         }
         return new Case(number, policy, layer3, probes);
+    }
+
+    /** What the gateway may send by itself, to the VM and to all, and what is nearly the same: tried under every policy. */
+    private List<Flow> servicesToVM() {
+        NetworkAttachment vm = attached.vm();
+        List<Flow> flows = new ArrayList<>();
+        for (IPv4Address to : List.of(vm.address(), vm.subnet().last(), IPv4Address.of("255.255.255.255"))) {
+            flows.add(fromGateway(67, 68, to));
+        }
+        flows.add(fromGateway(60, 40000, vm.subnet().last()));
+        flows.add(fromGateway(52, 40000, vm.address()));
+        return flows;
+    }
+
+    private Flow fromGateway(int sourcePort, int port, IPv4Address to) {
+        return new Flow.Builder()
+                .direction(Flow.Direction.TO_VM)
+                .source(attached.vm().gateway())
+                .destination(to)
+                .ipProtocol(Flow.UDP)
+                .sourcePort(sourcePort)
+                .destinationPort(port)
+                .build();
     }
 
     /** What is refused, most of the time; other flows seldom are. */
@@ -253,6 +277,13 @@ class AgreementIT {
         return cases.stream()
                 .map(next -> DynamicTest.dynamicTest(
                         "policy " + next.number() + " of seed " + SEED, () -> compare(next, UnaryOperator.identity())));
+    }
+
+    @Test
+    void answersOfTheGatewaysServices_unfiltered_haveAWay() {
+        for (Case next : cases) {
+            assertThat(next.probes()).extracting(Probe::flow).containsAll(servicesToVM());
+        }
     }
 
     /** Else all would agree because nothing was compared. */

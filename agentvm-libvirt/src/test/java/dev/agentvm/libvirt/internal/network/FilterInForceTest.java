@@ -9,6 +9,7 @@ import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.testkit.Judgement;
 import dev.agentvm.testkit.Nic;
 import dev.agentvm.testkit.NwfilterSimulator;
 import dev.agentvm.testkit.Packet;
@@ -240,5 +241,51 @@ class FilterInForceTest {
                         filter(FilterRule.allow().tcp(80).because("the web"), denied),
                         to("198.51.100.7").tcp(40000, 80)))
                 .isFalse();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void openPortsOfTheInternet_areReachedAndAnswer(DenyAction denied) {
+        Simulation filter = filter(NetworkPolicy.agentDefault().toBuilder(), denied, VM);
+
+        for (int port : new int[] {22, 80, 443, 9418}) {
+            assertThat(isAnswered(filter, to("8.8.8.8").tcp(40000, port))).isTrue();
+        }
+        assertThat(isAnswered(filter, to("8.8.8.8").ping())).isTrue();
+        assertThat(isAnswered(filter, to(GATEWAY).tcp(40000, 53))).isTrue();
+        assertThat(isAnswered(filter, to(GATEWAY).udp(40000, 53))).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void closedPortsOfTheInternet_areRefusedUnderRejectAndVanishUnderDrop(DenyAction denied) {
+        Simulation filter = filter(NetworkPolicy.agentDefault().toBuilder(), denied, VM);
+        Judgement mail = filter.judge(to("8.8.8.8").tcp(40000, 25).build());
+        Judgement nobody = filter.judge(to("198.51.100.7").tcp(40000, 443).build());
+
+        assertThat(mail.accepted()).isFalse();
+        assertThat(mail.answered()).isEqualTo(denied == DenyAction.REJECT);
+        assertThat(nobody.accepted()).isFalse();
+        assertThat(nobody.answered()).isFalse();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void icmpThatIsNoPing_isRefusedUnderRejectAndPassesUnderDrop(DenyAction denied) {
+        Simulation filter = filter(NetworkPolicy.agentDefault().toBuilder(), denied, VM);
+        Judgement timestamp = filter.judge(to("8.8.8.8").icmp(13, 0).build());
+
+        assertThat(timestamp.accepted()).isEqualTo(denied == DenyAction.DROP);
+        assertThat(timestamp.answered()).isEqualTo(denied == DenyAction.REJECT);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void udpOpenedToTheInternet_isAnsweredAndNotHeardFromClosedAddresses(DenyAction denied) {
+        Simulation filter = filter(FilterRule.allow().udp(123).because("time"), denied);
+
+        assertThat(isAnswered(filter, to("8.8.8.8").udp(40000, 123))).isTrue();
+        assertThat(passes(filter, from("10.9.9.9").udp(123, 40000))).isFalse();
+        assertThat(passes(filter, from(HOST).udp(123, 40000))).isFalse();
     }
 }

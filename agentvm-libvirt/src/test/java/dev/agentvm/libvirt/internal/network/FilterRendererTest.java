@@ -10,6 +10,7 @@ import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.network.PortRange;
 import java.util.Collections;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -46,6 +47,23 @@ class FilterRendererTest {
                 .doesNotContain("inout")
                 .doesNotContain(" match=")
                 .doesNotContain("$");
+    }
+
+    @Test
+    void render_singleAddressesAndPorts_haveNeitherMaskNorEnd() {
+        NetworkPolicy policy = new NetworkPolicy.Builder()
+                .addRule(FilterRule.allow().tcp(80).to("8.8.8.8").because("one"))
+                .addRule(FilterRule.allow()
+                        .tcp(PortRange.of(90, 91))
+                        .to("8.8.4.0/24")
+                        .because("some"))
+                .build();
+
+        assertThat(render(policy, DenyAction.DROP))
+                .contains("dstipaddr=\"8.8.8.8\" protocol=\"tcp\" dstportstart=\"80\" srcmacaddr=")
+                .contains(
+                        "dstipaddr=\"8.8.4.0\" dstipmask=\"24\" protocol=\"tcp\" dstportstart=\"90\" dstportend=\"91\"")
+                .doesNotContain("mask=\"32\"");
     }
 
     @Test
