@@ -75,6 +75,9 @@ public interface VM extends AutoCloseable {
      */
     VMProcess start(Command command);
 
+    /** The guest's files. Each call counts as a command that runs for the template's idle timeout. */
+    VMFiles files();
+
     /**
      * Replaces what the VM may reach. The new policy is in force when this returns, without a moment in which neither is;
      * connections that the new one does not allow are cut. Changes from several threads are made one after the other. If

@@ -23,6 +23,7 @@ class AgentVMExceptionTest {
                 new AgentVMException("m", CONTEXT, CAUSE),
                 new CommandTimeoutException("m", CONTEXT, CAUSE),
                 new GuestAgentException("m", CONTEXT, CAUSE),
+                new GuestFileException(GuestFileException.Reason.NO_SPACE, "m", CONTEXT, CAUSE),
                 new HostNotReadyException("m", CONTEXT, CAUSE),
                 new HypervisorUnavailableException("m", CONTEXT, CAUSE),
                 new ImageNotFoundException("m", CONTEXT, CAUSE),
@@ -39,6 +40,7 @@ class AgentVMExceptionTest {
                 new AgentVMException("m", CONTEXT),
                 new CommandTimeoutException("m", CONTEXT),
                 new GuestAgentException("m", CONTEXT),
+                new GuestFileException(GuestFileException.Reason.NO_SPACE, "m", CONTEXT),
                 new HostNotReadyException("m", CONTEXT),
                 new HypervisorUnavailableException("m", CONTEXT),
                 new ImageNotFoundException("m", CONTEXT),
@@ -88,6 +90,13 @@ class AgentVMExceptionTest {
                         .field())
                 .contains("name");
         assertThat(copy(new InvalidValueException("several")).field()).isEmpty();
+    }
+
+    @Test
+    void exception_ofAFile_keepsItsReasonWhenSerialised() throws Exception {
+        assertThat(copy(new GuestFileException(GuestFileException.Reason.NO_SPACE, "m", CONTEXT))
+                        .reason())
+                .isEqualTo(GuestFileException.Reason.NO_SPACE);
     }
 
     @Test

@@ -53,6 +53,7 @@ class ArchitectureTest {
                     INTERNAL + "nativeaccess..",
                     INTERNAL + "connection..",
                     INTERNAL + "guest..",
+                    INTERNAL + "files..",
                     INTERNAL + "journal..",
                     INTERNAL + "seed..",
                     INTERNAL + "storage..",

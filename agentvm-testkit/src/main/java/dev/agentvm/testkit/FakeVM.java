@@ -12,6 +12,7 @@ import dev.agentvm.Isolation;
 import dev.agentvm.OutputLimit;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.VM;
+import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.network.BandwidthLimit;
@@ -38,7 +39,7 @@ import java.util.UUID;
  * by the guest's own programs: {@code true}, {@code false}, {@code echo}, {@code cat}, {@code tee}, {@code mkdir},
  * {@code rm}, {@code pwd}, {@code env}, {@code sleep}, {@code yes}, {@code pidof} and {@code poweroff}, which know a few
  * files in memory and their plainest options. Any other program, a shell as well, is not there, as in a guest that lacks
- * it. What {@link #start} starts has written its whole reply at once, and ends when the reply's time is over;
+ * it. {@link #files} and the guest's own programs see the same files. What {@link #start} starts has written its whole reply at once, and ends when the reply's time is over;
  * {@link Reply#echo} is live.
  */
 public final class FakeVM implements VM {
@@ -184,9 +185,31 @@ public final class FakeVM implements VM {
         }
     }
 
+    /** Files in memory, whose permissions are remembered and bind nobody. */
+    @Override
+    public VMFiles files() {
+        return new FakeFiles(machine, this::beReady);
+    }
+
+    private void beReady(String operation) {
+        require(operation);
+        if (Thread.currentThread().isInterrupted()) {
+            throw new AgentVMException("The " + operation + " was interrupted", context(operation));
+        }
+        if (machine.isPaused() || !machine.isLaunched()) {
+            program.time().enter();
+            try {
+                throw silent(operation);
+            } finally {
+                program.time().leave();
+            }
+        }
+        machine.touch();
+    }
+
     private Reply reply(Command command) {
         if (machine.isPaused() || !machine.isLaunched()) {
-            throw silent(command);
+            throw silent(name(command));
         }
         Optional<Fault> fault = machine.host().faults().ofCommand();
         if (fault.isPresent()) {
@@ -233,7 +256,7 @@ public final class FakeVM implements VM {
     private Reply reply(Command command, Fault fault) {
         return switch (fault) {
             case COMMAND_HANGS -> Reply.hang();
-            case AGENT_FALLS_SILENT -> throw silent(command);
+            case AGENT_FALLS_SILENT -> throw silent(name(command));
             case GUEST_DISK_FULL ->
                 throw new GuestAgentException(
                         name(command) + " ended, but its output may be incomplete, since the guest takes no more: No"
@@ -248,10 +271,10 @@ public final class FakeVM implements VM {
         };
     }
 
-    private AgentVMException silent(Command command) {
-        pass(command, SILENCE);
+    private AgentVMException silent(String what) {
+        pass(what, SILENCE);
         return new GuestAgentException(
-                "The guest agent does not answer; " + name(command) + " may still be running",
+                "The guest agent does not answer; " + what + " may still be running",
                 FailureContext.of("run a command").vm(name()).retryable(true));
     }
 
@@ -263,7 +286,7 @@ public final class FakeVM implements VM {
         OutputLimit limit = command.outputLimit();
         boolean fails = limit.excess() == OutputLimit.Excess.FAIL;
         boolean late = reply.duration().compareTo(command.timeout()) > 0 || (reply.isEndless() && !fails);
-        pass(command, late ? command.timeout() : reply.duration());
+        pass(name(command), late ? command.timeout() : reply.duration());
         if (late) {
             throw new CommandTimeoutException(
                     name(command) + " ran longer than its timeout of " + command.timeout()
@@ -279,13 +302,13 @@ public final class FakeVM implements VM {
         }
     }
 
-    private void pass(Command command, Duration time) {
+    private void pass(String what, Duration time) {
         try {
             program.time().awaitInside(() -> machine.isGone() || program.isClosed(), time);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AgentVMException(
-                    "The wait for " + name(command) + " was interrupted; it was killed, with all its processes",
+                    "The wait for " + what + " was interrupted; it was killed, with all its processes",
                     context("run a command"),
                     e);
         }

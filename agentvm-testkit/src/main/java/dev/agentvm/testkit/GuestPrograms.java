@@ -21,6 +21,9 @@ final class GuestPrograms {
     /** The guest's users and where they are at home. */
     static final Map<String, String> USERS = Map.of("root", "/root", "nobody", "/", "agent", "/home/agent");
 
+    /** Their numbers. */
+    static final Map<String, Long> UIDS = Map.of("root", 0L, "nobody", 65534L, "agent", 1000L);
+
     private static final Map<String, Function<Call, Reply>> PROGRAMS = Map.ofEntries(
             Map.entry("true", call -> Reply.exit(0)),
             Map.entry("false", call -> Reply.exit(1)),
@@ -129,7 +132,7 @@ final class GuestPrograms {
             boolean possible = parents
                     || (files.isDirectory(GuestFiles.parent(path))
                             && !files.isDirectory(path)
-                            && files.read(path).isEmpty());
+                            && files.node(path).isEmpty());
             if (!possible || !files.makeDirectories(path)) {
                 errors.append("mkdir: can't create directory '")
                         .append(argument)

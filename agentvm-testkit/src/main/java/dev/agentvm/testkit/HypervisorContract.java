@@ -15,9 +15,14 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.CommandStartException;
 import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.CopyListener;
+import dev.agentvm.CopyOptions;
+import dev.agentvm.CopyReport;
 import dev.agentvm.ExecResult;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.FailureContext;
+import dev.agentvm.GuestFile;
+import dev.agentvm.GuestFileException;
 import dev.agentvm.GuestImage;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.Hypervisor;
@@ -41,6 +46,7 @@ import dev.agentvm.StoredImage;
 import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
@@ -58,10 +64,13 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
@@ -70,12 +79,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
@@ -86,7 +98,7 @@ import org.junit.jupiter.api.Test;
  * is true.
  *
  * <p>Guests need the programs {@code true}, {@code echo}, {@code cat}, {@code pwd}, {@code env}, {@code sleep}, {@code yes},
- * {@code pidof} and {@code poweroff}, a user {@code nobody}, a directory {@code /tmp}, no directory {@code /nonexistent}, and
+ * {@code pidof} and {@code poweroff}, {@code tar}, a user {@code nobody}, a directory {@code /tmp}, no directory {@code /nonexistent}, and
  * {@link #LEAVES_A_PROCESS}. Tests of one class run one after the other on a host that nobody else uses.
  */
 public abstract class HypervisorContract {
@@ -657,6 +669,7 @@ public abstract class HypervisorContract {
         VMDestroyedException failure = assertThrows(VMDestroyedException.class, () -> vm.exec(Command.of("true")));
         assertEquals(Optional.of("late"), failure.vmName());
         assertThrows(VMDestroyedException.class, () -> vm.start(Command.of("true")));
+        assertThrows(VMDestroyedException.class, () -> vm.files().exists("/tmp"));
         assertThrows(VMDestroyedException.class, vm::isolation);
         assertThrows(VMDestroyedException.class, () -> vm.setNetworkPolicy(NetworkPolicy.none()));
         assertThrows(VMDestroyedException.class, () -> vm.setBandwidth(BandwidthLimit.unlimited()));
@@ -1204,6 +1217,412 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void files_write_isReadByteForByteByAllWhoRead() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        byte[] bytes = bytes(100_000);
+        withDirectory(vm.files(), directory -> {
+            vm.files().write(directory + "/f", bytes);
+
+            assertArrayEquals(bytes, vm.files().read(directory + "/f", bytes.length));
+            assertArrayEquals(
+                    bytes, vm.exec(Command.of("cat", directory + "/f")).stdout());
+            assertEquals(
+                    GuestFileException.Reason.TOO_BIG,
+                    reason(() -> vm.files().read(directory + "/f", bytes.length - 1)));
+        });
+    }
+
+    @Test
+    void files_writeExisting_keepsItsPermissionsUnlessOthersAreSaid() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(files, directory -> {
+            files.writeText(directory + "/f", "new");
+            assertEquals("0644", files.stat(directory + "/f").permissions());
+            files.write(directory + "/f", bytes(5), "0750");
+            files.writeText(directory + "/f", "kept");
+
+            assertEquals("0750", files.stat(directory + "/f").permissions());
+            assertEquals("kept", files.readText(directory + "/f", 100));
+        });
+    }
+
+    @Test
+    void files_writeOverALink_replacesTheLink() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.writeString(tree.resolve("f"), "old");
+                    Files.createSymbolicLink(tree.resolve("l"), Path.of("f"));
+                    files.copyIn(tree, directory);
+
+                    files.writeText(directory + "/l", "new");
+
+                    assertTrue(files.stat(directory + "/l").isFile());
+                    assertEquals("old", files.readText(directory + "/f", 100));
+                }));
+    }
+
+    @Test
+    void files_append_isWrittenBehindTheEnd() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(files, directory -> {
+            files.append(directory + "/f", "one, ".getBytes(StandardCharsets.UTF_8));
+            files.append(directory + "/f", "two".getBytes(StandardCharsets.UTF_8));
+
+            assertEquals("one, two", files.readText(directory + "/f", 100));
+        });
+    }
+
+    @Test
+    void files_list_hasAllThatIsThereSortedByName() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.createSymbolicLink(tree.resolve(".l"), Path.of("no where"));
+                    files.copyIn(tree, directory);
+                    files.writeText(directory + "/b c", "12345");
+                    files.makeDirectories(directory + "/a/inner");
+
+                    List<GuestFile> list = files.list(directory);
+
+                    assertEquals(
+                            List.of(".l", "a", "b c"),
+                            list.stream().map(GuestFile::name).toList());
+                    assertEquals(
+                            List.of(GuestFile.Kind.LINK, GuestFile.Kind.DIRECTORY, GuestFile.Kind.FILE),
+                            list.stream().map(GuestFile::kind).toList());
+                    assertEquals(Optional.of("no where"), list.get(0).linkTarget());
+                    assertEquals(5, list.get(2).size());
+                    for (GuestFile file : list) {
+                        assertEquals(directory + "/" + file.name(), file.path());
+                        assertEquals(files.stat(file.path()), file);
+                    }
+                }));
+    }
+
+    @Test
+    void files_delete_takesNoMoreThanIsAsked() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.createSymbolicLink(tree.resolve("l"), Path.of("d"));
+                    files.copyIn(tree, directory);
+                    files.makeDirectories(directory + "/d/empty");
+                    files.writeText(directory + "/d/f", "x");
+
+                    assertEquals(GuestFileException.Reason.NOT_EMPTY, reason(() -> files.delete(directory + "/d")));
+                    files.delete(directory + "/d/empty");
+                    assertFalse(files.exists(directory + "/d/empty"));
+                    files.deleteRecursively(directory + "/l");
+                    assertFalse(files.exists(directory + "/l"));
+                    assertTrue(files.exists(directory + "/d/f"));
+                    files.delete(directory + "/d/f");
+                    files.writeText(directory + "/d/f", "x");
+                    files.deleteRecursively(directory + "/d");
+                    assertFalse(files.exists(directory + "/d"));
+                    files.deleteRecursively(directory + "/d");
+                }));
+    }
+
+    @Test
+    void files_makeDirectories_makesThoseAboveToo() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(files, directory -> {
+            files.makeDirectories(directory + "/a/b/c");
+            files.makeDirectories(directory + "/a/b/c");
+
+            assertTrue(files.stat(directory + "/a/b/c").isDirectory());
+            assertEquals("0755", files.stat(directory + "/a/b").permissions());
+        });
+    }
+
+    @Test
+    void files_missing_isSaidByEachCall() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        String missing = "/nonexistent/f";
+
+        assertFalse(files.exists(missing));
+        withTree(tree -> {
+            for (Runnable call : List.<Runnable>of(
+                    () -> files.read(missing, 1),
+                    () -> files.writeText(missing, "x"),
+                    () -> files.append(missing, bytes(1)),
+                    () -> files.list(missing),
+                    () -> files.stat(missing),
+                    () -> files.delete(missing),
+                    () -> files.copyOut(missing, tree))) {
+                assertEquals(GuestFileException.Reason.NOT_FOUND, reason(call));
+            }
+        });
+        assertFalse(files.exists("/nonexistent"));
+    }
+
+    @Test
+    void files_ofAnotherKind_areSaidToBe() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    String file = directory + "/f";
+                    files.writeText(file, "x");
+                    for (Runnable call : List.<Runnable>of(
+                            () -> files.read(directory, 1),
+                            () -> files.writeText(directory, "x"),
+                            () -> files.append(directory, bytes(1)))) {
+                        assertEquals(GuestFileException.Reason.NOT_A_FILE, reason(call));
+                    }
+                    for (Runnable call : List.<Runnable>of(
+                            () -> files.list(file),
+                            () -> files.makeDirectories(file),
+                            () -> files.copyIn(tree, file))) {
+                        assertEquals(GuestFileException.Reason.NOT_A_DIRECTORY, reason(call));
+                    }
+                }));
+    }
+
+    @Test
+    void files_badPath_isRefusedByEachCall() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withTree(tree -> {
+            for (String bad : List.of("", "f", "/tmp/../f", "/tmp/./f", "/tmp/\0", "/\ud800")) {
+                for (Runnable call : List.<Runnable>of(
+                        () -> files.read(bad, 1),
+                        () -> files.writeText(bad, "x"),
+                        () -> files.append(bad, bytes(1)),
+                        () -> files.list(bad),
+                        () -> files.stat(bad),
+                        () -> files.exists(bad),
+                        () -> files.makeDirectories(bad),
+                        () -> files.delete(bad),
+                        () -> files.deleteRecursively(bad),
+                        () -> files.copyIn(tree, bad),
+                        () -> files.copyOut(bad, tree))) {
+                    assertThrows(InvalidValueException.class, call::run, bad);
+                }
+            }
+        });
+        assertThrows(InvalidValueException.class, () -> files.deleteRecursively("/"));
+    }
+
+    @Test
+    void files_asUser_belongToThatUser() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.setPosixFilePermissions(
+                            Files.createDirectory(tree.resolve("open")), PosixFilePermissions.fromString("rwxrwxrwx"));
+                    Files.writeString(tree.resolve("f"), "x");
+                    files.copyIn(tree, directory);
+                    VMFiles nobodys = files.asUser("nobody");
+
+                    nobodys.writeText(directory + "/open/g", "x");
+                    nobodys.copyIn(tree.resolve("f"), directory + "/open/own");
+
+                    assertEquals(0, files.stat(directory + "/f").uid());
+                    for (String name : List.of("g", "own", "own/f")) {
+                        assertNotEquals(
+                                0, files.stat(directory + "/open/" + name).uid(), name);
+                    }
+                    assertThrows(
+                            CommandStartException.class,
+                            () -> files.asUser("no-such-user").exists("/tmp"));
+                }));
+    }
+
+    @Test
+    void copy_treeInAndOut_isTheSame() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.createDirectories(tree.resolve("in/d/empty"));
+                    Files.write(tree.resolve("in/d/" + "long name ".repeat(15)), bytes(200_000));
+                    Path script = Files.writeString(tree.resolve("in/run"), "#!/bin/sh\n");
+                    Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-x--x"));
+                    Files.setLastModifiedTime(script, FileTime.from(Instant.ofEpochSecond(1_000_000_000)));
+                    Files.createSymbolicLink(tree.resolve("in/d/link"), Path.of("../run"));
+
+                    CopyReport in = files.copyIn(tree.resolve("in"), directory + "/deep/er");
+                    CopyReport out = files.copyOut(directory + "/deep/er", tree.resolve("out"));
+
+                    assertEquals(facts(tree.resolve("in")), facts(tree.resolve("out")));
+                    assertEquals(new CopyReport(5, 200_010, List.of()), in);
+                    assertEquals(in, out);
+                    assertEquals("0751", files.stat(directory + "/deep/er/run").permissions());
+                }));
+    }
+
+    @Test
+    void copy_file_goesIntoTheDirectory() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.writeString(tree.resolve("f"), "x");
+                    Files.createDirectory(tree.resolve("out"));
+                    files.writeText(directory + "/kept", "y");
+
+                    files.copyIn(tree.resolve("f"), directory);
+                    files.copyOut(directory + "/f", tree.resolve("out"));
+
+                    assertEquals("x", Files.readString(tree.resolve("out/f")));
+                    assertEquals("y", files.readText(directory + "/kept", 1));
+                }));
+    }
+
+    @Test
+    void copyOut_linksThatLeadOut_areLeftOutUnlessWanted() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.createSymbolicLink(
+                            Files.createDirectory(tree.resolve("in")).resolve("l"), Path.of("../x"));
+                    files.copyIn(tree.resolve("in"), directory);
+
+                    CopyReport without = files.copyOut(directory, tree.resolve("without"));
+                    CopyReport with = files.copyOut(
+                            directory,
+                            tree.resolve("with"),
+                            CopyOptions.standard().withOutsideLinks(true));
+
+                    assertEquals(1, without.leftOut().size());
+                    assertEquals(Map.of(), facts(tree.resolve("without")));
+                    assertEquals(new CopyReport(1, 0, List.of()), with);
+                    assertEquals(Map.of("l", "-> ../x"), facts(tree.resolve("with")));
+                }));
+    }
+
+    @Test
+    void copy_moreThanAllowed_isRefused() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.writeString(tree.resolve("a"), "12");
+                    Files.writeString(tree.resolve("b"), "34");
+                    Path out = tree.resolveSibling("out");
+                    files.copyIn(tree, directory);
+                    for (CopyOptions options : List.of(
+                            CopyOptions.standard().withMaxBytes(3),
+                            CopyOptions.standard().withMaxEntries(1))) {
+                        assertEquals(
+                                GuestFileException.Reason.TOO_BIG,
+                                reason(() -> files.copyIn(tree, directory, options)));
+                        assertEquals(
+                                GuestFileException.Reason.TOO_BIG,
+                                reason(() -> files.copyOut(directory, out, options)));
+                        assertLeftNothing(out);
+                    }
+                }));
+    }
+
+    @Test
+    void copyOut_directoryThatHoldsSomething_isRefused() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.writeString(tree.resolve("kept"), "x");
+                    files.writeText(directory + "/f", "x");
+
+                    assertEquals(GuestFileException.Reason.NOT_EMPTY, reason(() -> files.copyOut(directory, tree)));
+                    assertEquals(Set.of("kept"), facts(tree).keySet());
+                }));
+    }
+
+    @Test
+    void copy_listener_hearsHowFarItIs() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.write(tree.resolve("f"), bytes(2_500_000));
+                    Files.writeString(tree.resolve("g"), "x");
+                    for (Function<CopyOptions, CopyReport> copy : List.<Function<CopyOptions, CopyReport>>of(
+                            options -> files.copyIn(tree, directory, options),
+                            options -> files.copyOut(directory, tree.resolveSibling("out"), options))) {
+                        List<Long> bytes = new ArrayList<>();
+                        List<Long> entries = new ArrayList<>();
+                        Set<Thread> threads = new HashSet<>();
+
+                        CopyReport report = copy.apply(listening((complete, copied) -> {
+                            entries.add(complete);
+                            bytes.add(copied);
+                            threads.add(Thread.currentThread());
+                        }));
+
+                        assertTrue(bytes.size() >= 4, bytes::toString);
+                        assertEquals(bytes.stream().sorted().toList(), bytes);
+                        assertEquals(2_500_001, report.bytes());
+                        assertEquals(report.bytes(), bytes.get(bytes.size() - 1));
+                        assertEquals(2, entries.get(entries.size() - 1));
+                        assertEquals(Set.of(Thread.currentThread()), threads);
+                    }
+                }));
+    }
+
+    @Test
+    void copy_interrupted_stopsAndKeepsTheInterrupt() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    files.writeText(directory + "/f", "x");
+                    files.writeText(directory + "/g", "x");
+                    Path out = tree.resolve("out");
+
+                    Call<CopyReport> call = Call.begin(() -> files.copyOut(
+                            directory,
+                            out,
+                            listening((entries, bytes) -> Thread.currentThread().interrupt())));
+                    finish(call);
+
+                    assertInstanceOf(AgentVMException.class, call.failure());
+                    assertTrue(call.interruptKept());
+                    assertLeftNothing(out);
+                }));
+    }
+
+    @Test
+    void copyOut_vmDestroyedMeanwhile_throwsThatAndLeavesNothing() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("copied"));
+        vm.files().write("/tmp/f", bytes(6_000_000));
+        withTree(tree -> {
+            Path out = tree.resolve("out");
+
+            assertThrows(
+                    VMDestroyedException.class,
+                    () -> vm.files().copyOut("/tmp/f", out, listening((entries, bytes) -> vm.destroy())));
+
+            assertLeftNothing(out);
+        });
+    }
+
+    @Test
     void isolation_networked_namesTheFilter() {
         requires(Ability.LAUNCH);
 
@@ -1531,6 +1950,81 @@ public abstract class HypervisorContract {
     private void forget(String image) {
         connect().list().stream().filter(vm -> vm.name().equals("vm")).forEach(VM::destroy);
         connect().images().remove(image);
+    }
+
+    private static GuestFileException.Reason reason(Runnable call) {
+        return assertThrows(GuestFileException.class, call::run).reason();
+    }
+
+    private static CopyOptions listening(CopyListener listener) {
+        return CopyOptions.standard().toBuilder().listener(listener).build();
+    }
+
+    /** Hands a new directory of a guest to a test, and removes it afterwards. */
+    private static void withDirectory(VMFiles files, Consumer<String> test) {
+        String directory = "/tmp/contract-" + System.nanoTime();
+        files.makeDirectories(directory);
+        try {
+            test.accept(directory);
+        } finally {
+            files.deleteRecursively(directory);
+        }
+    }
+
+    private interface TreeTest {
+        void run(Path directory) throws IOException;
+    }
+
+    /** Hands a new directory of this machine, in one of its own, to a test, and removes it afterwards. */
+    private static void withTree(TreeTest test) {
+        try {
+            Path top = Files.createTempDirectory("contract");
+            try {
+                test.run(Files.createDirectory(top.resolve("tree")));
+            } finally {
+                try (Stream<Path> all = Files.walk(top)) {
+                    for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                        Files.delete(path);
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** What is there, by its path: permissions, times and content of files, permissions of directories, targets of links. */
+    private static Map<String, String> facts(Path top) throws IOException {
+        Map<String, String> facts = new TreeMap<>();
+        try (Stream<Path> all = Files.walk(top)) {
+            for (Path path : all.filter(path -> !path.equals(top)).toList()) {
+                facts.put(top.relativize(path).toString(), fact(path));
+            }
+        }
+        return facts;
+    }
+
+    private static String fact(Path path) throws IOException {
+        if (Files.isSymbolicLink(path)) {
+            return "-> " + Files.readSymbolicLink(path);
+        }
+        String permissions = PosixFilePermissions.toString(Files.getPosixFilePermissions(path));
+        return Files.isDirectory(path)
+                ? permissions
+                : permissions + " "
+                        + Files.getLastModifiedTime(path).toInstant().getEpochSecond() + " "
+                        + Arrays.hashCode(Files.readAllBytes(path));
+    }
+
+    /** Neither what was to be copied, nor a part beside it. */
+    private static void assertLeftNothing(Path copy) throws IOException {
+        try (Stream<Path> beside = Files.list(copy.getParent())) {
+            assertEquals(
+                    List.of(),
+                    beside.map(path -> path.getFileName().toString())
+                            .filter(name -> name.contains(copy.getFileName().toString()))
+                            .toList());
+        }
     }
 
     private void requires(Ability ability) {

@@ -35,7 +35,7 @@ final class Machine {
     private final Optional<NetworkAttachment> attachment;
     private final List<String> warnings;
     private final ExecScript.Book scripts = new ExecScript.Book();
-    private final GuestFiles files = new GuestFiles();
+    private final GuestFiles files;
     private final List<Command> commands = new ArrayList<>();
     private final TreeMap<Long, String> programs = new TreeMap<>();
     private final Set<FakeProcess> processes = ConcurrentHashMap.newKeySet();
@@ -72,6 +72,7 @@ final class Machine {
         this.policyKnownTo.add(program);
         this.bandwidth = bandwidth;
         this.idleSince = host.time().now();
+        this.files = new GuestFiles(() -> host.time().now());
     }
 
     FakeHost host() {
@@ -193,6 +194,11 @@ final class Machine {
 
     synchronized void finish(long pid) {
         programs.remove(pid);
+        idleSince = host.time().now();
+    }
+
+    /** Something was done in it. */
+    synchronized void touch() {
         idleSince = host.time().now();
     }
 

@@ -20,7 +20,12 @@ class FakeArchitectureTest {
             .should()
             .onlyDependOnClassesThat()
             .resideInAnyPackage(
-                    "dev.agentvm", "dev.agentvm.network", "dev.agentvm.testkit", "java..", "org.jspecify..");
+                    "dev.agentvm",
+                    "dev.agentvm.network",
+                    "dev.agentvm.spi",
+                    "dev.agentvm.testkit",
+                    "java..",
+                    "org.jspecify..");
 
     @ArchTest
     static final ArchRule theFakeJudgesByThePolicyAndNotByTheSimulator = noClasses()

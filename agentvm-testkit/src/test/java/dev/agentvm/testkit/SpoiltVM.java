@@ -4,6 +4,7 @@ import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.Isolation;
 import dev.agentvm.VM;
+import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.network.BandwidthLimit;
@@ -91,6 +92,11 @@ class SpoiltVM implements VM {
     @Override
     public VMProcess start(Command command) {
         return right.start(command);
+    }
+
+    @Override
+    public VMFiles files() {
+        return right.files();
     }
 
     @Override

@@ -98,6 +98,7 @@ final class WrongFakes {
         all.addAll(commands());
         all.addAll(images());
         all.addAll(processes());
+        all.addAll(WrongFiles.all());
         return all;
     }
 
@@ -823,7 +824,8 @@ final class WrongFakes {
                         "exec_programFails_givesItsExitCodeAndBothOutputs",
                         "exec_stdin_reachesTheProgramByteForByte",
                         "exec_user_isWhoItRunsAs",
-                        "exec_workingDirectory_isWhereItStarts"),
+                        "exec_workingDirectory_isWhereItStarts",
+                        "files_write_isReadByteForByteByAllWhoRead"),
                 wrong(
                         "errors are lost",
                         results(command -> true, (command, result) -> result.stderr()),
@@ -1425,12 +1427,12 @@ final class WrongFakes {
         };
     }
 
-    private static WrongFake wrong(String fault, BiFunction<World, Hypervisor, Hypervisor> spoil, String... noticedBy) {
+    static WrongFake wrong(String fault, BiFunction<World, Hypervisor, Hypervisor> spoil, String... noticedBy) {
         return new WrongFake(fault, Set.of(noticedBy), spoil);
     }
 
     /** Spoils what launches give. */
-    private static BiFunction<World, Hypervisor, Hypervisor> launched(UnaryOperator<VM> spoil) {
+    static BiFunction<World, Hypervisor, Hypervisor> launched(UnaryOperator<VM> spoil) {
         return (world, right) -> spoilLaunched(right, spoil);
     }
 

@@ -10,6 +10,7 @@ import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.libvirt.internal.Uninterrupted;
@@ -17,6 +18,7 @@ import dev.agentvm.libvirt.internal.capture.TapWatch;
 import dev.agentvm.libvirt.internal.connection.ByteStream;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.DomainState;
+import dev.agentvm.libvirt.internal.files.CommandFiles;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionLog;
@@ -52,6 +54,7 @@ final class LibvirtVM implements VM {
     private final Identity identity;
     private final Runnable remains;
     private final GuestAgent agent;
+    private final VMFiles files;
     private final SerialLog serial = new SerialLog();
 
     private final CompletableFuture<String> end = new CompletableFuture<>();
@@ -100,6 +103,7 @@ final class LibvirtVM implements VM {
         this.activity = activity;
         this.remains = remains;
         this.agent = parts.agent(identity.domain());
+        this.files = new CommandFiles(identity.domain().name(), this::exec, this::start);
     }
 
     DomainRef domain() {
@@ -229,6 +233,11 @@ final class LibvirtVM implements VM {
         }
         CompletableFuture<Void> unused = process.onExit().thenRun(activity::end);
         return process;
+    }
+
+    @Override
+    public VMFiles files() {
+        return files;
     }
 
     /** What a failure really means: if the VM is gone, that. */

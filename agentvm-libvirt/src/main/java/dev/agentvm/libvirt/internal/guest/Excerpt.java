@@ -4,22 +4,25 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /** Makes what a guest said fit for a message: short, on one line, without control characters. */
-final class Excerpt {
+public final class Excerpt {
     private Excerpt() {}
 
-    static String head(String text, int limit) {
+    /** Its beginning. */
+    public static String head(String text, int limit) {
         return text.length() <= limit
                 ? escape(text)
                 : escape(text.substring(0, limit)) + "… (" + text.length() + " characters)";
     }
 
-    static String tail(byte[] bytes, int limit) {
+    /** Its end, of bytes that should be UTF-8. */
+    public static String tail(byte[] bytes, int limit) {
         int from = Math.max(0, bytes.length - limit);
         String text = new String(bytes, from, bytes.length - from, StandardCharsets.UTF_8);
         return (from > 0 ? "…" : "") + escape(text.strip());
     }
 
-    static String command(List<String> argv) {
+    /** A command's program and arguments. */
+    public static String command(List<String> argv) {
         return head(String.join(" ", argv), 120);
     }
 

@@ -242,7 +242,8 @@ final class Scripts {
             [ $way != none ] || { echo 'neither setpriv of util-linux nor su of busybox' >&2; exit 1; }
             become_user() {
               [ $way = su ] || exec setpriv --reuid=$uid --regid=$gid --init-groups "$@"
-              exec su -p -s /bin/sh @USER@ -c 'exec "$@"' sh "$@"
+              # Without the dashes busybox takes the command's own options for its own.
+              exec su -p -s /bin/sh -c 'exec "$@"' -- @USER@ sh "$@"
             }
             """;
 

@@ -1,0 +1,133 @@
+package dev.agentvm.libvirt.internal.files;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.ExitStatus;
+import dev.agentvm.GuestFileException.Reason;
+import dev.agentvm.VMProcess;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InterruptedIOException;
+import java.io.OutputStream;
+import java.nio.channels.ClosedByInterruptException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * A program in the guest whose input or output is a stream of files. The last that it says of trouble is kept, on a thread
+ * that lives as long as this. Used by one thread.
+ */
+final class GuestStream implements AutoCloseable {
+    private static final int KEPT = 4096;
+    private static final Duration LAST_WORDS = Duration.ofSeconds(5);
+
+    private final VMProcess process;
+    private final Trouble trouble;
+    private final CompletableFuture<byte[]> errors = new CompletableFuture<>();
+
+    GuestStream(VMProcess process, Trouble trouble) {
+        this.process = process;
+        this.trouble = trouble;
+        Thread thread = new Thread(this::keepErrors, "agentvm-copy-errors");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void keepErrors() {
+        byte[] kept = new byte[0];
+        byte[] buffer = new byte[KEPT];
+        try (InputStream stream = process.stderr()) {
+            for (int count = stream.read(buffer); count >= 0; count = stream.read(buffer)) {
+                byte[] all = Arrays.copyOf(kept, kept.length + count);
+                System.arraycopy(buffer, 0, all, kept.length, count);
+                kept = Arrays.copyOfRange(all, Math.max(0, all.length - KEPT), all.length);
+            }
+        } catch (IOException e) {
+            // The end of the process says why.
+        } finally {
+            errors.complete(kept);
+        }
+    }
+
+    InputStream output() {
+        return process.stdout();
+    }
+
+    OutputStream input() {
+        return process.stdin();
+    }
+
+    /** Waits for its end, and throws if that is not a good one. */
+    void finish() {
+        ExitStatus status;
+        try {
+            status = process.waitFor();
+        } catch (AgentVMException e) {
+            throw e.during(trouble.what());
+        }
+        if (!status.success()) {
+            throw trouble.failed(status, errors());
+        }
+    }
+
+    private byte[] errors() {
+        try {
+            return errors.get(LAST_WORDS.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            return new byte[0];
+        } catch (InterruptedException e) {
+            throw trouble.interrupted(e);
+        } catch (ExecutionException e) {
+            throw new AssertionError("nothing completes it with a failure", e);
+        }
+    }
+
+    /**
+     * What a failure to read its output means.
+     *
+     * @param ended whether there is no more, so that the program's end explains it if that is not a good one
+     */
+    AgentVMException unreadable(IOException failure, boolean ended) {
+        return known(failure, ended)
+                .orElseGet(() -> trouble.of(
+                        Reason.MALFORMED,
+                        "what the guest sends is no complete copy: " + failure.getMessage(),
+                        failure));
+    }
+
+    /** What a failure to write its input means. */
+    AgentVMException unwritable(IOException failure) {
+        return known(failure, true)
+                .orElseGet(() -> trouble.of(
+                        Reason.OTHER, "the guest's program takes no more: " + failure.getMessage(), failure));
+    }
+
+    private Optional<AgentVMException> known(IOException failure, boolean ended) {
+        if (isInterrupt(failure)) {
+            return Optional.of(trouble.interrupted(failure));
+        }
+        if (failure.getCause() instanceof AgentVMException reason) {
+            return Optional.of(reason.during(trouble.what()));
+        }
+        return ended
+                ? process.waitFor(LAST_WORDS)
+                        .filter(status -> !status.success())
+                        .map(status -> trouble.failed(status, errors()))
+                : Optional.empty();
+    }
+
+    static boolean isInterrupt(IOException failure) {
+        return failure instanceof InterruptedIOException
+                || failure instanceof ClosedByInterruptException
+                || Thread.currentThread().isInterrupted();
+    }
+
+    @Override
+    public void close() {
+        process.close();
+    }
+}

@@ -1,0 +1,120 @@
+package dev.agentvm.libvirt.internal.files;
+
+/**
+ * The shell that looks after files in the guest: POSIX, with the programs of coreutils and findutils or of busybox. $1 is the
+ * path.
+ */
+final class Scripts {
+    /** What {@link #READ} returns for a file that is too big to be read at once. */
+    static final int BIG = 79;
+
+    /** Gives the first $2 bytes, unless the file holds more than $3. */
+    static final String READ = """
+            if [ -e "$1" ] && [ ! -f "$1" ]; then
+              [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
+              echo 'Not a regular file' >&2
+              exit 1
+            fi
+            size=$(stat -L -c %s "$1") || exit
+            [ "$size" -le "$3" ] || exit 79
+            exec head -c "$2" "$1"
+            """;
+
+    /** Replaces the file by its input, with permissions $2 or those that are there, by way of a file named $3 beside it. */
+    static final String WRITE = """
+            [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
+            temporary=${1%/*}/$3
+            trap 'rm -f "$temporary"' EXIT
+            (umask 077 && exec cat >"$temporary") || exit
+            mode=$2
+            if [ -f "$1" ] && [ ! -L "$1" ]; then
+              mode=${mode:-$(stat -c %a "$1")} || exit
+              chown "$(stat -c %u:%g "$1")" "$temporary" || exit
+            fi
+            chmod "${mode:-0644}" "$temporary" && mv -f "$temporary" "$1"
+            """;
+
+    static final String APPEND = """
+            [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
+            [ ! -e "$1" ] || [ -f "$1" ] || { echo 'Not a regular file' >&2; exit 1; }
+            umask 022
+            cat >>"$1"
+            """;
+
+    /** Prints mode, size, time, user and group, and where a link points. */
+    static final String STAT = """
+            stat -c '%f %s %Y %u %g' "$1" || exit
+            [ ! -L "$1" ] || readlink "$1"
+            """;
+
+    /**
+     * Prints, of each entry, what {@link #STAT} does and its name, to a double slash, which is in no name; then, after a
+     * slash, of each link its name and, after a double slash, where it points, to a NUL.
+     */
+    static final String LIST = """
+            for program in stat xargs readlink; do
+              command -v "$program" >/dev/null || { echo "$program: not found" >&2; exit 127; }
+            done
+            [ -d "$1" ] || { stat "$1/." >&2 && echo 'Not a directory' >&2; exit 1; }
+            cd "$1" || exit
+            names() {
+              for name in ./* ./.[!.]* ./..?*; do
+                [ ! -e "$name" ] && [ ! -L "$name" ] || printf '%s\\0' "$name"
+              done
+            }
+            names | xargs -0 -r stat -c '%f %s %Y %u %g %n//'
+            code=$?
+            # What is removed meanwhile is not there.
+            [ "$code" = 0 ] || [ "$code" = 123 ] || exit "$code"
+            echo /
+            for name in ./* ./.[!.]* ./..?*; do
+              [ ! -L "$name" ] || { printf '%s//' "$name" && readlink "$name" && printf '\\0'; }
+            done
+            exit 0
+            """;
+
+    static final String EXISTS = """
+            [ -e "$1" ] || [ -L "$1" ]
+            """;
+
+    static final String MAKE_DIRECTORIES = """
+            umask 022
+            mkdir -p "$1"
+            """;
+
+    static final String DELETE = """
+            if [ -d "$1" ] && [ ! -L "$1" ]; then
+              rmdir "$1"
+            else
+              rm "$1"
+            fi
+            """;
+
+    static final String DELETE_RECURSIVELY = """
+            rm -rf "$1"
+            """;
+
+    private static final String TAR_IS_THERE = """
+            command -v tar >/dev/null || { echo 'tar: not found' >&2; exit 127; }
+            """;
+
+    /** Unpacks a tar stream into a directory. The user that runs it owns what it makes. */
+    static final String UNPACK = TAR_IS_THERE + """
+            umask 022
+            mkdir -p "$1" && cd "$1" && exec tar -xpof -
+            """;
+
+    /** Packs a file, or what a directory holds. */
+    static final String PACK = TAR_IS_THERE + """
+            if [ -d "$1" ]; then
+              cd "$1" && exec tar -cf - .
+            fi
+            if [ -e "$1" ] && [ ! -f "$1" ]; then
+              echo 'Not a regular file' >&2
+              exit 1
+            fi
+            stat -L "$1" >/dev/null && cd "${1%/*}/" && exec tar -chf - "./${1##*/}"
+            """;
+
+    private Scripts() {}
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.agentvm.libvirt.internal.files;
+
+import org.jspecify.annotations.NullMarked;

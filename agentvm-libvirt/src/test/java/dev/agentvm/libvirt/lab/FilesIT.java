@@ -1,0 +1,301 @@
+package dev.agentvm.libvirt.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CopyOptions;
+import dev.agentvm.CopyReport;
+import dev.agentvm.GuestFileException;
+import dev.agentvm.GuestFileException.Reason;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.Resources;
+import dev.agentvm.VM;
+import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMFiles;
+import dev.agentvm.libvirt.LibvirtHypervisor;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.apache.commons.compress.archivers.tar.TarConstants;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Files of a real guest, which may be hostile, full, or gone; {@code -Dagentvm.soak=true} for 100 MiB. */
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
+class FilesIT {
+    private static final int MIB = 1024 * 1024;
+
+    private static Hypervisor hypervisor;
+    private static VM vm;
+    private static VMFiles files;
+
+    @TempDir
+    Path temporary;
+
+    @BeforeAll
+    static void launch() {
+        hypervisor = LibvirtHypervisor.connect();
+        // Its files are in its memory.
+        vm = hypervisor.launch(Lab.tiny("files")
+                .withResources(new Resources.Builder()
+                        .vcpus(1)
+                        .memoryMiB(Lab.soak() ? 768 : 256)
+                        .diskGiB(1)
+                        .build()));
+        files = vm.files();
+    }
+
+    @AfterAll
+    static void close() {
+        hypervisor.close();
+        Leftovers.assertNone();
+    }
+
+    private static byte[] random(int size) {
+        byte[] bytes = new byte[size];
+        new Random(size).nextBytes(bytes);
+        return bytes;
+    }
+
+    private static Reason reason(Callable<?> call) {
+        GuestFileException failure = catchThrowableOfType(GuestFileException.class, call::call);
+        assertThat(failure).isNotNull();
+        return failure.reason();
+    }
+
+    private List<String> here() throws IOException {
+        try (Stream<Path> all = Files.walk(temporary)) {
+            return all.map(path -> temporary.relativize(path).toString())
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    @Test
+    void copy_muchBothWays_isByteIdentical() throws IOException {
+        int mib = Lab.soak() ? 100 : 8;
+        int size = mib * MIB;
+        Path in = Files.createDirectory(temporary.resolve("in"));
+        Files.write(in.resolve("big"), random(size));
+        for (int i = 0; i < 50; i++) {
+            Files.write(in.resolve("small-" + i), random(i * 100));
+        }
+
+        long begin = System.nanoTime();
+        CopyReport report = files.copyIn(in, "/tmp/tree");
+        long between = System.nanoTime();
+        CopyReport back = files.copyOut("/tmp/tree", temporary.resolve("out"));
+        long end = System.nanoTime();
+
+        assertThat(report.entries()).isEqualTo(51);
+        assertThat(back.bytes()).isEqualTo(report.bytes());
+        assertThat(Files.mismatch(in.resolve("big"), temporary.resolve("out/big")))
+                .isEqualTo(-1);
+        for (int i = 0; i < 50; i++) {
+            assertThat(temporary.resolve("out/small-" + i)).hasBinaryContent(random(i * 100));
+        }
+        System.out.printf(
+                "%d MiB: in at %.1f MiB/s, out at %.1f MiB/s%n",
+                mib, mib * 1e9 / (between - begin), mib * 1e9 / (end - between));
+        files.deleteRecursively("/tmp/tree");
+    }
+
+    private interface Entries {
+        void write(TarArchiveOutputStream tar) throws IOException;
+    }
+
+    /** A stream that no tar makes. */
+    private static byte[] stream(Entries entries) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (TarArchiveOutputStream tar = new TarArchiveOutputStream(bytes, StandardCharsets.UTF_8.name())) {
+            entries.write(tar);
+        }
+        return bytes.toByteArray();
+    }
+
+    private static void put(TarArchiveOutputStream tar, TarArchiveEntry entry, String link, String content)
+            throws IOException {
+        byte[] bytes = content.getBytes(StandardCharsets.UTF_8);
+        entry.setLinkName(link);
+        entry.setSize(bytes.length);
+        tar.putArchiveEntry(entry);
+        tar.write(bytes);
+        tar.closeArchiveEntry();
+    }
+
+    private static TarArchiveEntry entry(String name, byte kind) {
+        return new TarArchiveEntry(name, kind, true);
+    }
+
+    /**
+     * Lets the guest's tar be another program while something is done. Its busybox shell knows no other tar than its own, so
+     * the shell is replaced too: by one that sees what it is asked for.
+     */
+    private static void withTar(String script, Lab.Body body) throws Exception {
+        String shell = files.stat("/bin/sh").linkTarget().orElseThrow();
+        program("/bin/tar.other", script);
+        program("/bin/sh.other", """
+                case $2 in
+                  'command -v tar'*) exec /bin/tar.other ;;
+                esac
+                exec /bin/busybox sh "$@"
+                """);
+        Lab.output(vm, Command.of("ln", "-sf", "sh.other", "/bin/sh"));
+        try {
+            body.run();
+        } finally {
+            Lab.output(vm, Command.of("ln", "-sf", shell, "/bin/sh"));
+        }
+    }
+
+    private static void program(String path, String script) {
+        files.write(path, ("#!/bin/busybox sh\n" + script + "\n").getBytes(StandardCharsets.UTF_8), "0755");
+    }
+
+    @Test
+    void copyOut_hostileTar_writesNothingElsewhere() throws Exception {
+        Files.writeString(temporary.resolve("secret"), "secret");
+        List<String> before = here();
+        List<byte[]> streams = List.of(
+                stream(tar -> put(tar, entry("../evil", TarConstants.LF_NORMAL), "", "x")),
+                stream(tar -> put(tar, entry(temporary + "/evil", TarConstants.LF_NORMAL), "", "x")),
+                stream(tar -> {
+                    put(tar, entry("d", TarConstants.LF_SYMLINK), temporary.toString(), "");
+                    put(tar, entry("d/evil", TarConstants.LF_NORMAL), "", "x");
+                }),
+                stream(tar -> {
+                    put(tar, entry("f", TarConstants.LF_SYMLINK), temporary + "/secret", "");
+                    put(tar, entry("f", TarConstants.LF_NORMAL), "", "x");
+                }),
+                stream(tar -> put(tar, entry("h", TarConstants.LF_LINK), "../secret", "")),
+                stream(tar -> put(tar, entry("h", TarConstants.LF_LINK), temporary + "/secret", "")),
+                new byte[100],
+                new byte[0]);
+        CopyOptions options = CopyOptions.standard().withOutsideLinks(true);
+        for (byte[] stream : streams) {
+            files.write("/tmp/stream", stream);
+            withTar(
+                    "exec cat /tmp/stream",
+                    () -> assertThat(reason(() -> files.copyOut("/tmp", temporary.resolve("out"), options)))
+                            .isEqualTo(Reason.MALFORMED));
+            assertThat(here()).isEqualTo(before);
+        }
+        assertThat(temporary.resolve("secret")).hasContent("secret");
+    }
+
+    @Test
+    void copyOut_devicesAndPipes_areLeftOut() throws Exception {
+        Lab.output(
+                vm,
+                Command.shell("mkdir -p /tmp/odd && cd /tmp/odd && mkfifo pipe && mknod device c 1 3"
+                        + " && echo x >file && ln file hard && ln -s /etc/passwd outside && ln -s file inside"));
+
+        CopyReport report = files.copyOut("/tmp/odd", temporary.resolve("out"));
+
+        assertThat(report.leftOut()).containsExactlyInAnyOrder("./pipe", "./device", "./outside");
+        assertThat(here()).containsExactly("", "out", "out/file", "out/hard", "out/inside");
+        assertThat(temporary.resolve("out/inside")).isSymbolicLink().hasContent("x");
+        files.deleteRecursively("/tmp/odd");
+    }
+
+    @Test
+    void copyOut_endlessTar_isStoppedWithWhatItStarted() throws Exception {
+        byte[] lying = stream(tar -> {
+            TarArchiveEntry entry = entry("f", TarConstants.LF_NORMAL);
+            entry.setSize(0);
+            tar.putArchiveEntry(entry);
+            tar.closeArchiveEntry();
+        });
+        files.write("/tmp/stream", lying);
+        // An archive, and then what has no end.
+        withTar(
+                "cat /tmp/stream; exec sh -c 'exec cat /dev/zero'",
+                () -> assertThat(reason(() -> files.copyOut("/tmp", temporary.resolve("out"))))
+                        .isEqualTo(Reason.MALFORMED));
+
+        assertThat(here()).containsExactly("");
+        assertThat(Lab.output(vm, Command.shell("ps -o args | grep -c '[c]at /dev/zero' || :")))
+                .isEqualTo("0");
+    }
+
+    @Test
+    void write_diskFull_saysSoAndKeepsWhatWasThere() throws Exception {
+        Lab.output(vm, Command.shell("mkdir -p /small && mount -t tmpfs -o size=1m none /small"));
+        try {
+            files.writeText("/small/f", "old");
+            Files.write(temporary.resolve("big"), random(3 * MIB));
+
+            assertThat(reason(() -> {
+                        files.write("/small/f", random(2 * MIB));
+                        return 0;
+                    }))
+                    .isEqualTo(Reason.NO_SPACE);
+            assertThat(files.list("/small")).extracting(file -> file.name()).containsExactly("f");
+            assertThat(files.readText("/small/f", 10)).isEqualTo("old");
+            assertThat(reason(() -> files.copyIn(temporary, "/small/in"))).isEqualTo(Reason.NO_SPACE);
+        } finally {
+            Lab.output(vm, Command.of("umount", "/small"));
+        }
+    }
+
+    @Test
+    void copyIn_vmDestroyedMeanwhile_throwsThatWithinASecond() throws Exception {
+        Files.write(temporary.resolve("big"), random(20 * MIB));
+        VM other = hypervisor.launch(Lab.tiny("destroyed"));
+        CompletableFuture<Long> begun = new CompletableFuture<>();
+        CopyOptions options = CopyOptions.standard().toBuilder()
+                .listener((entries, bytes) -> begun.complete(bytes))
+                .build();
+        CompletableFuture<CopyReport> copy =
+                CompletableFuture.supplyAsync(() -> other.files().copyIn(temporary, "/tmp/in", options));
+        begun.get(1, TimeUnit.MINUTES);
+
+        other.destroy();
+        long destroyed = System.nanoTime();
+
+        CompletionException failure = catchThrowableOfType(CompletionException.class, copy::join);
+        assertThat(System.nanoTime() - destroyed).isLessThan(TimeUnit.SECONDS.toNanos(2));
+        assertThat(failure).hasCauseInstanceOf(VMDestroyedException.class);
+    }
+
+    @Test
+    void copy_interruptedWhileTheGuestStandsStill_stops() throws Exception {
+        withTar("exec sleep 4717", () -> {
+            CompletableFuture<Throwable> end = new CompletableFuture<>();
+            Thread copying = new Thread(() -> {
+                try {
+                    files.copyOut("/tmp", temporary.resolve("out"));
+                    end.complete(new AssertionError("it was copied"));
+                } catch (AgentVMException e) {
+                    end.complete(Thread.currentThread().isInterrupted() ? e : new AssertionError(e));
+                }
+            });
+            copying.start();
+            Thread.sleep(1500);
+            copying.interrupt();
+
+            assertThat(end.get(20, TimeUnit.SECONDS))
+                    .isInstanceOf(AgentVMException.class)
+                    .hasMessageContaining("interrupted");
+        });
+        assertThat(here()).containsExactly("");
+        assertThat(Lab.output(vm, Command.shell("ps -o args | grep -c '[s]leep 4717' || :")))
+                .isEqualTo("0");
+    }
+}
