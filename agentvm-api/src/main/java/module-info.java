@@ -6,6 +6,7 @@ module dev.agentvm.api {
     exports dev.agentvm;
     exports dev.agentvm.cloudinit;
     exports dev.agentvm.network;
+    exports dev.agentvm.pool;
     exports dev.agentvm.spi;
 
     uses dev.agentvm.spi.HypervisorProvider;

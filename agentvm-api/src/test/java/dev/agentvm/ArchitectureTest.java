@@ -36,6 +36,7 @@ class ArchitectureTest {
                     "dev.agentvm",
                     "dev.agentvm.cloudinit",
                     "dev.agentvm.network",
+                    "dev.agentvm.pool",
                     "dev.agentvm.spi",
                     "org.jspecify.annotations",
                     "org.immutables.value",
@@ -51,8 +52,19 @@ class ArchitectureTest {
                     type -> type.getPackageName().equals("dev.agentvm") && !type.isAssignableTo(Throwable.class)));
 
     @ArchTest
-    static final ArchRule everything_but_builders_is_immutable = fields().that()
+    static final ArchRule nothing_else_knows_the_pool = noClasses()
+            .that()
+            .resideOutsideOfPackage("dev.agentvm.pool")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("dev.agentvm.pool");
+
+    @ArchTest
+    static final ArchRule everything_but_builders_and_the_pool_is_immutable = fields().that()
             .areDeclaredInClassesThat(DescribedPredicate.not(MUTABLE_ON_PURPOSE))
+            .and()
+            .areDeclaredInClassesThat()
+            .resideOutsideOfPackage("dev.agentvm.pool")
             .and()
             .areDeclaredInClassesThat()
             .areNotAssignableTo(Throwable.class)
@@ -102,15 +114,17 @@ class ArchitectureTest {
             .callMethod(InetAddress.class, "getAllByName", String.class);
 
     @ArchTest
-    static final ArchRule values_ask_no_clock_and_print_nothing = noClasses()
+    static final ArchRule values_ask_no_clock = noClasses()
+            .that()
+            .resideOutsideOfPackage("dev.agentvm.pool")
             .should()
-            .accessField(System.class, "out")
-            .orShould()
-            .accessField(System.class, "err")
-            .orShould()
             .callMethod(System.class, "currentTimeMillis")
             .orShould()
             .callMethod(System.class, "nanoTime");
+
+    @ArchTest
+    static final ArchRule nothing_is_printed =
+            noClasses().should().accessField(System.class, "out").orShould().accessField(System.class, "err");
 
     @ArchTest
     static final ArchRule packages_are_null_marked =

@@ -227,11 +227,11 @@ final class FakeLaunch {
     private void done() {
         options.listener().ifPresent(listener -> {
             Duration elapsed = elapsed();
-            host.time().leave();
+            int calls = host.time().suspend();
             try {
                 listener.onStep(current, elapsed);
             } finally {
-                host.time().enter();
+                host.time().resume(calls);
             }
         });
     }

@@ -245,11 +245,11 @@ public final class FakeVM implements VM {
     }
 
     private Reply reply(Command command, Responder responder) {
-        program.time().leave();
+        int calls = program.time().suspend();
         try {
             return responder.reply(command, this);
         } finally {
-            program.time().enter();
+            program.time().resume(calls);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.agentvm.testkit;
 
 import dev.agentvm.InvalidValueException;
+import dev.agentvm.pool.PoolTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -9,6 +10,7 @@ import java.time.ZoneOffset;
 import java.util.Objects;
 import java.util.PriorityQueue;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -21,15 +23,23 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>That is right for one thread, which nobody else can wake. Where another thread shall act while one waits, {@link #hold}
  * the time: then it moves by {@link #advance} alone, and who waits really waits. Safe for use by many threads.
+ *
+ * <p>A {@link dev.agentvm.pool.VMPool} lives in it that is {@linkplain dev.agentvm.pool.VMPool.Builder#time given} it. Then
+ * time moves by itself only while nothing is under way in the pool's background but boots, commands and other waits.
  */
-public final class VirtualTime {
+public final class VirtualTime implements PoolTime {
     /** Further than any timeout of the library, and still no overflow of an {@link Instant}. */
     private static final Duration LONGEST = Duration.ofDays(40_000);
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final TreeSet<Timer> timers = new TreeSet<>();
-    private final PriorityQueue<Instant> deadlines = new PriorityQueue<>();
+    private final PriorityQueue<Wait> waits = new PriorityQueue<>();
+    /** How many calls this thread is in, one within the other; announced work is one. */
+    private final ThreadLocal<Integer> depth = ThreadLocal.withInitial(() -> 0);
+    /** Whether this thread does announced work. */
+    private final ThreadLocal<Boolean> announced = ThreadLocal.withInitial(() -> false);
+
     private volatile Instant now;
     private long number;
     private int holds;
@@ -52,6 +62,7 @@ public final class VirtualTime {
     }
 
     /** What time it is. */
+    @Override
     public Instant now() {
         return now;
     }
@@ -90,11 +101,43 @@ public final class VirtualTime {
      *
      * @param delay when, not negative
      */
-    public void after(Duration delay, Runnable work) {
+    @Override
+    public Alarm after(Duration delay, Runnable work) {
         if (delay.isNegative()) {
             throw new InvalidValueException("delay", delay, "must not be negative");
         }
-        Timer unused = schedule(delay, work);
+        Timer timer = schedule(delay, work);
+        return () -> cancel(timer);
+    }
+
+    /** Waits for an event; unless it is held, time moves on meanwhile as it does for calls of a fake that wait. */
+    @Override
+    public boolean await(CompletableFuture<?> event, Instant deadline) throws InterruptedException {
+        CompletableFuture<?> unused = event.whenComplete((value, failure) -> wake());
+        enter();
+        lock.lock();
+        try {
+            return awaitLocked(event::isDone, deadline);
+        } finally {
+            lock.unlock();
+            leave();
+        }
+    }
+
+    /** Announces work of another thread; time does not move by itself before that has ended, or waits in this time. */
+    @Override
+    public Runnable task(Runnable work) {
+        addBusy(1);
+        return () -> {
+            announced.set(true);
+            depth.set(1);
+            try {
+                work.run();
+            } finally {
+                announced.remove();
+                leave();
+            }
+        };
     }
 
     /** Until the result is closed, time moves by {@link #advance} alone. Holds may overlap. */
@@ -163,12 +206,50 @@ public final class VirtualTime {
 
     /** A call begins that takes no time of its own: until it waits or {@link #leave}s, time does not move by itself. */
     void enter() {
-        addBusy(1);
+        int outer = depth.get();
+        depth.set(outer + 1);
+        if (outer == 0) {
+            addBusy(1);
+        }
     }
 
-    /** That call ends, or code of the test's own runs in it, which may wait for other threads. */
+    /** That call ends. */
     void leave() {
-        addBusy(-1);
+        int outer = depth.get() - 1;
+        if (outer == 0) {
+            depth.remove();
+            addBusy(-1);
+        } else {
+            depth.set(outer);
+        }
+    }
+
+    /**
+     * Code of the test's own runs in a call, which may wait for other threads, unless that belongs to announced work.
+     *
+     * @return what to {@link #resume} with
+     */
+    int suspend() {
+        return release(announced.get() ? 1 : 0);
+    }
+
+    /** That code has ended, and the call goes on. */
+    void resume(int calls) {
+        boolean idle = depth.get() == 0;
+        depth.set(calls);
+        if (idle) {
+            addBusy(1);
+        }
+    }
+
+    /** From now on this thread is in no more than {@code kept} calls. */
+    private int release(int kept) {
+        int calls = depth.get();
+        depth.set(kept);
+        if (kept == 0) {
+            addBusy(-1);
+        }
+        return calls;
     }
 
     private void addBusy(int one) {
@@ -199,9 +280,17 @@ public final class VirtualTime {
     /** Waits as {@link #await} does; for calls that did {@link #enter}. */
     boolean awaitInside(BooleanSupplier done, Duration timeout) throws InterruptedException {
         lock.lock();
-        Instant deadline = later(timeout);
-        deadlines.add(deadline);
-        busy--;
+        try {
+            return awaitLocked(done, later(timeout));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean awaitLocked(BooleanSupplier done, Instant deadline) throws InterruptedException {
+        Wait wait = new Wait(deadline, done);
+        waits.add(wait);
+        int calls = release(0);
         try {
             while (true) {
                 // Time may be moved between the interrupt and its wake-up, and shall not win then.
@@ -218,13 +307,21 @@ public final class VirtualTime {
                 if (holds > 0 || busy > 0 || (!moves && othersActFirst())) {
                     changed.await();
                 } else {
-                    step(moves ? deadline : deadlines.element());
+                    step(moves ? deadline : waits.element().deadline());
                 }
             }
         } finally {
-            busy++;
-            deadlines.remove(deadline);
-            changed.signalAll();
+            resume(calls);
+            waits.remove(wait);
+        }
+    }
+
+    /** Whether calls or announced work are under way that do not wait in this time, or are at the end of their wait. */
+    boolean isBusy() {
+        lock.lock();
+        try {
+            return busy > 0 || othersActFirst();
+        } finally {
             lock.unlock();
         }
     }
@@ -233,7 +330,7 @@ public final class VirtualTime {
     int waiting() {
         lock.lock();
         try {
-            return deadlines.size();
+            return waits.size();
         } finally {
             lock.unlock();
         }
@@ -241,7 +338,7 @@ public final class VirtualTime {
 
     /** Whether another thread moves the time, or has come to the end of its wait and is about to go on. */
     private boolean othersActFirst() {
-        return mover != null || !deadlines.element().isAfter(now);
+        return mover != null || waits.stream().anyMatch(wait -> wait.isOver(now));
     }
 
     /** Moves to the next timer and runs it, or to {@code limit} if there is none before. The lock is held. */
@@ -286,6 +383,18 @@ public final class VirtualTime {
         public int compareTo(Timer other) {
             int byTime = at.compareTo(other.at);
             return byTime != 0 ? byTime : Long.compare(number, other.number);
+        }
+    }
+
+    /** A thread that waits for something, until a deadline. */
+    private record Wait(Instant deadline, BooleanSupplier done) implements Comparable<Wait> {
+        boolean isOver(Instant now) {
+            return !deadline.isAfter(now) || done.getAsBoolean();
+        }
+
+        @Override
+        public int compareTo(Wait other) {
+            return deadline.compareTo(other.deadline);
         }
     }
 

@@ -23,6 +23,7 @@ class FakeArchitectureTest {
                     "dev.agentvm",
                     "dev.agentvm.network",
                     "dev.agentvm.spi",
+                    "dev.agentvm.pool",
                     "dev.agentvm.testkit",
                     "java..",
                     "org.jspecify..");

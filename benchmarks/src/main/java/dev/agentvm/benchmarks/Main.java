@@ -36,6 +36,7 @@ public final class Main {
             case EXEC -> ExecBenchmark.run(pairs);
             case POLICY -> PolicyBenchmark.run();
             case FAKE -> FakeBenchmark.run();
+            case POOL -> PoolBenchmark.run();
         };
     }
 

@@ -20,7 +20,7 @@ import java.util.Set;
  */
 record Options(Set<Kind> kinds, int pairs, boolean check, Optional<Path> document) {
     static final String USAGE =
-            "usage: lab/bench [launch|filter|traffic|exec|policy|fake|all] [--pairs N] [--check] [--write]";
+            "usage: lab/bench [launch|filter|traffic|exec|policy|fake|pool|all] [--pairs N] [--check] [--write]";
     private static final int PAIRS = 12;
 
     /** A benchmark. */
@@ -30,7 +30,8 @@ record Options(Set<Kind> kinds, int pairs, boolean check, Optional<Path> documen
         TRAFFIC,
         EXEC,
         POLICY,
-        FAKE
+        FAKE,
+        POOL
     }
 
     /**

@@ -1,0 +1,88 @@
+package dev.agentvm.pool;
+
+import dev.agentvm.VM;
+import java.time.Instant;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** One VM of a pool, from before its launch until it is gone. Not thread-safe: the pool's lock guards it. */
+final class Member {
+    private final int round;
+    private State state = State.BUILDING;
+    private @Nullable VM vm;
+    private Instant readySince = Instant.MAX;
+    private Instant closeAt = Instant.MIN;
+    private @Nullable Job job;
+
+    /** Where it is in its life. */
+    enum State {
+        /** It is being launched. */
+        BUILDING,
+        /** It is ready. */
+        IDLE,
+        /** It is ready, and is looked at before it is lent. */
+        CHECKING,
+        /** It is lent. */
+        LEASED,
+        /** It is to be closed. */
+        DOOMED,
+        /** It is being closed. */
+        CLOSING
+    }
+
+    /** One that is about to be launched, in that round of {@link Backoff}. */
+    Member(int round) {
+        this.round = round;
+    }
+
+    int round() {
+        return round;
+    }
+
+    State state() {
+        return state;
+    }
+
+    void state(State value) {
+        state = value;
+    }
+
+    boolean is(State value) {
+        return state == value;
+    }
+
+    /** The VM, of one that was launched. */
+    VM vm() {
+        return Objects.requireNonNull(vm, "vm");
+    }
+
+    void launched(VM launched, Instant now) {
+        vm = launched;
+        readySince = now;
+        state = State.IDLE;
+    }
+
+    /** When its launch was complete. It stands ready since then, too, because it is lent once at most. */
+    Instant readySince() {
+        return readySince;
+    }
+
+    /** It is to be closed, not before that time. */
+    void doom(Instant notBefore) {
+        state = State.DOOMED;
+        closeAt = notBefore;
+    }
+
+    Instant closeAt() {
+        return closeAt;
+    }
+
+    /** What is being done with it. */
+    @Nullable Job job() {
+        return job;
+    }
+
+    void job(@Nullable Job value) {
+        job = value;
+    }
+}

@@ -1,0 +1,19 @@
+package dev.agentvm.pool;
+
+/**
+ * Something to be done with a VM, on a thread of its own.
+ *
+ * @param kind what
+ * @param member with which
+ */
+record Step(Kind kind, Member member) {
+    /** What is to be done. */
+    enum Kind {
+        /** Launch it. */
+        LAUNCH,
+        /** See whether it can be lent. */
+        CHECK,
+        /** Destroy it. */
+        CLOSE
+    }
+}

@@ -1,0 +1,116 @@
+package dev.agentvm.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.pool.PoolMetrics;
+import dev.agentvm.pool.VMLease;
+import dev.agentvm.pool.VMPool;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Many threads use one pool on a bad host; the long form, with {@code -Dagentvm.soak=true}, goes on for longer. */
+@Timeout(300)
+class VMPoolStressTest {
+    private static final int THREADS = 64;
+    private static final int ROUNDS = Boolean.getBoolean("agentvm.soak") ? 500 : 12;
+    private static final int MAX = 10;
+
+    /** No VM is lent twice, not even after its lease. */
+    private final Set<UUID> lent = ConcurrentHashMap.newKeySet();
+
+    private final AtomicInteger served = new AtomicInteger();
+    private final AtomicInteger late = new AtomicInteger();
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 20, 300})
+    void pool_usedBy64ThreadsOnABadHost_keepsItsPromises(long seed) {
+        PoolFixture fixture = new PoolFixture(
+                new FakeHypervisor.Builder().randomFaults(seed, 0.1).build());
+        VirtualTime time = fixture.time();
+        VMPool pool = fixture.pool(PoolFixture.TEMPLATE.withName("stress"))
+                .min(4)
+                .max(MAX)
+                .maxAge(Duration.ofMinutes(2))
+                .idleTimeout(Duration.ofSeconds(30))
+                .healthCheck(Command.of("true").withTimeout(Duration.ofSeconds(5)))
+                .open();
+        VirtualTime.Hold hold = time.hold();
+        List<Call<Boolean>> users = new ArrayList<>();
+        for (int i = 0; i < THREADS; i++) {
+            Random random = new Random(seed + i);
+            users.add(Call.begin(() -> use(fixture, pool, random)));
+        }
+
+        while (!users.stream().allMatch(Call::isOver)) {
+            if (!time.isBusy()) {
+                time.advance(Duration.ofMillis(100));
+            }
+            PoolMetrics metrics = pool.metrics();
+            assertThat(metrics.live())
+                    .isEqualTo(metrics.building() + metrics.idle() + metrics.leased() + metrics.closing())
+                    .isLessThanOrEqualTo(MAX);
+        }
+        assertThat(users).allMatch(Call::value);
+        assertThat(fixture.hypervisor().most()).as("live at once").isLessThanOrEqualTo(MAX);
+        assertThat(served.get() + late.get()).isEqualTo(THREADS * ROUNDS);
+        assertThat(served.get()).as("served").isGreaterThan(THREADS * ROUNDS / 2);
+        assertThat(late.get()).as("late").isPositive();
+        assertThat(pool.metrics().acquired()).isEqualTo(served.get());
+        assertThat(pool.metrics().waiting()).isZero();
+        assertThat(pool.metrics().launchesFailed()).as("faults").isPositive();
+
+        pool.close();
+
+        assertThat(fixture.hypervisor().live()).isZero();
+        assertThat(fixture.host().leftovers()).isEmpty();
+        PoolFixture.until(() -> PoolFixture.threads("stress").isEmpty());
+        hold.close();
+    }
+
+    /** Takes VMs and gives them back, some of which have died meanwhile. */
+    private boolean use(PoolFixture fixture, VMPool pool, Random random) {
+        for (int round = 0; round < ROUNDS; round++) {
+            try (VMLease lease = pool.acquire(patience(random))) {
+                served.incrementAndGet();
+                assertThat(lent.add(lease.vm().id())).as("lent once").isTrue();
+                work(fixture, lease, random);
+            } catch (OperationTimeoutException e) {
+                late.incrementAndGet();
+            }
+        }
+        return true;
+    }
+
+    private static Duration patience(Random random) {
+        return random.nextInt(8) == 0 ? Duration.ofMillis(1 + random.nextInt(3000)) : Duration.ofHours(1);
+    }
+
+    private static void work(PoolFixture fixture, VMLease lease, Random random) {
+        try {
+            FakeVM vm = fixture.host().vm(lease.vm().name());
+            lease.vm().exec(Command.of("echo", "work").withTimeout(Duration.ofSeconds(5)));
+            if (random.nextInt(4) == 0) {
+                vm.powerOff();
+            }
+            if (random.nextInt(4) == 0) {
+                lease.close();
+            }
+        } catch (OperationTimeoutException e) {
+            throw new AssertionError("commands do not throw this", e);
+        } catch (AgentVMException e) {
+            assertThat(e.vmName()).contains(lease.vm().name());
+        }
+    }
+}
