@@ -64,7 +64,8 @@ public interface VM extends AutoCloseable {
 
     /**
      * Starts a command in the guest and returns while it runs. What it writes can be read as it comes, its standard input
-     * be written meanwhile. It counts as running for the template's idle timeout. Closing the VM kills it.
+     * be written meanwhile. It counts as running for the template's idle timeout. Closing this handle kills it, also when
+     * the VM lives on.
      *
      * @throws CommandStartException if the guest has no such program, or may not run it, or cannot enter the working
      *     directory
@@ -135,8 +136,8 @@ public interface VM extends AutoCloseable {
     void destroy();
 
     /**
-     * Ends the use of this VM: an attached one is destroyed as by {@link #destroy}, a detached or found one lives on.
-     * Closing twice does nothing.
+     * Ends the use of this VM: an attached one is destroyed as by {@link #destroy}, a detached or found one lives on,
+     * without what was {@linkplain #start started} through this handle. Closing twice does nothing.
      */
     @Override
     void close();

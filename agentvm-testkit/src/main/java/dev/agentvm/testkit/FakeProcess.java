@@ -106,6 +106,14 @@ final class FakeProcess implements VMProcess {
         end(ExitStatus.failed(machine.gone("start", Objects.requireNonNull(machine.endReason()))));
     }
 
+    /** The handle on its VM that started it is closed. */
+    void endWithHandle() {
+        end(ExitStatus.failed(new AgentVMException(
+                name() + " was ended, since the handle on " + machine.template().name()
+                        + " that started it was closed; it was killed, with all its processes",
+                context())));
+    }
+
     private void end(ExitStatus status) {
         if (ended.getAndSet(true)) {
             return;

@@ -29,7 +29,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * A VM of a {@link FakeHypervisor}: it keeps the promises of {@link VM}, and a test may play its guest. Safe for use by many
@@ -49,6 +51,8 @@ public final class FakeVM implements VM {
     private final Machine machine;
     private final Kind kind;
     private final ExecScript.Book scripts;
+    /** What was started through this handle. */
+    private final Queue<FakeProcess> started = new ConcurrentLinkedQueue<>();
 
     /** How a handle came to be. */
     enum Kind {
@@ -176,7 +180,10 @@ public final class FakeVM implements VM {
         try {
             Reply reply = reply(command);
             require("start");
-            return FakeProcess.begin(program.time(), machine, command, pid, reply);
+            FakeProcess process = FakeProcess.begin(program.time(), machine, command, pid, reply);
+            started.removeIf(earlier -> !earlier.isAlive());
+            started.add(process);
+            return process;
         } catch (RuntimeException | Error e) {
             machine.finish(pid);
             throw e;
@@ -353,6 +360,8 @@ public final class FakeVM implements VM {
     public void close() {
         if (kind == Kind.ATTACHED) {
             machine.end("closed by its program");
+        } else if (!machine.isGone()) {
+            started.forEach(FakeProcess::endWithHandle);
         }
     }
 

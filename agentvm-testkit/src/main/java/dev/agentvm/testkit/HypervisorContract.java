@@ -1148,6 +1148,23 @@ public abstract class HypervisorContract {
         });
     }
 
+    /** Of more than a reader's buffer may hold, so that somebody must bring the rest while the callback runs. */
+    @Test
+    void start_onExitCallbackThatReads_getsAllOfTheOutput() {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(Command.of("head", "-c", "1500000", "/dev/zero"))) {
+            CompletableFuture<Integer> length = process.onExit().thenApply(status -> {
+                try {
+                    return process.stdout().readAllBytes().length;
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+
+            assertEquals(1_500_000, length.orTimeout(60, TimeUnit.SECONDS).join());
+        }
+    }
+
     @Test
     void start_waiterInterrupted_keepsTheInterruptAndLetsItRun() {
         requires(Ability.LAUNCH);
@@ -1768,6 +1785,24 @@ public abstract class HypervisorContract {
         VM found = connect().find("detached").orElseThrow();
         assertEquals(vm.id(), found.id());
         assertTrue(found.exec(Command.of("true")).success());
+        found.destroy();
+    }
+
+    @Test
+    void close_detached_endsWhatWasStartedThroughThisHandleAlone() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("detached"), DETACHED);
+        VM found = connect().find("detached").orElseThrow();
+        VMProcess own = vm.start(Command.of("sleep", "311"));
+        VMProcess other = found.start(Command.of("sleep", "312"));
+
+        vm.close();
+
+        AgentVMException reason = own.waitFor().failure().orElseThrow();
+        assertContains(reason, "the handle on detached that started it was closed");
+        assertTrue(other.isAlive());
+        other.kill();
+        assertFalse(isRunning(found, "sleep"));
         found.destroy();
     }
 

@@ -659,6 +659,7 @@ final class WrongFakes {
                                         : vm;
                             }
                         },
+                        "close_detached_endsWhatWasStartedThroughThisHandleAlone",
                         "close_detached_leavesItToBeFoundAgain"));
     }
 
@@ -1270,6 +1271,30 @@ final class WrongFakes {
                                 ? ExitStatus.signaled(9)
                                 : status),
                         "start_longerThanItsTimeout_isKilledAndSaysSo"),
+                wrong(
+                        "output cannot be read any more when the end is told",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public CompletableFuture<ExitStatus> onExit() {
+                                return super.onExit().thenApply(status -> {
+                                    if (command().argv().contains("1500000")) {
+                                        close();
+                                    }
+                                    return status;
+                                });
+                            }
+                        }),
+                        "start_onExitCallbackThatReads_getsAllOfTheOutput"),
+                wrong(
+                        "what ends with its handle does not say so",
+                        started(process -> new SpoiltProcess(process) {
+                            @Override
+                            public ExitStatus waitFor() {
+                                ExitStatus status = super.waitFor();
+                                return command().argv().contains("311") ? ExitStatus.signaled(9) : status;
+                            }
+                        }),
+                        "close_detached_endsWhatWasStartedThroughThisHandleAlone"),
                 wrong(
                         "one may complete the end for all",
                         started(process -> new SpoiltProcess(process) {

@@ -105,7 +105,11 @@ final class Errors {
                 return new GuestAgentException(
                         message + ". The domain has no channel org.qemu.guest_agent.0", context, e);
             }
-            if (e.is(ErrorCode.OPERATION_INVALID, ErrorCode.INTERNAL_ERROR, ErrorCode.OPERATION_FAILED)) {
+            if (e.is(ErrorCode.OPERATION_INVALID)) {
+                // So libvirt refuses while the domain is paused.
+                return new GuestAgentException(message, context.retryable(true), e);
+            }
+            if (e.is(ErrorCode.INTERNAL_ERROR, ErrorCode.OPERATION_FAILED)) {
                 return new GuestAgentException(message, context, e);
             }
         }

@@ -1,5 +1,6 @@
 package dev.agentvm.libvirt.internal.guest;
 
+import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.InvalidValueException;
@@ -18,6 +19,8 @@ import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The calls of the protocol that commands need, with their replies checked. They wait whatever interrupts, and throw
@@ -51,6 +54,8 @@ final class AgentCalls {
     private static final int SEEK_END = 2;
     private static final long MAX_HANDLE = Long.MAX_VALUE;
     private static final int MAX_PID = 1 << 22; // Linux's PID_MAX_LIMIT
+
+    private static final Logger LOG = LoggerFactory.getLogger(AgentCalls.class);
 
     private final String vmName;
     private final AgentQueue queue;
@@ -96,8 +101,23 @@ final class AgentCalls {
 
     /** Asks after a process that {@link #exec} started; {@code atMost} as there. */
     Status status(long pid, Duration atMost) {
+        return status(pid, atMost, late -> {});
+    }
+
+    /**
+     * As {@link #status(long, Duration)}.
+     *
+     * @param late gets what came after this call gave up, since the agent tells of an end only once
+     */
+    Status status(long pid, Duration atMost, Consumer<Status> late) {
         return result(
-                "guest-exec-status", Map.of("pid", pid), reply -> status(reply.object("return")), atMost, reply -> {});
+                "guest-exec-status", Map.of("pid", pid), reply -> status(reply.object("return")), atMost, reply -> {
+                    try {
+                        late.accept(status(AgentJson.reply(reply).object("return")));
+                    } catch (MalformedReplyException e) {
+                        LOG.debug("A late answer of {} is not understood", vmName, e);
+                    }
+                });
     }
 
     private static Status status(Fields reply) throws MalformedReplyException {
@@ -121,8 +141,17 @@ final class AgentCalls {
 
     /** Opens a file; the mode is one of fopen's. */
     long open(String path, String mode) {
-        return result(
-                "guest-file-open", Map.of("path", path, "mode", mode), reply -> reply.number("return", 0, MAX_HANDLE));
+        return result("guest-file-open", Map.of("path", path, "mode", mode), AgentCalls::handle, patience, reply -> {
+            try {
+                close(handle(AgentJson.reply(reply)));
+            } catch (MalformedReplyException | AgentVMException e) {
+                LOG.debug("A file of {} that was opened late stays open", vmName, e);
+            }
+        });
+    }
+
+    private static long handle(Fields reply) throws MalformedReplyException {
+        return reply.number("return", 0, MAX_HANDLE);
     }
 
     /** Reads on, up to {@code count} bytes; fewer mean that there is no more at present. */

@@ -26,6 +26,8 @@ final class AgentQueue {
     /** What a channel gets beyond the timeout that it was told, before it is taken for stuck. */
     private static final Duration GRACE = Duration.ofSeconds(2);
 
+    private static final long WORTHWHILE = TimeUnit.SECONDS.toNanos(2);
+
     private final String vmName;
     private final AgentChannel channel;
     private final Executor executor;
@@ -35,7 +37,8 @@ final class AgentQueue {
     private @Nullable Call current;
     private boolean working;
 
-    private record Call(String json, long deadline, Consumer<String> late, CompletableFuture<String> reply) {}
+    private record Call(
+            String json, long timeout, long deadline, Consumer<String> late, CompletableFuture<String> reply) {}
 
     AgentQueue(String vmName, AgentChannel channel, Executor executor) {
         this.vmName = vmName;
@@ -61,6 +64,11 @@ final class AgentQueue {
         ended.forEach(call -> call.reply().completeExceptionally(reason));
     }
 
+    /** Runs something when {@link #fail} is told a reason, at once if it was. */
+    void whenFailed(Runnable task) {
+        CompletableFuture<Void> unused = failure.whenComplete((nothing, reason) -> task.run());
+    }
+
     /**
      * Makes a call and waits for its reply, whatever interrupts.
      *
@@ -68,7 +76,8 @@ final class AgentQueue {
      */
     String call(String json, Duration timeout, Consumer<String> late) {
         Consumer<String> aside = reply -> executor.execute(() -> late.accept(reply));
-        Call call = new Call(json, System.nanoTime() + timeout.toNanos(), aside, new CompletableFuture<>());
+        long nanos = timeout.toNanos();
+        Call call = new Call(json, nanos, System.nanoTime() + nanos, aside, new CompletableFuture<>());
         enqueue(call);
         long patience = call.deadline() + GRACE.toNanos();
         boolean interrupted = false;
@@ -162,7 +171,8 @@ final class AgentQueue {
 
     private void make(Call call) {
         long left = call.deadline() - System.nanoTime();
-        if (left <= 0) {
+        // What would hardly be answered in time is better not asked.
+        if (left < Math.min(WORTHWHILE, call.timeout() / 2)) {
             call.reply().completeExceptionally(new TimeoutException());
             return;
         }

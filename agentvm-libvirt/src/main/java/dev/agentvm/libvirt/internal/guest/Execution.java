@@ -22,8 +22,6 @@ final class Execution {
 
     private static final Duration READING = Duration.ofMinutes(5);
     private static final long MEASURE_EVERY = Duration.ofMillis(500).toNanos();
-    private static final long SILENCE = Duration.ofMinutes(1).toNanos();
-    private static final int TAIL = 2000;
 
     /** More than any block size, so that it needs room of its own. */
     private static final int PROBE = 64 * 1024 + 1;
@@ -32,6 +30,7 @@ final class Execution {
     private final AgentCalls calls;
     private final Housekeeping housekeeping;
     private final IntSupplier running;
+    private final long silence;
     private final Command command;
     private final long begin;
     private final long deadline;
@@ -51,11 +50,13 @@ final class Execution {
         private static final long serialVersionUID = 1L;
     }
 
-    Execution(Starter starter, Housekeeping housekeeping, IntSupplier running, long begin) {
+    /** @param running how many commands wait at present */
+    Execution(Starter starter, IntSupplier running, Duration silence, long begin) {
         this.starter = starter;
         this.calls = starter.calls();
-        this.housekeeping = housekeeping;
+        this.housekeeping = starter.housekeeping();
         this.running = running;
+        this.silence = silence.toNanos();
         this.command = starter.command();
         this.begin = begin;
         this.deadline = begin + command.timeout().toNanos();
@@ -95,7 +96,7 @@ final class Execution {
             handle = calls.open(path, "w");
         } catch (GuestAgentException e) {
             if (Starter.isMissing(e)) {
-                throw new Starter.WorkspaceGoneException(e);
+                throw starter.gone(e);
             }
             throw e;
         }
@@ -113,17 +114,17 @@ final class Execution {
             open();
             return await(pid);
         } catch (TimeUpException e) {
-            String fate = starter.killAndAwait(pid);
+            String fate = starter.killer().killAndAwait(name(), pid);
             throw new CommandTimeoutException(
                     name() + " ran longer than its timeout of " + command.timeout() + fate + ends(), calls.context());
         } catch (TooMuchOutputException e) {
-            String fate = starter.killAndAwait(pid);
+            String fate = starter.killer().killAndAwait(name(), pid);
             throw new OutputLimitException(
                     name() + " wrote more than " + limit + " bytes of output, " + size + " when it was seen" + fate
                             + "; let it write to a file in the guest",
                     calls.context());
         } catch (InterruptedException e) {
-            String fate = starter.killAndAwait(pid);
+            String fate = starter.killer().killAndAwait(name(), pid);
             Thread.currentThread().interrupt();
             throw new AgentVMException("The wait for " + name() + " was interrupted" + fate, calls.context(), e);
         } catch (GuestAgentException e) {
@@ -134,7 +135,7 @@ final class Execution {
                         calls.context().retryable(true),
                         e);
             }
-            String fate = starter.killAndAwait(pid);
+            String fate = starter.killer().killAndAwait(name(), pid);
             throw new GuestAgentException(name() + " was lost" + fate + ": " + e.getMessage(), calls.context(), e);
         }
     }
@@ -169,7 +170,7 @@ final class Execution {
                 }
             } catch (GuestAgentException e) {
                 // A guest that is out of breath, or an agent that is starting anew, may come round.
-                if (!e.retryable() || System.nanoTime() - answered >= SILENCE) {
+                if (!e.retryable() || System.nanoTime() - answered >= silence) {
                     throw e;
                 }
             }
@@ -271,8 +272,8 @@ final class Execution {
     }
 
     private static String end(String which, OutputFile file) {
-        byte[] tail = file.tail(TAIL);
-        return tail.length == 0 ? "" : "; its standard " + which + " ends: " + Excerpt.tail(tail, TAIL);
+        byte[] tail = file.tail(Starter.TAIL);
+        return tail.length == 0 ? "" : "; its standard " + which + " ends: " + Excerpt.tail(tail, Starter.TAIL);
     }
 
     private String name() {

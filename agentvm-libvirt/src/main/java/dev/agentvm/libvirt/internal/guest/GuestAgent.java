@@ -22,18 +22,18 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs commands in one VM through its guest agent. Safe for use by many threads. A command waits on its caller's
  * thread; the agent's calls are made one at a time on a thread of the executor.
  */
 public final class GuestAgent {
-    /** How long one call of the agent may take, its turn included: a guest under load takes seconds. */
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
-
     private static final Duration PREPARATION = Duration.ofSeconds(30);
     private static final Duration END_BECOMES_KNOWN = Duration.ofMillis(300);
 
@@ -43,6 +43,7 @@ public final class GuestAgent {
      */
     private static final List<String> BASES = List.of("/dev/shm", "/tmp", "/var/tmp", "/run");
 
+    private static final Logger LOG = LoggerFactory.getLogger(GuestAgent.class);
     private static final SecureRandom RANDOM = new SecureRandom();
 
     /** Threads for calls of all VMs: one for each that has a call under way, none when there is none. */
@@ -50,13 +51,17 @@ public final class GuestAgent {
 
     private final AgentCalls calls;
     private final ScriptRunner scripts;
+    private final Killer killer;
     private final Housekeeping housekeeping;
+    private final Patience patience;
     private final AtomicLong numbers = new AtomicLong();
     private final AtomicInteger running = new AtomicInteger();
     private final ReentrantLock preparing = new ReentrantLock();
-    private final Executor executor;
-    private volatile @Nullable Workspace workspace;
-    private volatile @Nullable Supervisor supervisor;
+    private final Background background;
+    private final AtomicReference<@Nullable Site> site = new AtomicReference<>();
+
+    /** Where commands are at present, and who watches those that were started there, if any was. */
+    private record Site(Workspace workspace, @Nullable Supervisor supervisor) {}
 
     /** An agent whose calls are made on threads of this class's own. */
     public GuestAgent(String vmName, AgentChannel channel) {
@@ -65,13 +70,15 @@ public final class GuestAgent {
 
     /** @param executor runs the calls; it must have a thread for each VM, since a mute agent holds its one */
     public GuestAgent(String vmName, AgentChannel channel, Executor executor) {
-        this(vmName, channel, executor, PATIENCE);
+        this(vmName, channel, executor, Patience.usual());
     }
 
-    GuestAgent(String vmName, AgentChannel channel, Executor executor, Duration patience) {
-        this.calls = new AgentCalls(vmName, new AgentQueue(vmName, channel, executor), patience);
-        this.executor = executor;
+    GuestAgent(String vmName, AgentChannel channel, Executor executor, Patience patience) {
+        this.calls = new AgentCalls(vmName, new AgentQueue(vmName, channel, executor), patience.call());
+        this.background = new Background(executor);
+        this.patience = patience;
         this.scripts = new ScriptRunner(calls);
+        this.killer = new Killer(scripts);
         this.housekeeping = new Housekeeping(calls, scripts, executor);
     }
 
@@ -110,8 +117,7 @@ public final class GuestAgent {
             return attempt.run();
         } catch (Starter.WorkspaceGoneException gone) {
             // Something in the guest has removed it. The command was not run.
-            workspace = null;
-            supervisor = null;
+            leave(gone.workspace());
         }
         try {
             return attempt.run();
@@ -125,7 +131,8 @@ public final class GuestAgent {
             return keepEnds(command, begin);
         }
         requireNoInterrupt();
-        return new Execution(starter(command, numbers.incrementAndGet()), housekeeping, running::get, begin).run();
+        Starter starter = starter(site().workspace(), command, numbers.incrementAndGet());
+        return new Execution(starter, running::get, patience.silence(), begin).run();
     }
 
     private void requireNoInterrupt() {
@@ -134,9 +141,12 @@ public final class GuestAgent {
         }
     }
 
-    private Starter starter(Command command, long number) {
-        return new Starter(calls, scripts, housekeeping, workspace(), command, number);
+    private Starter starter(Workspace workspace, Command command, long number) {
+        return new Starter(calls, killer, housekeeping, workspace, command, number);
     }
+
+    /** A site that has a supervisor, which is needed for streams. */
+    private record Streaming(Workspace workspace, Supervisor supervisor) {}
 
     /**
      * Starts a command, as {@link dev.agentvm.VM#start} says.
@@ -150,41 +160,45 @@ public final class GuestAgent {
     public VMProcess start(Command command, UnaryOperator<AgentVMException> explain) {
         check(command);
         return onceMoreIfNeedBe(() -> {
-            Supervisor watcher = supervisor();
-            OutputBuffer stdout = new OutputBuffer(watcher::nudge);
-            OutputBuffer stderr = new OutputBuffer(watcher::nudge);
-            InputBuffer stdin = new InputBuffer(command.stdin(), watcher::nudge);
-            GuestProcess process = start(command, explain, watcher, stdout, stderr, stdin);
-            return new RunningCommand(calls, process, stdout, stderr, stdin);
+            requireNoInterrupt();
+            Streaming place = streaming();
+            Runnable nudge = place.supervisor()::nudge;
+            OutputBuffer stdout = new OutputBuffer(nudge);
+            OutputBuffer stderr = new OutputBuffer(nudge);
+            InputBuffer stdin = new InputBuffer(command.stdin(), nudge);
+            Watch watch = start(place, command, explain, stdout, stderr, stdin);
+            Runnable whenClosed = () -> place.supervisor().post(watch::closeStreams);
+            return new RunningCommand(calls, watch.process(), background, whenClosed, stdout, stderr, stdin);
         });
     }
 
-    private GuestProcess start(
+    private Watch start(
+            Streaming place,
             Command command,
             UnaryOperator<AgentVMException> explain,
-            Supervisor watcher,
             Sink stdout,
             Sink stderr,
             InputBuffer stdin)
             throws Starter.WorkspaceGoneException {
-        requireNoInterrupt();
-        long number = numbers.incrementAndGet();
-        Workspace place = workspace();
-        Starter starter = starter(command, number);
         UnaryOperator<AgentVMException> whetherVMIsGone = failure -> {
             if (failure instanceof GuestAgentException) {
                 calls.queue().pauseUninterrupted(END_BECOMES_KNOWN);
             }
             return explain.apply(failure);
         };
-        GuestProcess process = new GuestProcess(starter, executor, whetherVMIsGone, number, stdout, stderr, stdin);
-        watcher.watch(process);
+        long number = numbers.incrementAndGet();
+        Starter starter = starter(place.workspace(), command, number);
+        GuestProcess process = new GuestProcess(starter, scripts, number);
+        Supervisor supervisor = place.supervisor();
+        Watch watch = new Watch(process, starter, supervisor, stdout, stderr, stdin, whetherVMIsGone);
+        supervisor.watch(watch);
         try {
-            process.start(Scripts.toPipes(place.directory(), place.setsid().orElse("setsid"), number));
-            return process;
+            process.start(Scripts.toPipes(
+                    starter.directory(), place.workspace().setsid().orElse("setsid"), number));
+            return watch;
         } catch (RuntimeException | Starter.WorkspaceGoneException e) {
-            if (!process.isStarted()) {
-                watcher.forget(process);
+            if (process.pid() == 0) {
+                supervisor.forget(watch, new GuestAgentException(process.name() + " was not started", calls.context()));
             }
             throw e;
         }
@@ -194,10 +208,12 @@ public final class GuestAgent {
     private ExecResult keepEnds(Command command, long begin) throws Starter.WorkspaceGoneException {
         Ends stdout = new Ends(command.outputLimit().bytes() / 2);
         Ends stderr = new Ends(command.outputLimit().bytes() / 2);
-        Supervisor watcher = supervisor();
-        InputBuffer stdin = new InputBuffer(command.stdin(), watcher::nudge);
+        requireNoInterrupt();
+        Streaming place = streaming();
+        InputBuffer stdin = new InputBuffer(command.stdin(), place.supervisor()::nudge);
         stdin.close();
-        GuestProcess process = start(command, UnaryOperator.identity(), watcher, stdout, stderr, stdin);
+        GuestProcess process = start(place, command, UnaryOperator.identity(), stdout, stderr, stdin)
+                .process();
         try {
             process.over().get();
         } catch (InterruptedException e) {
@@ -242,42 +258,61 @@ public final class GuestAgent {
     /** Ends every command that waits, and each that comes, with this reason: the VM is gone. */
     public void fail(AgentVMException reason) {
         calls.queue().fail(reason);
-        Supervisor watcher = supervisor;
-        if (watcher != null) {
-            watcher.nudge();
-        }
     }
 
     /**
-     * Removes what commands left in the guest. For a VM that lives on without this object.
+     * Kills the commands that were started, and removes what commands left in the guest. For a VM that lives on without
+     * this object.
      *
      * @throws GuestAgentException if the agent is silent or refuses
      */
     public void release() {
-        Supervisor watcher = supervisor;
-        if (watcher != null) {
-            supervisor = null;
-            watcher.release();
+        Site old = site.getAndSet(null);
+        if (old == null) {
+            return;
         }
-        Workspace old = workspace;
-        if (old != null) {
-            workspace = null;
-            AgentCalls.Status unused = scripts.run(
-                    "Removing the workspace", Scripts.REMOVE_WORKSPACE, List.of(old.directory()), PREPARATION);
+        Supervisor supervisor = old.supervisor();
+        if (supervisor != null) {
+            supervisor.end(" was ended, since the handle on " + calls.vmName() + " that started it was closed");
+            supervisor.retire(() -> {});
+        }
+        remove(old.workspace());
+    }
+
+    /** What is started from now on shall be elsewhere; the others may go on there as long as they can. */
+    private void leave(Workspace gone) {
+        Site old = site.getAndUpdate(now -> now != null && now.workspace().equals(gone) ? null : now);
+        if (old == null || !old.workspace().equals(gone)) {
+            return;
+        }
+        Supervisor supervisor = old.supervisor();
+        if (supervisor != null) {
+            supervisor.retire(() -> {
+                try {
+                    remove(gone);
+                } catch (AgentVMException e) {
+                    LOG.debug("{} stays in {}", gone.directory(), calls.vmName(), e);
+                }
+            });
         }
     }
 
-    private Workspace workspace() {
-        Workspace ready = workspace;
+    private void remove(Workspace old) {
+        AgentCalls.Status unused =
+                scripts.run("Removing the workspace", Scripts.REMOVE_WORKSPACE, List.of(old.directory()), PREPARATION);
+    }
+
+    private Site site() {
+        Site ready = site.get();
         if (ready != null) {
             return ready;
         }
         preparing.lock();
         try {
-            ready = workspace;
+            ready = site.get();
             if (ready == null) {
-                ready = makeWorkspace();
-                workspace = ready;
+                ready = new Site(makeWorkspace(), null);
+                site.set(ready);
             }
             return ready;
         } finally {
@@ -285,33 +320,38 @@ public final class GuestAgent {
         }
     }
 
-    /** Who watches the started commands of the present workspace. */
-    private Supervisor supervisor() {
-        Supervisor ready = supervisor;
-        if (ready != null) {
-            return ready;
-        }
-        Workspace place = workspace();
+    private Streaming streaming() throws Starter.WorkspaceGoneException {
         preparing.lock();
         try {
-            ready = supervisor;
-            if (ready == null) {
-                prepareStreams(place);
-                ready = new Supervisor(calls, housekeeping, executor, place.directory());
-                supervisor = ready;
+            Site ready = site();
+            Supervisor supervisor = ready.supervisor();
+            if (supervisor == null) {
+                Workspace workspace = ready.workspace();
+                prepareStreams(workspace);
+                supervisor = new Supervisor(calls, scripts, housekeeping, background, patience, workspace.directory());
+                // Unless it was left meanwhile, since its directory is gone; then that is found out again.
+                boolean unused = site.compareAndSet(ready, new Site(workspace, supervisor));
             }
-            return ready;
+            return new Streaming(ready.workspace(), supervisor);
         } finally {
             preparing.unlock();
         }
     }
 
-    private void prepareStreams(Workspace place) {
+    private void prepareStreams(Workspace place) throws Starter.WorkspaceGoneException {
         AgentCalls.Status status = scripts.run(
                 "Preparing the guest for streams",
                 Scripts.PREPARE_STREAMS,
                 List.of(place.directory(), Scripts.STREAMS),
                 PREPARATION);
+        if (status.exitCode().equals(OptionalInt.of(Scripts.NO_DIRECTORY))) {
+            throw new Starter.WorkspaceGoneException(
+                    place,
+                    new GuestAgentException(
+                            "The directory " + place.directory() + " in the guest of " + calls.vmName()
+                                    + " was removed",
+                            calls.context()));
+        }
         if (!status.output().isEmpty()) {
             throw new GuestAgentException(
                     "The guest of " + calls.vmName() + " lacks programs that a started command's streams need: "

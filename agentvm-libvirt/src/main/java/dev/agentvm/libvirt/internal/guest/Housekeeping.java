@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestAgentException;
+import dev.agentvm.VMDestroyedException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,6 +21,9 @@ final class Housekeeping {
     private static final int MANY_FILES = 64;
     private static final long MANY_BYTES = 1024 * 1024;
     private static final Duration SOON = Duration.ofMillis(500);
+    /** Times in a row, each after twice the time: ten minutes. */
+    private static final int ATTEMPTS = 10;
+
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final AgentCalls calls;
@@ -30,8 +34,18 @@ final class Housekeeping {
     private List<String> files = new ArrayList<>();
     private List<String> streams = new ArrayList<>();
     private long bytes;
+    private int failures;
     private boolean scheduled;
     private boolean working;
+
+    /** Files, and the beginnings of streams' paths; {@code bytes} is what all hold. */
+    private record Leftovers(List<String> files, List<String> streams, long bytes) {
+        static final Leftovers NONE = new Leftovers(List.of(), List.of(), 0);
+
+        boolean isEmpty() {
+            return files.isEmpty() && streams.isEmpty();
+        }
+    }
 
     Housekeeping(AgentCalls calls, ScriptRunner scripts, Executor executor) {
         this.calls = calls;
@@ -53,12 +67,16 @@ final class Housekeeping {
         start();
     }
 
-    /** Closes the handles, lets go of the pipes of an ended command whose files' paths begin so, and removes its files. */
-    void discardStreams(List<Long> oldHandles, String prefix) {
+    /**
+     * Lets go of the pipes of an ended command whose files' paths begin so, and removes its files.
+     *
+     * @param size how many bytes they may hold
+     */
+    void discardStreams(String prefix, long size) {
         synchronized (lock) {
             streams.add(prefix);
         }
-        discard(oldHandles, List.of(), 0);
+        discard(List.of(), List.of(), size);
     }
 
     private boolean isMuch() {
@@ -77,83 +95,104 @@ final class Housekeeping {
     }
 
     private void work() {
-        try {
-            while (true) {
-                List<Long> toClose;
-                List<String> toRemove;
-                List<String> toEnd;
-                synchronized (lock) {
-                    toClose = handles;
-                    handles = new ArrayList<>();
-                    boolean much = isMuch();
-                    toRemove = much ? takeFiles() : List.of();
-                    toEnd = much ? takeStreams() : List.of();
-                    if (toClose.isEmpty() && toRemove.isEmpty() && toEnd.isEmpty()) {
-                        working = false;
-                        if (!(files.isEmpty() && streams.isEmpty()) && !scheduled) {
-                            scheduled = true;
-                            CompletableFuture.delayedExecutor(SOON.toMillis(), TimeUnit.MILLISECONDS, executor)
-                                    .execute(this::removeRest);
-                        }
-                        return;
-                    }
-                }
-                close(toClose);
-                remove(toRemove, toEnd);
-            }
-        } catch (AgentVMException e) {
-            LOG.debug("Not all is tidied up in {}", calls.vmName(), e);
+        while (true) {
+            List<Long> toClose;
+            Leftovers toRemove;
             synchronized (lock) {
-                working = false;
+                // What failed is tried again in its time, not with each that comes.
+                boolean now = failures == 0;
+                toRemove = now && isMuch() ? take() : Leftovers.NONE;
+                if (!now || (handles.isEmpty() && toRemove.isEmpty())) {
+                    working = false;
+                    schedule();
+                    return;
+                }
+                toClose = handles;
+                handles = new ArrayList<>();
             }
+            tidy(toClose, toRemove);
+        }
+    }
+
+    /** Sees to it that what is there is removed when its time comes. */
+    private void schedule() {
+        if (!(handles.isEmpty() && files.isEmpty() && streams.isEmpty()) && !scheduled) {
+            scheduled = true;
+            CompletableFuture.delayedExecutor(SOON.toMillis() << failures, TimeUnit.MILLISECONDS, executor)
+                    .execute(this::removeRest);
         }
     }
 
     private void removeRest() {
-        List<String> rest;
-        List<String> toEnd;
+        List<Long> toClose;
+        Leftovers rest;
         synchronized (lock) {
             scheduled = false;
-            rest = takeFiles();
-            toEnd = takeStreams();
+            toClose = handles;
+            handles = new ArrayList<>();
+            rest = take();
         }
-        try {
-            remove(rest, toEnd);
-        } catch (AgentVMException e) {
-            LOG.debug("Not all is tidied up in {}", calls.vmName(), e);
-        }
-    }
-
-    private List<String> takeFiles() {
-        List<String> taken = files;
-        files = new ArrayList<>();
-        bytes = 0;
-        return taken;
-    }
-
-    private List<String> takeStreams() {
-        List<String> taken = streams;
-        streams = new ArrayList<>();
-        return taken;
-    }
-
-    /** A handle that is no more, since the agent has started anew, shall not keep the others open. */
-    private void close(List<Long> old) {
-        for (long handle : old) {
-            try {
-                calls.close(handle);
-            } catch (GuestAgentException e) {
-                LOG.debug("A handle stays open in {}", calls.vmName(), e);
+        tidy(toClose, rest);
+        synchronized (lock) {
+            if (!working) {
+                schedule();
             }
         }
     }
 
-    private void remove(List<String> paths, List<String> prefixes) {
-        if (!prefixes.isEmpty()) {
-            AgentCalls.Status unused = scripts.run("Removing pipes", Scripts.REMOVE_STREAMS, prefixes, PATIENCE);
+    private Leftovers take() {
+        Leftovers taken = new Leftovers(files, streams, bytes);
+        files = new ArrayList<>();
+        streams = new ArrayList<>();
+        bytes = 0;
+        return taken;
+    }
+
+    /** Closes and removes; what fails for now is kept. */
+    private void tidy(List<Long> toClose, Leftovers toRemove) {
+        int closed = 0;
+        try {
+            for (; closed < toClose.size(); closed++) {
+                close(toClose.get(closed));
+            }
+            remove(toRemove);
+            synchronized (lock) {
+                failures = 0;
+            }
+        } catch (AgentVMException e) {
+            LOG.debug("Not all is tidied up in {}", calls.vmName(), e);
+            synchronized (lock) {
+                failures++;
+                if (e instanceof VMDestroyedException || failures >= ATTEMPTS) {
+                    failures = 0;
+                    return;
+                }
+                handles.addAll(toClose.subList(closed, toClose.size()));
+                files.addAll(toRemove.files());
+                streams.addAll(toRemove.streams());
+                bytes += toRemove.bytes();
+            }
         }
-        if (!paths.isEmpty()) {
-            scripts.remove(paths, PATIENCE);
+    }
+
+    /** A handle that is no more, since the agent has started anew, shall not keep the others open. */
+    private void close(long handle) {
+        try {
+            calls.close(handle);
+        } catch (GuestAgentException e) {
+            if (e.retryable()) {
+                throw e;
+            }
+            LOG.debug("A handle stays open in {}", calls.vmName(), e);
+        }
+    }
+
+    private void remove(Leftovers what) {
+        if (!what.streams().isEmpty()) {
+            AgentCalls.Status unused = scripts.run("Removing pipes", Scripts.REMOVE_STREAMS, what.streams(), PATIENCE);
+        }
+        if (!what.files().isEmpty()) {
+            scripts.remove(what.files(), PATIENCE);
         }
     }
 }

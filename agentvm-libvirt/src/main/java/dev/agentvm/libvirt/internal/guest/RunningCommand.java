@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.guest;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.ExitStatus;
+import dev.agentvm.GuestAgentException;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.VMProcess;
 import java.io.InputStream;
@@ -11,6 +12,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
@@ -23,14 +25,25 @@ final class RunningCommand implements VMProcess {
 
     private final AgentCalls calls;
     private final GuestProcess process;
+    private final Executor callbacks;
+    private final Runnable whenClosed;
     private final OutputBuffer stdout;
     private final OutputBuffer stderr;
     private final InputBuffer stdin;
 
+    /** @param callbacks runs what callers hang on its end, which may take long, or wait for its output */
     RunningCommand(
-            AgentCalls calls, GuestProcess process, OutputBuffer stdout, OutputBuffer stderr, InputBuffer stdin) {
+            AgentCalls calls,
+            GuestProcess process,
+            Executor callbacks,
+            Runnable whenClosed,
+            OutputBuffer stdout,
+            OutputBuffer stderr,
+            InputBuffer stdin) {
         this.calls = calls;
         this.process = process;
+        this.callbacks = callbacks;
+        this.whenClosed = whenClosed;
         this.stdout = stdout;
         this.stderr = stderr;
         this.stdin = stdin;
@@ -93,7 +106,8 @@ final class RunningCommand implements VMProcess {
 
     @Override
     public CompletableFuture<ExitStatus> onExit() {
-        return process.exit().copy();
+        CompletableFuture<ExitStatus> exit = process.exit();
+        return exit.isDone() ? exit.copy() : exit.thenApplyAsync(status -> status, callbacks);
     }
 
     @Override
@@ -106,9 +120,9 @@ final class RunningCommand implements VMProcess {
 
     @Override
     public void kill() {
-        boolean all = process.kill();
-        if (!all) {
-            LOG.debug("{} was killed, but some of its processes may be left", process.name());
+        if (!process.kill()) {
+            throw new GuestAgentException(
+                    process.name() + " was killed, but some of its processes may be left", calls.context());
         }
         awaitEnd();
     }
@@ -118,32 +132,39 @@ final class RunningCommand implements VMProcess {
         stdin.abandon("The stream is closed", null);
         stdout.close();
         stderr.close();
-        if (isAlive()) {
-            try {
-                kill();
-            } catch (AgentVMException e) {
-                LOG.debug("{} is closed, and may still be running", process.name(), e);
-            }
+        try {
+            kill();
+        } catch (AgentVMException e) {
+            LOG.debug("{} is closed, and may still be running", process.name(), e);
         }
+        whenClosed.run();
     }
 
     /** What was killed ends soon; whatever interrupts. */
     private void awaitEnd() {
         boolean interrupted = false;
-        long until = System.nanoTime() + Starter.KILL_PATIENCE.toNanos();
-        while (true) {
-            try {
-                ExitStatus unused = process.exit().get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
-                break;
-            } catch (InterruptedException e) {
-                interrupted = true;
-            } catch (TimeoutException | ExecutionException e) {
-                LOG.debug("{} was killed, and its end is not known", process.name(), e);
-                break;
+        long until = System.nanoTime() + Killer.PATIENCE.toNanos();
+        try {
+            while (true) {
+                try {
+                    ExitStatus unused = process.exit().get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+                    return;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (TimeoutException e) {
+                    throw new GuestAgentException(
+                            process.name() + " was killed, but its end was not known " + Killer.PATIENCE.toSeconds()
+                                    + " s later",
+                            calls.context().retryable(true),
+                            e);
+                } catch (ExecutionException e) {
+                    throw new AssertionError("nothing completes it with a failure", e);
+                }
             }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

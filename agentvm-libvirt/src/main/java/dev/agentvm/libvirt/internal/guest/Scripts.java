@@ -274,29 +274,55 @@ final class Scripts {
      * All streams are pipes, which {@link #STREAMS} serves in a session of its own, so that it outlives the command. They
      * are opened before anything can fail, so that it sees their end in any case.
      *
-     * @param directory where the script is, and the file of events
+     * @param directory where the script is, and the events
      */
     static Redirection toPipes(String directory, String setsid, long number) {
         String files = directory + "/" + number;
+        // Without its helper's script a pipe would be waited for in vain.
+        String before = """
+                [ -f EVENTS ] && [ -f EVENTS.0 ] && [ -s DIRECTORY/streams ] || {
+                  echo 'DIRECTORY: No such file or directory, or not all that was in it' >&2
+                  exit 1
+                }
+                mkfifo -m 666 FILES.i FILES.c FILES.o FILES.e || exit 1
+                ( SETSID SHELL DIRECTORY/streams FILES EVENTS NUMBER </dev/null >/dev/null 2>&1 & )
+                exec 3<FILES.i 4>FILES.o 5>FILES.e
+                """;
+        // To each file: a variable for the letter might be one of the command's.
+        String after = """
+                { [ ! -f EVENTS.1 ] || echo 'NUMBER b' >>EVENTS.1; } &&
+                  { [ ! -f EVENTS.2 ] || echo 'NUMBER b' >>EVENTS.2; } &&
+                  [ -f EVENTS.0 ] && echo 'NUMBER b' >>EVENTS.0 || {
+                  trap - EXIT
+                  exit 1
+                }
+                """;
         return new Redirection(
-                "mkfifo -m 666 FILES.i FILES.c FILES.o FILES.e || exit 1\n".replace("FILES", files)
-                        + "( " + setsid + " " + SHELL + " " + directory + "/streams " + files + " " + directory
-                        + "/events " + number + " </dev/null >/dev/null 2>&1 & )\n"
-                        + "exec 3<FILES.i 4>FILES.o 5>FILES.e\n".replace("FILES", files),
+                inPlace(before, directory, files, number).replace("SETSID SHELL", setsid + " " + SHELL),
                 "exec <&3 2>&5 >&4 3<&- 4>&- 5>&-\n",
                 true,
-                "echo '" + number + " b' >>" + directory + "/events || exit 1\n");
+                inPlace(after, directory, files, number));
+    }
+
+    private static String inPlace(String script, String directory, String files, long number) {
+        return script.replace("EVENTS", directory + "/events")
+                .replace("DIRECTORY", directory)
+                .replace("FILES", files)
+                .replace("NUMBER", Long.toString(number));
     }
 
     /**
-     * Serves the pipes of one command: $1 is the path that its files begin with, $2 the file of events, $3 its number.
+     * Serves the pipes of one command: $1 is the path that its files begin with, $2 that of the events, $3 its number.
      *
-     * <p>An output goes to two files in turn, eight pieces of at most 64 KiB to each; a file is written anew only after it
-     * was emptied by us, so that no more than two files' worth is in the guest and a command whose output is not read is
-     * held up. A piece is one read of the pipe, and is told by a line in the file of events; of a command that keeps the
-     * pipe full several are moved at once, which is told before. Input comes in two files in turn, as lines in a control
-     * pipe say, and each that was passed on is told too. When we have removed the pipes, what still comes from processes
-     * that outlived the command is thrown away.
+     * <p>An output goes to one file after the other, eight pieces of at most 64 KiB to each; one is begun only after we
+     * have emptied the last but one, so that no more than two files' worth is in the guest and a command whose output is
+     * not read is held up. A piece is one read of the pipe, and is told as an event, with the number of its file and how
+     * often pieces were moved so far; of a command that keeps the pipe full several are moved at once, which is told
+     * before. Input comes in files, as lines in a control pipe say; a line that comes again is no matter, and each file
+     * that was passed on is told too. No file's name is ever used again, so that whatever we do to one may be done twice,
+     * or late. When we have removed the pipes, what still comes from processes that outlived the command is thrown away.
+     *
+     * <p>An event is a line in the file whose last letter $2 names.
      */
     static final String STREAMS = """
             LC_ALL=C
@@ -304,20 +330,27 @@ final class Scripts {
             files=$1
             events=$2
             id=$3
+            tell() {
+              while read -r part <"$events" && [ -f "$events.$part" ] && [ -p "$files.c" ]; do
+                ! echo "$id $*" >>"$events.$part" || return 0
+                sleep 1
+              done 2>/dev/null
+              return 1
+            }
             pump() {
               out=$files.$1
-              part=0
-              filled=0
+              file=0
               count=0
               many=1
               while :; do
                 turns=0
-                while [ -s "$out.$part" ]; do
+                while [ -s "$out.$((file - 2))" ]; do
                   turns=$((turns + 1))
                   pause=1
                   [ "$turns" -gt 100 ] || pause=0.03
                   sleep "$pause" || sleep 1
                 done
+                [ "$file" -lt 2 ] || rm -f "$out.$((file - 2))"
                 pieces=0
                 while [ "$pieces" -lt 8 ]; do
                   if ! [ -p "$out" ]; then
@@ -326,40 +359,48 @@ final class Scripts {
                   fi
                   [ "$many" = 1 ] || {
                     many=$((8 - pieces))
-                    echo "$id $1 ~ $count" >>"$events"
+                    tell "$1" '~' "$file" "$count"
                   }
-                  said=$(dd bs=65536 count=$many 2>&1 >>"$out.$part") || said=failed
+                  said=$(dd bs=65536 count=$many 2>&1 >>"$out.$file") || said=failed
                   said=${said%% records in*}
                   case ${said##*[!0-9+]} in
                     0+0)
-                      echo "$id $1 . $count" >>"$events"
+                      tell "$1" . "$file" "$count"
                       exit
                       ;;
                     "$many"+0) full=1 ;;
                     [0-8]+[0-8]) full=0 ;;
                     *)
-                      echo "$id $1 ! $count" >>"$events"
+                      tell "$1" ! "$file" "$count"
                       exec cat >/dev/null
                       ;;
                   esac
                   pieces=$((pieces + many))
                   many=$((1 + full))
                   count=$((count + 1))
-                  echo "$id $1 + $count" >>"$events"
+                  tell "$1" + "$file" "$count" || exec cat >/dev/null
                 done
-                filled=$((filled + 1))
-                echo "$id $1 / $filled" >>"$events"
-                part=$((1 - part))
+                file=$((file + 1))
               done
             }
             feed() {
-              while read -r part; do
-                [ "$part" != end ] || exit
-                if ! cat "$files.i.$part"; then
-                  echo "$id i ! 0" >>"$events"
+              next=1
+              old=
+              while read -r line; do
+                [ "$line" != end ] || exit
+                [ "$line" = "$next" ] || continue
+                if ! cat "$files.i.$next"; then
+                  tell i ! 0
                   exit
                 fi
-                echo "$id i + $part" >>"$events"
+                tell i + "$next" || exit
+                : >"$files.i.$next"
+                old="$old $files.i.$next"
+                [ $((next % 16)) != 0 ] || {
+                  rm -f $old
+                  old=
+                }
+                next=$((next + 1))
               done <>"$files.c" >"$files.i"
             }
             pump o <"$files.o" &
@@ -367,12 +408,16 @@ final class Scripts {
             feed
             """;
 
+    /** What {@link #PREPARE_STREAMS} exits with if the directory is not there. */
+    static final int NO_DIRECTORY = 3;
+
     /** Prepares directory $1 for {@link #STREAMS}, which is $2. Prints the names of programs that the guest lacks. */
     static final String PREPARE_STREAMS = """
+            [ -d "$1" ] || exit 3
             for program in setsid mkfifo dd cat sleep; do
               command -v "$program" >/dev/null || echo "$program"
             done
-            printf %s "$2" >"$1/streams" && : >"$1/events" && [ -s "$1/streams" ]
+            printf %s "$2" >"$1/streams" && : >"$1/events.0" && echo 0 >"$1/events" && [ -s "$1/events" ]
             """;
 
     /**
@@ -403,9 +448,12 @@ final class Scripts {
             rm -rf "$1"
             """;
 
-    /** Sends signal $1 to process group $2, or to the process if it leads none. */
+    /**
+     * Sends signal $1 to process group $2, or to the process if it leads none. Says why not, unless there is no such
+     * process any more.
+     */
     static final String SIGNAL = """
-            kill -"$1" "-$2" 2>/dev/null || kill -"$1" "$2" 2>/dev/null || :
+            kill -"$1" "-$2" 2>/dev/null || kill -"$1" "$2" || ! kill -0 "$2" 2>/dev/null
             """;
 
     private static void trap(StringBuilder script, String stage) {

@@ -3,62 +3,90 @@ package dev.agentvm.libvirt.internal.guest;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestAgentException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One output of a started command, as {@link Scripts#STREAMS} leaves it in two files of the guest: reads what was told,
- * in its order, as far as the sink has room, and empties each file that was read to its end. Used by one thread.
+ * One output of a started command, as {@link Scripts#STREAMS} leaves it in files of the guest: reads them in their order,
+ * as far as the sink has room, and empties each that was read to its end. Each step may be repeated. Used by one thread.
  */
 final class Spool {
     /** So that many commands get their turn. */
     private static final int READS = 4;
 
+    /** Room for less than this, in bytes, is not worth a call. */
     private static final int LITTLE = 64 * 1024;
 
+    /** Bytes that one file may hold. */
+    private static final int FILE = 8 * 64 * 1024;
+
     private final AgentCalls calls;
+    private final Housekeeping housekeeping;
     private final String path;
     private final Sink sink;
-    private byte[] mark = new byte[0];
-    private byte[] held = new byte[0];
-    private long told;
+    /** The number of the file that is being read; those before {@code emptied} are empty. */
     private long file;
-    private @Nullable Long handle;
+
+    private long emptied;
+    /** The number of the file that the guest writes. */
+    private long newest;
+
+    private TailedFile tail;
     private int ask = AgentCalls.SMALL_PIECE;
-    private long finished;
+    private long told;
     private boolean unread;
     /** Whether it is written to without an event for each piece. */
     private boolean growing;
 
     private boolean complete;
-    private volatile boolean over;
+    private boolean over;
+    private long taken;
+    private byte[] mark = new byte[0];
+    private byte[] held = new byte[0];
 
-    Spool(AgentCalls calls, String path, Sink sink) {
+    Spool(AgentCalls calls, Housekeeping housekeeping, String path, Sink sink) {
         this.calls = calls;
+        this.housekeeping = housekeeping;
         this.path = path;
         this.sink = sink;
+        this.tail = tail();
     }
 
-    /** Takes an event's word. */
-    void on(String kind, long count) throws MalformedReplyException {
-        long expected = kind.equals("+") ? told + 1 : kind.equals("/") ? finished + 1 : told;
-        if (count != expected) {
-            throw new MalformedReplyException("an output's event is numbered " + count + " and not " + expected);
+    private TailedFile tail() {
+        return new TailedFile(calls, housekeeping, name(file), "a+");
+    }
+
+    private String name(long number) {
+        return path + "." + number;
+    }
+
+    /**
+     * Takes an event's word. One that comes again, or too late, is no matter.
+     *
+     * @param number of the file that the guest writes
+     * @param count how many events of "+" there were
+     */
+    void on(String kind, long number, long count) throws MalformedReplyException {
+        // The guest begins a file when the last but one is empty, which it may be before we know.
+        if (number > emptied + 2) {
+            throw new MalformedReplyException("an output's event names file " + number + " before its time");
+        }
+        newest = Math.max(newest, number);
+        if (complete) {
+            return;
         }
         growing = kind.equals("~");
         switch (kind) {
             case "+" -> {
-                told = count;
-                unread = true;
-            }
-            case "/" -> {
-                finished = count;
+                told = Math.max(told, count);
                 unread = true;
             }
             case "~" -> {}
-            case "." -> complete = true;
+            case "." -> {
+                complete = true;
+                unread |= told != count;
+            }
             case "!" ->
                 throw new GuestAgentException(
                         "A command's output is incomplete, since " + path + " of the guest of " + calls.vmName()
@@ -77,9 +105,19 @@ final class Spool {
         return over;
     }
 
+    /** How many bytes were read of it. */
+    long taken() {
+        return taken;
+    }
+
+    /** How many bytes may be left of it in the guest. */
+    long left() {
+        return complete ? tail.position() : 2 * FILE;
+    }
+
     /** Whether something is there that the sink has no room for. */
     boolean isHeldUp() {
-        return !over && unread && sink.room() < LITTLE;
+        return !over && (unread || growing) && sink.room() - held.length < LITTLE;
     }
 
     /**
@@ -89,6 +127,7 @@ final class Spool {
      */
     boolean drain() {
         boolean moved = false;
+        empty();
         for (int i = 0; i < READS && (unread || growing) && !over; i++) {
             // What a mark held back comes on top.
             int room = sink.room() - held.length;
@@ -98,7 +137,7 @@ final class Spool {
             int count = Math.min(room, ask);
             int got = read(count);
             moved |= got > 0;
-            if (got < count && growing) {
+            if (got < count && !unread) {
                 break;
             }
         }
@@ -110,26 +149,30 @@ final class Spool {
     }
 
     private int read(int count) {
-        Long open = handle;
-        if (open == null) {
-            open = calls.open(path + "." + file % 2, "a+");
-            handle = open;
-        }
-        byte[] bytes = calls.read(open, count);
+        byte[] bytes = tail.read(count);
+        taken += bytes.length;
         take(bytes);
         ask = bytes.length == count ? AgentCalls.READ_PIECE : LITTLE;
         if (bytes.length < count) {
-            unread = false;
-            if (file < finished) {
-                close();
-                // Only now may the guest write it again.
-                calls.close(calls.open(path + "." + file % 2, "w"));
+            if (file < newest) {
+                tail.close();
                 file++;
-                // Of the next file something may have been told already.
+                tail = tail();
                 unread = true;
+                empty();
+            } else {
+                unread = false;
             }
         }
         return bytes.length;
+    }
+
+    /** Only then the guest goes on, and removes the file. */
+    private void empty() {
+        while (emptied < file) {
+            housekeeping.discard(List.of(calls.open(name(emptied), "w")), List.of(), 0);
+            emptied++;
+        }
     }
 
     private void take(byte[] bytes) {
@@ -160,24 +203,8 @@ final class Spool {
         if (!over) {
             over = true;
             held = new byte[0];
+            tail.close();
             sink.end(failure);
         }
-    }
-
-    private void close() {
-        Long open = handle;
-        if (open != null) {
-            handle = null;
-            calls.close(open);
-        }
-    }
-
-    /** The handles that are still open. */
-    List<Long> handles() {
-        List<Long> open = new ArrayList<>();
-        if (handle != null) {
-            open.add(handle);
-        }
-        return open;
     }
 }

@@ -9,19 +9,17 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** How one command begins in the guest, what is wrong if it does not, and how it is killed. Used once. */
+/** How one command begins in the guest, and what is wrong if it does not. Used once. */
 final class Starter {
-    static final Duration KILL_PATIENCE = Duration.ofSeconds(15);
-
     private static final Logger LOG = LoggerFactory.getLogger(Starter.class);
-    private static final int TAIL = 2000;
+    /** How much of an output is told in a failure's message, in bytes. */
+    static final int TAIL = 2000;
 
     private final AgentCalls calls;
-    private final ScriptRunner scripts;
+    private final Killer killer;
     private final Housekeeping housekeeping;
     private final Workspace workspace;
     private final Command command;
@@ -31,11 +29,17 @@ final class Starter {
     static final class WorkspaceGoneException extends Exception {
         private static final long serialVersionUID = 1L;
 
+        private final transient Workspace workspace;
         private final transient GuestAgentException reason;
 
-        WorkspaceGoneException(GuestAgentException reason) {
+        WorkspaceGoneException(Workspace workspace, GuestAgentException reason) {
             super(reason);
+            this.workspace = workspace;
             this.reason = reason;
+        }
+
+        Workspace workspace() {
+            return workspace;
         }
 
         GuestAgentException reason() {
@@ -45,13 +49,13 @@ final class Starter {
 
     Starter(
             AgentCalls calls,
-            ScriptRunner scripts,
+            Killer killer,
             Housekeeping housekeeping,
             Workspace workspace,
             Command command,
             long number) {
         this.calls = calls;
-        this.scripts = scripts;
+        this.killer = killer;
         this.housekeeping = housekeeping;
         this.workspace = workspace;
         this.command = command;
@@ -62,8 +66,12 @@ final class Starter {
         return calls;
     }
 
-    ScriptRunner scripts() {
-        return scripts;
+    Killer killer() {
+        return killer;
+    }
+
+    Housekeeping housekeeping() {
+        return housekeeping;
     }
 
     Command command() {
@@ -107,9 +115,13 @@ final class Starter {
                         + " of the guest cannot be made; is it full or read-only" + (reason.isEmpty() ? "?" : reason),
                 calls.context());
         if (filesAreMissing) {
-            throw new WorkspaceGoneException(failure);
+            throw gone(failure);
         }
         return failure;
+    }
+
+    WorkspaceGoneException gone(GuestAgentException reason) {
+        return new WorkspaceGoneException(workspace, reason);
     }
 
     /** Why it was the shell and not the command that returned this exit code; empty if it was the command. */
@@ -154,11 +166,15 @@ final class Starter {
             }
             throw e;
         }
+        String note;
         try {
-            return new String(calls.read(handle, AgentCalls.SMALL_PIECE), StandardCharsets.UTF_8).strip();
+            note = new String(calls.read(handle, AgentCalls.SMALL_PIECE), StandardCharsets.UTF_8).strip();
         } finally {
-            housekeeping.discard(List.of(handle), List.of(files + ".note"), 0);
+            housekeeping.discard(List.of(handle), List.of(), 0);
         }
+        // Not before it was read, as who asks may ask again.
+        housekeeping.discard(List.of(), List.of(files + ".note"), 0);
+        return note;
     }
 
     private CommandStartException noProgram(byte[] errors) {
@@ -174,51 +190,19 @@ final class Starter {
     /** Kills a process that was started when this had given up already. */
     private void killLate(long pid) {
         try {
-            LOG.debug("A command in {} began late{}", calls.vmName(), killAndAwait(pid));
+            LOG.debug("A command in {} began late{}", calls.vmName(), killer.killAndAwait(name(), pid));
         } catch (VMDestroyedException e) {
             LOG.debug("A command began late, and its VM {} is gone", calls.vmName(), e);
         }
-    }
-
-    /** Kills the process and all that belong to it, waits for its end, and says how that went. */
-    String killAndAwait(long pid) {
-        try {
-            long until = System.nanoTime() + KILL_PATIENCE.toNanos();
-            boolean all = kill(pid);
-            scripts.awaitEnd(name(), pid, until);
-            return fate(all);
-        } catch (VMDestroyedException e) {
-            throw e;
-        } catch (AgentVMException e) {
-            return killingFailed(e);
-        }
-    }
-
-    /**
-     * Kills the process and all that belong to it.
-     *
-     * @return whether none is left
-     */
-    boolean kill(long pid) {
-        AgentCalls.Status killing =
-                scripts.run("Killing processes", Scripts.KILL, List.of(Long.toString(pid)), KILL_PATIENCE);
-        return killing.exitCode().equals(OptionalInt.of(0));
-    }
-
-    static String fate(boolean all) {
-        return all
-                ? "; it was killed, with all its processes"
-                : "; it was killed, but some of its processes may be left";
-    }
-
-    static String killingFailed(AgentVMException e) {
-        return "; killing it failed (" + e.getMessage() + ")";
+        // What served its streams has begun too.
+        housekeeping.discardStreams(files, 0);
     }
 
     String name() {
         return "'" + Excerpt.command(command.argv()) + "'";
     }
 
+    /** Whether this is the agent's refusal because a file is not there. */
     static boolean isMissing(GuestAgentException e) {
         return Optional.ofNullable(e.getMessage()).orElse("").contains("No such file or directory");
     }

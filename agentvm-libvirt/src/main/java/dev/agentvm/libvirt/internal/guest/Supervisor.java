@@ -2,57 +2,95 @@ package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestAgentException;
-import java.nio.charset.StandardCharsets;
+import dev.agentvm.VMDestroyedException;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Executor;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Watches the started commands of one workspace, on a thread that it has while there are any. One question serves them
- * all: what is new in the file of events, to which the guest's end of each stream appends; only streams of which it tells
- * are then read. Safe for use by many threads.
+ * Watches the started commands of one workspace, on a thread that it has while there are any, and to which all that
+ * concerns them is posted. One question serves them all: what is new in the file of events, to which the guest's end of
+ * each stream appends; only streams of which it tells are then read. Safe for use by many threads.
  */
 final class Supervisor {
+    private static final Logger LOG = LoggerFactory.getLogger(Supervisor.class);
     private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(30);
     private static final long SHORT_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
     private static final long LONG_PAUSE = TimeUnit.SECONDS.toNanos(1);
-    private static final long SILENCE = Duration.ofMinutes(1).toNanos();
-    private static final int PIECE = 16 * 1024;
-    /** One that is longer than this is not of ours. */
-    private static final int LINE = 80;
+    /** Bytes of events in a second; honest helpers start a process for each, and cannot tell so much. */
+    private static final int MANY_EVENTS = 256 * 1024;
 
-    private static final long MUCH = 1024 * 1024;
+    private static final Duration RELEASE = Killer.PATIENCE.plusSeconds(5);
 
     private final AgentCalls calls;
-    private final Housekeeping housekeeping;
-    private final Executor executor;
-    private final String path;
+    private final ScriptRunner scripts;
+    private final Background background;
+    private final Patience patience;
     private final Object lock = new Object();
-    private final Map<Long, GuestProcess> processes = new LinkedHashMap<>();
+    private final Deque<Runnable> posted = new ArrayDeque<>();
     private boolean working;
     private boolean nudged;
-    private @Nullable Long handle;
-    private long read;
-    private boolean allTold;
-    private final StringBuilder line = new StringBuilder();
 
-    Supervisor(AgentCalls calls, Housekeeping housekeeping, Executor executor, String directory) {
+    // All else belongs to the thread that works.
+    private final Map<Long, Watch> watches = new LinkedHashMap<>();
+    private final EventLog events;
+    private final Breath breath;
+    private final Deque<Runnable> whenEmpty = new ArrayDeque<>();
+    private int turn;
+    private long pause = SHORT_PAUSE;
+    private long second = System.nanoTime();
+    private int eventsThisSecond;
+
+    Supervisor(
+            AgentCalls calls,
+            ScriptRunner scripts,
+            Housekeeping housekeeping,
+            Background background,
+            Patience patience,
+            String directory) {
         this.calls = calls;
-        this.housekeeping = housekeeping;
-        this.executor = executor;
-        this.path = directory + "/events";
+        this.scripts = scripts;
+        this.background = background;
+        this.patience = patience;
+        this.events = new EventLog(calls, housekeeping, directory + "/events");
+        this.breath = new Breath(patience.silence());
+        calls.queue().whenFailed(this::nudge);
+    }
+
+    Patience patience() {
+        return patience;
+    }
+
+    ScriptRunner scripts() {
+        return scripts;
     }
 
     /** Watches it from now on until it is over. */
-    void watch(GuestProcess process) {
+    void watch(Watch watch) {
+        post(() -> watches.put(watch.number(), watch));
+    }
+
+    /** It was never started, unless that comes late. */
+    void forget(Watch watch, AgentVMException reason) {
+        post(() -> watch.finish(reason));
+    }
+
+    /** Runs something on the thread that all of them belong to. */
+    void post(Runnable task) {
         synchronized (lock) {
-            processes.put(process.number(), process);
+            posted.add(task);
             nudged = true;
             lock.notifyAll();
             if (working) {
@@ -60,21 +98,11 @@ final class Supervisor {
             }
             working = true;
         }
-        try {
-            executor.execute(this::work);
-        } catch (RuntimeException e) {
-            synchronized (lock) {
-                working = false;
-                processes.remove(process.number());
-            }
-            throw e;
-        }
+        background.execute(this::work);
     }
 
-    /** It was never started, unless that comes late. */
-    void forget(GuestProcess process) {
-        discard(process);
-        nudge();
+    void inBackground(Runnable task) {
+        background.execute(task);
     }
 
     /** There is something to do before its time. */
@@ -85,111 +113,172 @@ final class Supervisor {
         }
     }
 
-    /** Lets go of the file of events. */
-    void release() {
-        Long open;
-        synchronized (lock) {
-            open = handle;
-            handle = null;
-        }
-        if (open != null) {
-            housekeeping.discard(List.of(open), List.of(), 0);
-        }
+    /** No more commands come: lets go of all, and runs {@code last}, when those are over that are watched. */
+    void retire(Runnable last) {
+        post(() -> whenEmpty.add(last));
     }
 
-    private List<GuestProcess> watched() {
-        synchronized (lock) {
-            return new ArrayList<>(processes.values());
+    /** Kills all, in words that follow their names, and waits until that is done or was tried for long enough. */
+    void end(String why) {
+        CompletableFuture<CompletableFuture<Void>> ended = new CompletableFuture<>();
+        post(() -> {
+            List<CompletableFuture<Void>> all = new ArrayList<>();
+            for (Watch watch : watches.values()) {
+                watch.end(why);
+                all.add(watch.over());
+            }
+            ended.complete(CompletableFuture.allOf(all.toArray(new CompletableFuture<?>[0])));
+        });
+        try {
+            ended.thenCompose(all -> all).get(RELEASE.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (TimeoutException | ExecutionException e) {
+            LOG.debug("Commands in {} may still be running", calls.vmName(), e);
         }
     }
 
     private void work() {
-        long answered = System.nanoTime();
-        long pause = SHORT_PAUSE;
-        int turn = 0;
+        boolean idle = false;
         while (true) {
-            List<GuestProcess> all = watched();
-            boolean moved = false;
-            try {
-                if (all.isEmpty() && isDone()) {
+            synchronized (lock) {
+                if (idle && posted.isEmpty()) {
+                    working = false;
                     return;
                 }
-                moved = readEvents();
-                // So that none is always the last.
-                Collections.rotate(all, -(turn++ % Math.max(1, all.size())));
-                moved |= step(all);
-                answered = System.nanoTime();
-            } catch (GuestAgentException e) {
-                // A guest that is out of breath may come round.
-                if (!e.retryable() || System.nanoTime() - answered >= SILENCE) {
-                    abandonAll(e);
-                }
-            } catch (AgentVMException e) {
-                watched().forEach(process -> {
-                    process.lost(e);
-                    remove(process);
-                });
             }
-            pause = moved ? SHORT_PAUSE : Math.min(PAUSE, pause * 2);
-            boolean idle = !all.isEmpty() && all.stream().allMatch(GuestProcess::isHeldUp);
-            await(moved ? 0 : idle ? LONG_PAUSE : pause);
+            runPosted();
+            if (!watches.isEmpty()) {
+                attempt(this::turn);
+            }
+            removeOver();
+            idle = watches.isEmpty();
+            if (idle && !whenEmpty.isEmpty()) {
+                events.close();
+                List<Runnable> tasks = new ArrayList<>(whenEmpty);
+                whenEmpty.clear();
+                tasks.forEach(this::attempt);
+            }
         }
     }
 
-    private boolean step(List<GuestProcess> all) {
+    private void runPosted() {
+        List<Runnable> tasks;
+        synchronized (lock) {
+            tasks = new ArrayList<>(posted);
+            posted.clear();
+        }
+        tasks.forEach(this::attempt);
+    }
+
+    /** Whatever fails, nobody shall wait for ever. */
+    private void attempt(Runnable task) {
+        try {
+            task.run();
+        } catch (RuntimeException | Error e) {
+            LOG.debug("Watching the commands in {} failed", calls.vmName(), e);
+            loseAll(new GuestAgentException(
+                    "Watching the commands in " + calls.vmName() + " failed: " + e, calls.context(), e));
+        }
+    }
+
+    private void turn() {
         boolean moved = false;
-        for (GuestProcess process : all) {
-            try {
-                moved |= process.step(all.size(), allTold);
-            } catch (GuestAgentException e) {
-                if (e.retryable()) {
-                    throw e;
-                }
-                process.abandon(e);
-                discard(process);
+        long begin = System.nanoTime();
+        try {
+            moved = readEvents();
+            breath.answered();
+            moved |= step();
+        } catch (VMDestroyedException e) {
+            watches.values().forEach(watch -> watch.finish(e));
+            return;
+        } catch (AgentVMException e) {
+            if (breath.isSpent(e, begin)) {
+                loseAll(e);
             }
-            if (process.over().isDone()) {
-                discard(process);
+        }
+        long now = System.nanoTime();
+        watches.values().forEach(watch -> watch.tick(now));
+        pause = moved ? SHORT_PAUSE : Math.min(PAUSE, pause * 2);
+        if (!moved) {
+            boolean heldUp = watches.values().stream().allMatch(Watch::isHeldUp);
+            await(heldUp ? LONG_PAUSE : pause);
+        }
+    }
+
+    /** Whether anything that matters was told. */
+    private boolean readEvents() {
+        long now = System.nanoTime();
+        if (now - second >= TimeUnit.SECONDS.toNanos(1)) {
+            second = now;
+            eventsThisSecond = 0;
+        }
+        boolean[] ours = {false};
+        eventsThisSecond += events.read(line -> {
+            // It may be of a command that was started while the file was being read.
+            runPosted();
+            ours[0] |= on(line);
+        });
+        return ours[0] && eventsThisSecond < MANY_EVENTS;
+    }
+
+    /** Others than those that are watched may write there too: that is no matter. */
+    private boolean on(String line) {
+        OptionalLong number = Event.command(line);
+        Watch watch = number.isPresent() ? watches.get(number.getAsLong()) : null;
+        if (watch == null) {
+            return false;
+        }
+        try {
+            watch.on(Event.parse(line));
+        } catch (MalformedReplyException e) {
+            watch.lose(new GuestAgentException(
+                    "The guest of " + calls.vmName() + " tells of a command what cannot be understood: "
+                            + e.getMessage() + "; it said: " + Excerpt.head(line, 200),
+                    calls.context(),
+                    e));
+        } catch (GuestAgentException e) {
+            watch.lose(e);
+        }
+        return true;
+    }
+
+    private boolean step() {
+        List<Watch> all = new ArrayList<>(watches.values());
+        // So that none is always the last.
+        Collections.rotate(all, -(turn++ % all.size()));
+        boolean moved = false;
+        for (Watch watch : all) {
+            long begin = System.nanoTime();
+            try {
+                moved |= watch.step(all.size(), events.isAllTold());
+                watch.breath().answered();
+            } catch (VMDestroyedException e) {
+                throw e;
+            } catch (AgentVMException e) {
+                if (watch.breath().isSpent(e, begin)) {
+                    watch.lose(e);
+                } else {
+                    // The others would wait as long.
+                    return moved;
+                }
             }
         }
         return moved;
     }
 
-    private void discard(GuestProcess process) {
-        remove(process);
-        housekeeping.discardStreams(process.handles(), process.files());
+    private void loseAll(AgentVMException reason) {
+        watches.values().forEach(watch -> watch.lose(reason));
+        // They may be of an agent that is no more.
+        events.close();
     }
 
-    private void remove(GuestProcess process) {
-        synchronized (lock) {
-            processes.remove(process.number());
-        }
-    }
-
-    private void abandonAll(GuestAgentException e) {
-        for (GuestProcess process : watched()) {
-            process.abandon(e);
-            discard(process);
-        }
-        synchronized (lock) {
-            // It may be of an agent that is no more.
-            handle = null;
-        }
-    }
-
-    /** Whether none is left, so that this thread may end. */
-    private boolean isDone() {
-        if (read > MUCH) {
-            Long open = handle;
-            if (open != null) {
-                calls.close(calls.open(path, "w"));
-                calls.seek(open, 0);
-                read = 0;
+    private void removeOver() {
+        for (Watch watch : List.copyOf(watches.values())) {
+            if (watch.isOver()) {
+                watches.remove(watch.number());
+                watch.discard();
             }
-        }
-        synchronized (lock) {
-            working = !processes.isEmpty();
-            return !working;
         }
     }
 
@@ -205,66 +294,6 @@ final class Supervisor {
                 return;
             }
             nudged = false;
-        }
-    }
-
-    private boolean readEvents() {
-        Long open;
-        synchronized (lock) {
-            open = handle;
-        }
-        if (open == null) {
-            open = calls.open(path, "r");
-            if (read > 0) {
-                calls.seek(open, read);
-            }
-            synchronized (lock) {
-                handle = open;
-            }
-        }
-        byte[] bytes = calls.read(open, PIECE);
-        read += bytes.length;
-        allTold = bytes.length < PIECE;
-        for (char c : new String(bytes, StandardCharsets.ISO_8859_1).toCharArray()) {
-            if (c != '\n') {
-                line.append(c);
-            }
-            if (c == '\n' || line.length() > LINE) {
-                String text = line.toString();
-                line.setLength(0);
-                on(text);
-            }
-        }
-        return bytes.length > 0;
-    }
-
-    /** An event of a process that is watched no more is no matter; a line of another form is not from our scripts. */
-    private void on(String text) {
-        try {
-            if (!text.matches("[0-9]{1,18} (b|[oei] [.!+/~] [0-9]{1,18})")) {
-                throw new MalformedReplyException("it is not an event");
-            }
-            String[] words = text.split(" ", -1);
-            GuestProcess process;
-            synchronized (lock) {
-                process = processes.get(Long.parseLong(words[0]));
-            }
-            if (process == null) {
-                return;
-            }
-            boolean begins = words.length == 2;
-            try {
-                process.on(words[1], begins ? "" : words[2], begins ? 0 : Long.parseLong(words[3]));
-            } catch (GuestAgentException e) {
-                process.abandon(e);
-                discard(process);
-            }
-        } catch (MalformedReplyException e) {
-            throw new GuestAgentException(
-                    "The guest of " + calls.vmName() + " tells of its commands what cannot be understood: "
-                            + e.getMessage() + "; it said: " + Excerpt.head(text, 200),
-                    calls.context(),
-                    e);
         }
     }
 }

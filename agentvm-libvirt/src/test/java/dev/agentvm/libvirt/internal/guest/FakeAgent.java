@@ -54,6 +54,8 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
     private volatile Path shell = Path.of(Scripts.SHELL);
     private volatile boolean silent;
     private volatile String delayed = "";
+    private volatile String oftenDelayed = "";
+    private int calledBefore;
     private final Map<String, String> environment = new LinkedHashMap<>();
 
     private static final class Running {
@@ -127,6 +129,11 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         delayed = name;
     }
 
+    /** From now on answers every seventh call of that name too late. */
+    void delayOften(String name) {
+        oftenDelayed = name;
+    }
+
     /** The names of all calls so far. */
     List<String> calls() {
         return calls;
@@ -193,8 +200,9 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         if (name.equals(distorted)) {
             reply = distortion.apply(reply);
         }
-        if (name.equals(delayed)) {
-            delayed = "";
+        boolean again = name.equals(oftenDelayed) && ++calledBefore % 7 == 0;
+        if (name.equals(delayed) || again) {
+            delayed = again ? delayed : "";
             late.accept(reply);
             throw new OperationTimeoutException("no reply in time", FailureContext.of("agent"));
         }

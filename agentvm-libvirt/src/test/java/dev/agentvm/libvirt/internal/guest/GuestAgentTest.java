@@ -730,8 +730,11 @@ class GuestAgentTest {
     @Test
     void exec_channelThatHeedsNoTimeout_isGivenUp() {
         CompletableFuture<String> never = new CompletableFuture<>();
-        GuestAgent stuck =
-                new GuestAgent("vm", (json, timeout) -> never.join(), GuestAgent.THREADS, Duration.ofMillis(200));
+        GuestAgent stuck = new GuestAgent(
+                "vm",
+                (json, timeout) -> never.join(),
+                GuestAgent.THREADS,
+                Patience.usual().withCall(Duration.ofMillis(200)));
         try {
             assertThatThrownBy(() -> stuck.exec(Command.of("true")))
                     .isInstanceOf(GuestAgentException.class)
@@ -787,7 +790,7 @@ class GuestAgentTest {
     }
 
     private GuestAgent impatient() {
-        return new GuestAgent("vm", fake, GuestAgent.THREADS, Duration.ofMillis(500));
+        return new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withCall(Duration.ofMillis(500)));
     }
 
     private boolean alive(String pidFile) {

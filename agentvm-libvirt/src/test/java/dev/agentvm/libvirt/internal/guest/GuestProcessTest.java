@@ -11,6 +11,8 @@ import dev.agentvm.ExecResult;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
+import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.OutputLimit;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMProcess;
@@ -18,14 +20,17 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
@@ -318,6 +323,26 @@ class GuestProcessTest {
     }
 
     @Test
+    void start_manyByManyThreads_areAllHeard() throws Exception {
+        List<CompletableFuture<String>> all = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            String word = "number " + i;
+            all.add(CompletableFuture.supplyAsync(
+                    () -> {
+                        try (VMProcess process = start(Command.of("echo", word))) {
+                            return text(process.stdout());
+                        } catch (IOException e) {
+                            throw new IllegalStateException(e);
+                        }
+                    },
+                    task -> new Thread(task).start()));
+        }
+        for (int i = 0; i < 40; i++) {
+            assertThat(all.get(i).get(30, TimeUnit.SECONDS)).isEqualTo("number " + i + "\n");
+        }
+    }
+
+    @Test
     void start_over_leavesNothingInTheGuest() throws Exception {
         for (int i = 0; i < 3; i++) {
             try (VMProcess process = start("cat; echo $$; echo x >&2")) {
@@ -331,7 +356,7 @@ class GuestProcessTest {
         Path workspace = workspace();
 
         Awaitility.await().untilAsserted(() -> {
-            assertThat(list(workspace)).containsOnly("events", "streams");
+            assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
             assertThat(fake.openFiles()).isEqualTo(1);
             assertThat(fake.processes()).isZero();
             assertThat(helpers(workspace)).isEmpty();
@@ -369,11 +394,7 @@ class GuestProcessTest {
         VMProcess process = start("echo $$ >" + temporary + "/pid; exec sleep 1000");
         Awaitility.await().until(() -> alive("pid"));
 
-        fake.distort(
-                "guest-exec-status",
-                real -> real.contains("false")
-                        ? "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Invalid parameter 'pid'\"}}"
-                        : real);
+        forgetProcesses();
 
         assertThat(process.waitFor().failure().orElseThrow())
                 .isInstanceOf(GuestAgentException.class)
@@ -385,28 +406,84 @@ class GuestProcessTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"garbage", "1 o + 7", "1 o . 9", "1 x + 1", "1 i + 0", "99999999999999999999 b", "1 o", "\0"})
-    void start_eventsThatMakeNoSense_loseTheCommandInWords(String event) throws Exception {
+            strings = {
+                "1 garbage",
+                "1 o + 7 1",
+                "1 o . 9 1",
+                "1 x + 1",
+                "1 i + 5",
+                "1 o + 1 99999999999999999999",
+                "1 o"
+            })
+    void start_eventsThatMakeNoSense_loseTheirCommandInWords(String event) throws Exception {
         VMProcess process = start("echo $$ >" + temporary + "/pid; exec sleep 1000");
+        VMProcess other = start(Command.of("cat"));
         Awaitility.await().until(() -> alive("pid"));
 
-        Files.writeString(workspace().resolve("events"), event + "\n", java.nio.file.StandardOpenOption.APPEND);
+        tell(event + "\n");
 
         assertThat(process.waitFor().failure().orElseThrow())
                 .isInstanceOf(GuestAgentException.class)
                 .hasMessageContaining("what cannot be understood");
         Awaitility.await().until(() -> !alive("pid"));
+        other.stdin().write("still there\n".getBytes(StandardCharsets.UTF_8));
+        assertThat(other.stdoutReader().readLine()).isEqualTo("still there");
+        other.close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"garbage\n", "\0\n", "99999999999999999999 b\n", "7 o + 0 1\n", "\n"})
+    void start_linesOfNoCommand_harmNone(String line) throws Exception {
+        try (VMProcess process = start(Command.of("cat"))) {
+            tell(line.repeat(5));
+
+            process.stdin().write("still there\n".getBytes(StandardCharsets.UTF_8));
+            assertThat(process.stdoutReader().readLine()).isEqualTo("still there");
+        }
     }
 
     @Test
-    void start_endlessLineOfEvents_isNotRead() throws Exception {
-        VMProcess process = start("exec sleep 1000");
+    void start_endlessLineOfEvents_isNotKept() throws Exception {
+        try (VMProcess process = start(Command.of("cat"))) {
+            tell("x".repeat(10_000_000) + "\n");
 
-        Files.write(workspace().resolve("events"), new byte[10_000_000], java.nio.file.StandardOpenOption.APPEND);
+            process.stdin().write("still there\n".getBytes(StandardCharsets.UTF_8));
+            assertThat(process.stdoutReader().readLine()).isEqualTo("still there");
+        }
+    }
 
-        assertThat(process.waitFor().failure().orElseThrow())
-                .isInstanceOf(GuestAgentException.class)
-                .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1500));
+    @Test
+    void start_floodOfEvents_makesNoMoreCallsThanSilence() throws Exception {
+        try (VMProcess process = start(Command.of("cat"))) {
+            assertThat(process.isAlive()).isTrue();
+            int before = fake.calls().size();
+            long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(1);
+            while (System.nanoTime() - until < 0) {
+                tell("999 o + 0 1\n".repeat(100));
+            }
+
+            assertThat(fake.calls().size() - before).isLessThan(100);
+        }
+    }
+
+    @Test
+    void start_eventsFileThatHasBecomeLong_isLeftForTheNext() throws Exception {
+        try (VMProcess process = start(Command.of("cat"))) {
+            tell("999 o + 0 1\n".repeat(30_000));
+
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(30))
+                    .until(() -> Files.readString(workspace().resolve("events")).equals("1\n"));
+
+            for (String line : List.of("one", "two")) {
+                process.stdin().write((line + "\n").getBytes(StandardCharsets.UTF_8));
+                assertThat(process.stdoutReader().readLine()).isEqualTo(line);
+            }
+            assertThat(Files.size(workspace().resolve("events.1"))).isPositive();
+            try (VMProcess next = start("echo next")) {
+                assertThat(text(next.stdout())).isEqualTo("next\n");
+            }
+        }
     }
 
     @ParameterizedTest
@@ -460,6 +537,363 @@ class GuestProcessTest {
     }
 
     @Test
+    void start_workspaceRemovedBeforeTheFirst_isMadeAnew() throws IOException {
+        assertThat(agent.exec(Command.of("true")).success()).isTrue();
+        remove(workspace());
+
+        try (VMProcess process = start("echo first")) {
+            assertThat(text(process.stdout())).isEqualTo("first\n");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"streams", "events", "events.0"})
+    void start_fileOfTheWorkspaceRemoved_isMadeAnew(String file) throws IOException {
+        try (VMProcess other = start(Command.of("cat"))) {
+            Files.delete(workspace().resolve(file));
+
+            try (VMProcess process = start("echo again")) {
+                assertThat(text(process.stdout())).isEqualTo("again\n");
+            }
+            assertThat(other.isAlive()).isTrue();
+        }
+    }
+
+    @Test
+    void start_workspaceRemovedUnderMany_startsThemAll() throws Exception {
+        assertThat(start("true").waitFor().success()).isTrue();
+        for (int round = 0; round < 3; round++) {
+            for (Path directory : fake.workspaces()) {
+                if (Files.isDirectory(directory)) {
+                    remove(directory);
+                }
+            }
+            List<CompletableFuture<Boolean>> all = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                boolean streaming = i % 2 == 0;
+                all.add(CompletableFuture.supplyAsync(
+                        () -> streaming
+                                ? start("true").waitFor().success()
+                                : agent.exec(Command.of("true")).success(),
+                        task -> new Thread(task).start()));
+            }
+            for (CompletableFuture<Boolean> each : all) {
+                assertThat(each.get(20, TimeUnit.SECONDS)).isTrue();
+            }
+        }
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(20))
+                .until(() ->
+                        fake.workspaces().stream().filter(Files::isDirectory).count() <= 1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "guest-file-open",
+                "guest-file-read",
+                "guest-file-seek",
+                "guest-file-write",
+                "guest-file-flush",
+                "guest-file-close",
+                "guest-exec-status"
+            })
+    void start_answersThatComeTooLate_loseNothingAndRepeatNothing(String call) throws Exception {
+        byte[] bytes = new byte[3_000_000];
+        new Random(3).nextBytes(bytes);
+        try (VMProcess process = start("cat; exit 3")) {
+            fake.delayOften(call);
+            CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> {
+                try {
+                    process.stdin().write(bytes);
+                    process.stdin().close();
+                } catch (IOException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+
+            assertThat(Arrays.mismatch(process.stdout().readAllBytes(), bytes)).isEqualTo(-1);
+            writer.get(10, TimeUnit.SECONDS);
+            assertThat(process.waitFor().exitCode()).hasValue(3);
+        }
+        fake.delayOften("");
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(20))
+                .untilAsserted(() -> assertThat(fake.openFiles()).isEqualTo(1));
+    }
+
+    @Test
+    void start_processLeftThatWritesOn_doesNotHoldUpTheEndOfItsOutput() throws Exception {
+        VMProcess process = start(chatty());
+
+        CompletableFuture<String> output = CompletableFuture.supplyAsync(() -> {
+            try {
+                return text(process.stdout());
+            } catch (IOException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+
+        assertThat(output.get(10, TimeUnit.SECONDS)).contains("early\n");
+        assertThat(process.waitFor().exitCode()).hasValue(0);
+        assertThat(process("child").destroyForcibly()).isTrue();
+    }
+
+    @Test
+    void close_processLeftThatWritesOn_isNotWatched() throws Exception {
+        VMProcess process = start(chatty());
+        assertThat(process.waitFor().exitCode()).hasValue(0);
+
+        process.close();
+
+        Awaitility.await().until(() -> list(workspace()).stream().noneMatch(name -> name.startsWith("1.")));
+        int before = fake.calls().size();
+        Thread.sleep(500);
+        assertThat(fake.calls().size() - before).isLessThan(5);
+        assertThat(process("child").destroyForcibly()).isTrue();
+    }
+
+    @Test
+    void exec_endsKeptOfProcessLeftThatWritesOn_isOverSoon() {
+        Command command = Command.shell("timeout 20 yes & echo early").withTimeout(Duration.ofSeconds(2));
+
+        ExecResult result = agent.exec(command.withOutputLimit(OutputLimit.keepEnds(1000)));
+
+        assertThat(result.exitCode()).hasValue(0);
+        assertThat(result.duration()).isLessThan(Duration.ofSeconds(15));
+    }
+
+    /** As a hostile guest does: it takes no mark, and its outputs go on. */
+    @Test
+    void start_outputThatDoesNotEnd_isGivenUpInTime() throws Exception {
+        GuestAgent impatient =
+                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withEnding(Duration.ofSeconds(2)));
+        try (VMProcess process = impatient.start(
+                Command.shell("exec 3>&1; (while :; do echo $$ >" + temporary + "/child; echo x; sleep 0.1; done) &"
+                        + " rm -f /dev/shm/agentvm-*/1.[oe]; echo early"),
+                UnaryOperator.identity())) {
+            assertThat(process.waitFor().exitCode()).hasValue(0);
+
+            assertThatThrownBy(() -> process.stdout().readAllBytes())
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("the end of its output did not come");
+        }
+    }
+
+    @Test
+    void onExit_callbackThatReads_holdsNobodyUp() throws Exception {
+        VMProcess process = start("sleep 0.3; head -c 1500000 /dev/zero");
+
+        CompletableFuture<Integer> read = process.onExit().thenApply(status -> {
+            try {
+                return process.stdout().readAllBytes().length;
+            } catch (IOException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+
+        // More than is buffered here: somebody must take it on while the callback reads.
+        byte[] begin = process.stdout().readNBytes(1);
+        assertThat(read.get(20, TimeUnit.SECONDS) + begin.length).isEqualTo(1_500_000);
+        assertThat(process.onExit()).isCompleted();
+    }
+
+    @Test
+    void start_failureThatCannotBeExplained_isToldAsItIs() {
+        AgentVMException noAnswer = new OperationTimeoutException("libvirt is silent", FailureContext.of("state"));
+        VMProcess process = agent.start(Command.of("sleep", "1000"), failure -> {
+            throw noAnswer;
+        });
+
+        forgetProcesses();
+
+        assertThat(process.waitFor().failure().orElseThrow())
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("was lost")
+                .satisfies(failure -> assertThat(failure.getSuppressed()).containsExactly(noAnswer));
+    }
+
+    @ParameterizedTest
+    @MethodSource("shortFailures")
+    void start_failureThatPasses_losesNothing(AgentVMException failure) throws Exception {
+        AtomicBoolean failing = new AtomicBoolean();
+        fake.distort("guest-file-read", real -> {
+            if (failing.get()) {
+                throw failure;
+            }
+            return real;
+        });
+        try (VMProcess process = start(Command.of("cat"))) {
+            failing.set(true);
+            Thread.sleep(1000);
+            failing.set(false);
+
+            process.stdin().write("still there\n".getBytes(StandardCharsets.UTF_8));
+            assertThat(process.stdoutReader().readLine()).isEqualTo("still there");
+        }
+    }
+
+    static Stream<AgentVMException> shortFailures() {
+        FailureContext context = FailureContext.of("agent");
+        return Stream.of(
+                new HypervisorUnavailableException("libvirtd is restarted", context),
+                new AgentVMException("RESOURCE_BUSY", context.retryable(true)),
+                new AgentVMException("something new", context),
+                new GuestAgentException("domain is not running", context.retryable(true)));
+    }
+
+    @Test
+    void kill_ofWhatIsLost_stillKills() throws Exception {
+        AtomicBoolean failing = new AtomicBoolean();
+        fake.distort("guest-file-read", real -> {
+            if (failing.get()) {
+                throw new HypervisorUnavailableException("libvirtd is gone", FailureContext.of("agent"));
+            }
+            return real;
+        });
+        GuestAgent impatient =
+                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofSeconds(1)));
+        VMProcess process = impatient.start(
+                Command.shell("echo $$ >" + temporary + "/pid; exec sleep 1000"), UnaryOperator.identity());
+        Awaitility.await().until(() -> alive("pid"));
+        fake.block(Set.of("guest-exec"));
+        failing.set(true);
+        assertThat(process.waitFor().failure()).containsInstanceOf(HypervisorUnavailableException.class);
+        assertThat(alive("pid")).isTrue();
+
+        fake.block(Set.of());
+        process.kill();
+
+        assertThat(alive("pid")).isFalse();
+        process.close();
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(30))
+                .until(() -> helpers(workspace()).findAny().isEmpty());
+    }
+
+    @Test
+    void kill_processesThatAreLeft_areNotPassedOver() {
+        try (VMProcess process = start("trap '' TERM; while :; do sleep 0.1; done")) {
+            fake.distort("guest-exec-status", real -> real.replace("\"exitcode\": 0", "\"exitcode\": 1"));
+
+            assertThatThrownBy(() -> process.signal(15))
+                    .isInstanceOf(GuestAgentException.class)
+                    .hasMessageContaining("Signal 15 was not sent");
+            assertThatThrownBy(process::kill)
+                    .isInstanceOf(GuestAgentException.class)
+                    .hasMessageContaining("some of its processes may be left");
+        }
+    }
+
+    @Test
+    void release_endsWhatWasStarted() throws Exception {
+        VMProcess process = start("echo $$ >" + temporary + "/pid; exec sleep 1000");
+        Awaitility.await().until(() -> alive("pid"));
+        Path workspace = workspace();
+
+        agent.release();
+
+        assertThat(alive("pid")).isFalse();
+        assertThat(workspace).doesNotExist();
+        assertThat(process.waitFor().failure().orElseThrow())
+                .isExactlyInstanceOf(AgentVMException.class)
+                .hasMessageContaining("was ended, since the handle on vm that started it was closed; it was killed");
+    }
+
+    @Test
+    void start_givenUpWhileItsCallIsUnderWay_leavesNothingRunning() throws Exception {
+        start("true").close();
+        Path workspace = workspace();
+        Awaitility.await().until(() -> list(workspace).size() == 3);
+        AtomicBoolean once = new AtomicBoolean();
+        fake.distort("guest-file-read", real -> once.compareAndSet(false, true) ? "" : real);
+
+        assertThatThrownBy(
+                        () -> agent.start(Command.shell("echo $$ >" + temporary + "/pid; exec sleep 1000"), failure -> {
+                            sleep(700);
+                            return failure;
+                        }))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("was lost");
+
+        assertThat(alive("pid")).isFalse();
+        Awaitility.await().untilAsserted(() -> {
+            assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
+            assertThat(helpers(workspace)).isEmpty();
+        });
+    }
+
+    @Test
+    void start_callThatIsAnsweredLate_leavesNothingInTheGuest() throws Exception {
+        try (VMProcess process = start("true")) {
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        Path workspace = workspace();
+        Awaitility.await().until(() -> list(workspace).size() == 3);
+        fake.delay("guest-exec");
+
+        assertThatThrownBy(() -> start("exec sleep 1000")).isInstanceOf(GuestAgentException.class);
+
+        Awaitility.await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
+            assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
+            assertThat(helpers(workspace)).isEmpty();
+            assertThat(fake.processes()).isZero();
+        });
+    }
+
+    @Test
+    void start_overWhenNothingCanBeRemoved_isRemovedLater() throws Exception {
+        VMProcess process = start("echo $$ >" + temporary + "/pid; exec sleep 1000");
+        Awaitility.await().until(() -> alive("pid"));
+        fake.block(Set.of("guest-exec"));
+        assertThat(process("pid").destroyForcibly()).isTrue();
+        assertThat(process.waitFor().signal()).hasValue(9);
+        process.close();
+        sleep(1500);
+        assertThat(list(workspace())).contains("1.c");
+
+        fake.block(Set.of());
+
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(20))
+                .until(() -> list(workspace()).stream().noneMatch(name -> name.startsWith("1.")));
+    }
+
+    private String chatty() {
+        return "(echo $(exec sh -c 'echo $PPID') >" + temporary
+                + "/child; while :; do echo x; sleep 0.05; done) & echo early";
+    }
+
+    /** As an agent does that was started anew. */
+    private void forgetProcesses() {
+        fake.distort(
+                "guest-exec-status",
+                real -> real.contains("false")
+                        ? "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Invalid parameter 'pid'\"}}"
+                        : real);
+    }
+
+    private void tell(String lines) throws IOException {
+        Files.writeString(
+                workspace().resolve("events.0"), lines, StandardCharsets.ISO_8859_1, StandardOpenOption.APPEND);
+    }
+
+    private static void remove(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            files.forEach(file -> file.toFile().delete());
+        }
+        Files.delete(directory);
+    }
+
+    private static void sleep(long millis) {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Test
     void start_interruptedBefore_startsNothing() {
         Thread.currentThread().interrupt();
 
@@ -507,7 +941,7 @@ class GuestProcessTest {
     private static long size(Path directory) throws IOException {
         try (Stream<Path> files = Files.list(directory)) {
             return files.filter(Files::isRegularFile)
-                    .filter(file -> file.getFileName().toString().matches(".*[oe]\\.[01]"))
+                    .filter(file -> file.getFileName().toString().matches("[0-9]+\\.[oe]\\.[0-9]+"))
                     .mapToLong(file -> file.toFile().length())
                     .sum();
         }

@@ -242,17 +242,17 @@ class VMProcessIT {
     }
 
     @Test
-    void start_fullGuest_saysSo() throws IOException {
-        sh("dd if=/dev/zero of=/dev/shm/filler bs=1M 2>/dev/null; true");
-        try (VMProcess process = start("sleep 1; seq 100000")) {
+    void start_guestThatBecomesFull_saysSo() throws IOException {
+        try (VMProcess process = start("while ! [ -e /tmp/full ]; do sleep 0.2; done; seq 100000")) {
+            sh("dd if=/dev/zero of=/dev/shm/filler bs=1M 2>/dev/null; sleep 2;"
+                    + " dd if=/dev/zero of=/dev/shm/filler2 bs=4k 2>/dev/null; : >/tmp/full");
+
             assertThatThrownBy(() -> process.stdout().readAllBytes())
                     .isInstanceOf(IOException.class)
+                    .hasMessageContaining("takes no more")
                     .hasCauseInstanceOf(GuestAgentException.class);
-        } catch (GuestAgentException e) {
-            // It may have been too full to begin with.
-            assertThat(e.getMessage()).isNotBlank();
         } finally {
-            guest.agent().exec(Command.of("rm", "-f", "/dev/shm/filler"));
+            guest.agent().exec(Command.of("rm", "-f", "/dev/shm/filler", "/dev/shm/filler2"));
         }
         try (VMProcess process = start("echo again")) {
             assertThat(text(process.stdout())).isEqualTo("again\n");
