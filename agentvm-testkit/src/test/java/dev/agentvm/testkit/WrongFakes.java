@@ -1277,7 +1277,7 @@ final class WrongFakes {
                             @Override
                             public CompletableFuture<ExitStatus> onExit() {
                                 return super.onExit().thenApply(status -> {
-                                    if (command().argv().contains("1500000")) {
+                                    if (command().argv().contains("1000000")) {
                                         close();
                                     }
                                     return status;

@@ -88,7 +88,8 @@ final class RunningCommand implements VMProcess {
     @Override
     public Optional<ExitStatus> waitFor(Duration timeout) {
         try {
-            return Optional.of(process.exit().get(Math.max(0, timeout.toNanos()), TimeUnit.NANOSECONDS));
+            return Optional.of(
+                    process.exit().get(Math.max(0, TimeUnit.NANOSECONDS.convert(timeout)), TimeUnit.NANOSECONDS));
         } catch (TimeoutException e) {
             return Optional.empty();
         } catch (InterruptedException e) {

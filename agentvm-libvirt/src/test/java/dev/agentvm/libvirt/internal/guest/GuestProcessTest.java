@@ -267,6 +267,14 @@ class GuestProcessTest {
     }
 
     @Test
+    void waitFor_longerThanNanosecondsCount_waits() {
+        try (VMProcess process = start("exit 3")) {
+            assertThat(process.waitFor(Duration.ofDays(1_000_000)).orElseThrow().exitCode())
+                    .hasValue(3);
+        }
+    }
+
+    @Test
     void start_signal_reachesTheGroup() throws IOException {
         try (VMProcess process =
                 start("sh -c 'echo $$ >" + temporary + "/child; exec sleep 1000' & echo ready; wait; :")) {
