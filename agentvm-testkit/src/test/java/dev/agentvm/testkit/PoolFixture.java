@@ -7,6 +7,7 @@ import dev.agentvm.pool.VMLease;
 import dev.agentvm.pool.VMPool;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -45,7 +46,13 @@ final class PoolFixture {
     /** Begins to wait for a VM; returns once it waits or is over. */
     Call<VMLease> acquire(VMPool pool, Duration timeout) {
         int before = pool.metrics().waiting();
-        Call<VMLease> call = Call.begin(() -> pool.acquire(timeout));
+        AtomicReference<VMLease> lease = new AtomicReference<>();
+        // Announced, so that nothing is settled before it waits in this time.
+        Runnable acquire = time().task(() -> lease.set(pool.acquire(timeout)));
+        Call<VMLease> call = Call.begin(() -> {
+            acquire.run();
+            return lease.get();
+        });
         until(() -> call.isOver() || pool.metrics().waiting() > before);
         settle();
         return call;
