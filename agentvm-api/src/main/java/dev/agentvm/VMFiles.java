@@ -64,7 +64,8 @@ public interface VMFiles {
     void append(String path, byte[] content);
 
     /**
-     * What a directory holds, sorted by name, without {@code .} and {@code ..}. Names that are not UTF-8 have U+FFFD for
+     * What a directory holds, sorted by name, without {@code .} and {@code ..}; {@link OutputLimitException} if that takes
+     * more than 8 MiB to tell, some hundred thousand entries. Names that are not UTF-8 have U+FFFD for
      * malformed bytes, and their files cannot be asked for.
      */
     List<GuestFile> list(String directory);

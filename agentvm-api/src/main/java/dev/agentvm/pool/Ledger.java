@@ -57,7 +57,16 @@ final class Ledger {
      * @return whether they still waited; if not, it was decided before what they are given
      */
     boolean withdraw(Waiter waiter) {
-        return waiters.remove(waiter);
+        boolean waited = waiters.remove(waiter);
+        if (waited && awaited().count() > waiters.size()) {
+            awaited().findFirst().ifPresent(Member::abandon);
+        }
+        return waited;
+    }
+
+    /** Those of whose health check somebody waits for the result. */
+    private Stream<Member> awaited() {
+        return in(State.CHECKING).filter(member -> !member.isAbandoned());
     }
 
     /** A launch has succeeded. */
@@ -212,7 +221,7 @@ final class Ledger {
     /** One VM for each who waits. */
     private void check(List<Step> steps) {
         in(State.IDLE)
-                .limit(Math.max(0, waiters.size() - count(State.CHECKING)))
+                .limit(Math.max(0, waiters.size() - awaited().count()))
                 .toList()
                 .forEach(member -> {
                     member.state(State.CHECKING);

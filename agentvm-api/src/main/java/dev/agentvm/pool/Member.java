@@ -13,6 +13,7 @@ final class Member {
     private Instant readySince = Instant.MAX;
     private Instant closeAt = Instant.MIN;
     private @Nullable Job job;
+    private boolean abandoned;
 
     /** Where it is in its life. */
     enum State {
@@ -39,12 +40,18 @@ final class Member {
         return round;
     }
 
-    State state() {
-        return state;
-    }
-
     void state(State value) {
         state = value;
+        abandoned = false;
+    }
+
+    /** Who waited for its health check has given up. */
+    void abandon() {
+        abandoned = true;
+    }
+
+    boolean isAbandoned() {
+        return abandoned;
     }
 
     boolean is(State value) {

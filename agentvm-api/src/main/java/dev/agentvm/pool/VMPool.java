@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>VMs are launched and destroyed in the background, on daemon threads of the pool's own whose names begin with {@code
  * agentvm-pool-}. While launches fail, one is tried after one second, two, four, and so on, at most a minute. A VM that
- * ends while it stands ready is replaced within half a minute, and is never lent.
+ * ends while it stands ready is never lent; it is noticed within half a minute, and replaced.
  */
 public final class VMPool implements AutoCloseable {
     /** How often VMs that stand ready are looked at. */

@@ -434,7 +434,7 @@ class VMPoolTest {
         }
 
         @Test
-        void vm_diesWhileItStandsReady_isReplacedWithinHalfAMinute() {
+        void vm_diesWhileItStandsReady_isNoticedWithinHalfAMinuteAndReplaced() {
             warm(fixture.pool().min(2).max(2));
             String dead = ready();
             host.vm(dead).powerOff();
@@ -581,6 +581,19 @@ class VMPoolTest {
             assertThat(lease.vm().state()).isEqualTo(VMState.RUNNING);
             assertThat(time.now())
                     .isEqualTo(before.plus(BOOT).plusSeconds(5 + 1).plus(BOOT));
+        }
+
+        @Test
+        void check_hangsAndItsCallerGivesUp_nextCallerIsLentAnother() {
+            host.whenExec("ready?").thenHang().thenReturn("yes");
+            warm(fixture.pool().min(2).max(2).healthCheck(Command.of("ready?")));
+            Call<VMLease> first = fixture.acquire(pool, seconds(5));
+            fixture.advance(seconds(5));
+            assertThat(PoolFixture.failure(first)).isInstanceOf(OperationTimeoutException.class);
+
+            Call<VMLease> second = fixture.acquire(pool, seconds(5));
+
+            assertThat(PoolFixture.value(second).vm().state()).isEqualTo(VMState.RUNNING);
         }
 
         @Test

@@ -17,6 +17,7 @@ import dev.agentvm.spi.GuestPaths;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -32,6 +33,11 @@ public final class CommandFiles implements VMFiles {
 
     /** What a command may say of trouble, beside what it is asked for. */
     private static final int TALK = 64 * 1024;
+
+    /** What a directory's entries may take, in bytes. */
+    private static final int LONGEST_LIST = 8 * 1024 * 1024;
+
+    private static final Duration TIDYING_UP = Duration.ofSeconds(10);
 
     private final String vmName;
     private final Function<Command, ExecResult> exec;
@@ -122,15 +128,16 @@ public final class CommandFiles implements VMFiles {
             throw e;
         } catch (AgentVMException e) {
             // What is killed does not tidy up.
-            removeLater(file.substring(0, file.lastIndexOf('/') + 1) + temporary);
+            removeIfPossible(file.substring(0, file.lastIndexOf('/') + 1) + temporary);
             throw e;
         }
     }
 
-    private void removeLater(String path) {
+    private void removeIfPossible(String path) {
         Uninterrupted.run(() -> {
             try {
-                ExecResult unused = exec.apply(command(Scripts.DELETE_RECURSIVELY, path));
+                ExecResult unused =
+                        exec.apply(command(Scripts.DELETE_RECURSIVELY, path).withTimeout(TIDYING_UP));
             } catch (AgentVMException e) {
                 LOG.debug("{} may be left in '{}'", path, vmName, e);
             }
@@ -164,7 +171,7 @@ public final class CommandFiles implements VMFiles {
     public List<GuestFile> list(String directory) {
         String path = GuestPaths.check("directory", directory);
         Trouble trouble = trouble("list", path);
-        ExecResult result = run(command(Scripts.LIST, path), trouble);
+        ExecResult result = run(command(Scripts.LIST, path).withOutputLimit(OutputLimit.fail(LONGEST_LIST)), trouble);
         require(result, trouble);
         try {
             return Listing.list(path, result.stdout());
@@ -252,6 +259,7 @@ public final class CommandFiles implements VMFiles {
                 .addArgv("/bin/sh", "-c", script, "agentvm")
                 .addArgv(parameters)
                 .putEnvironment("LC_ALL", "C")
+                .outputLimit(OutputLimit.fail(TALK))
                 .user(user)
                 .build();
     }

@@ -34,6 +34,14 @@ final class Tally {
         announced += size;
     }
 
+    /** Directories that no entry tells of are made. */
+    void implied(int directories) {
+        for (int i = 0; i < directories; i++) {
+            count();
+            complete++;
+        }
+    }
+
     private void count() {
         if (++begun > options.maxEntries()) {
             throw trouble.of(Reason.TOO_BIG, "it has more than " + options.maxEntries() + " entries");

@@ -70,6 +70,7 @@ final class TreeWriter implements AutoCloseable {
     private List<String> openPath = List.of();
 
     private @Nullable SecureDirectoryStream<Path> open;
+    private int made;
 
     private TreeWriter(Path target, Path staging, Trouble trouble) throws IOException {
         this.target = target;
@@ -138,6 +139,11 @@ final class TreeWriter implements AutoCloseable {
         } catch (IOException e) {
             throw failure(path, e);
         }
+    }
+
+    /** How many directories were made so far. */
+    int directoriesMade() {
+        return made;
     }
 
     private static List<String> child(List<String> directory, String name) {
@@ -350,6 +356,7 @@ final class TreeWriter implements AutoCloseable {
         } catch (NoSuchFileException e) {
             Files.createDirectory(workbench.resolve(NEW), OF_OWNER);
             bench.move(NEW, above, name);
+            made++;
             modes.put(List.copyOf(path), USUAL_MODE);
             return above.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
         } catch (IOException e) {

@@ -26,6 +26,8 @@ final class Unpacking {
     private static final int PIECE = 64 * 1024;
     private static final int SHOWN = 200;
     private static final int MAX_EXTRA_HEADERS = 64;
+    /** Of one sparse file; those in global headers are of all that follow, and add up. */
+    private static final int MAX_HOLES = 10_000;
 
     private final GuestStream stream;
     private final TarSource source;
@@ -78,7 +80,12 @@ final class Unpacking {
         if (entry.getExtraPaxHeaders().size() > MAX_EXTRA_HEADERS) {
             throw malformed(entry.getName(), "has more than " + MAX_EXTRA_HEADERS + " headers that are not needed");
         }
+        List<?> holes = entry.getSparseHeaders();
+        if (holes != null && holes.size() > MAX_HOLES) {
+            throw malformed(entry.getName(), "has more than " + MAX_HOLES + " holes");
+        }
         List<String> path = parts(entry.getName(), entry.getName());
+        int before = writer.directoriesMade();
         switch (entry.getLinkFlag()) {
             case TarConstants.LF_NORMAL,
                     TarConstants.LF_OLDNORM,
@@ -98,6 +105,8 @@ final class Unpacking {
                 tally.leaveOut(entry.getName());
             }
         }
+        int announced = entry.isDirectory() ? 1 : 0;
+        tally.implied(Math.max(0, writer.directoriesMade() - before - announced));
     }
 
     private List<String> parts(String name, String entry) {

@@ -145,7 +145,7 @@ final class AgentQueue {
         }
         try {
             executor.execute(this::work);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             synchronized (waiting) {
                 working = false;
                 waiting.forEach(waiter -> waiter.reply().completeExceptionally(e));

@@ -199,6 +199,9 @@ public final class GuestAgent {
         } catch (RuntimeException | Starter.WorkspaceGoneException e) {
             if (process.pid() == 0) {
                 supervisor.forget(watch, new GuestAgentException(process.name() + " was not started", calls.context()));
+            } else {
+                // Nobody reads what it may still write.
+                supervisor.post(watch::closeStreams);
             }
             throw e;
         }

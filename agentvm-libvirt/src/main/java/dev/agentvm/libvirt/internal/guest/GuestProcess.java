@@ -125,7 +125,7 @@ final class GuestProcess {
     }
 
     void signal(int signal) {
-        if (exit.isDone()) {
+        if (gone || exit.isDone()) {
             return;
         }
         AgentCalls.Status status = scripts.run(

@@ -86,7 +86,7 @@ final class Housekeeping {
     private void start() {
         try {
             executor.execute(this::work);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             LOG.debug("Nothing is tidied up in {}", calls.vmName(), e);
             synchronized (lock) {
                 working = false;

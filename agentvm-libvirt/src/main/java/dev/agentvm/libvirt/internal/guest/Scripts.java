@@ -436,6 +436,10 @@ final class Scripts {
     static final String REMOVE_STREAMS = """
             for files; do
               [ ! -p "$files.c" ] || echo end 1<>"$files.c"
+              # Whoever waits for the other end of a pipe, which the command never opened, goes on.
+              for pipe in "$files.i" "$files.o" "$files.e"; do
+                [ ! -p "$pipe" ] || true <>"$pipe"
+              done
               rm -f "$files".*
             done
             """;

@@ -98,7 +98,14 @@ final class Supervisor {
             }
             working = true;
         }
-        background.execute(this::work);
+        try {
+            background.execute(this::work);
+        } catch (RuntimeException | Error e) {
+            synchronized (lock) {
+                working = false;
+            }
+            throw e;
+        }
     }
 
     void inBackground(Runnable task) {
@@ -271,6 +278,8 @@ final class Supervisor {
         watches.values().forEach(watch -> watch.lose(reason));
         // They may be of an agent that is no more.
         events.close();
+        // Those that come later have their own time.
+        breath.answered();
     }
 
     private void removeOver() {

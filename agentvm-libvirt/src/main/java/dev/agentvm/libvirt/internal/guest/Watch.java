@@ -285,6 +285,9 @@ final class Watch {
 
     /** It cannot be watched any more, for that reason; it is killed if that is still possible. */
     void lose(AgentVMException reason) {
+        if (givenUp) {
+            return;
+        }
         boolean hadEnded = status != null;
         if (!Breath.isTemporary(reason)) {
             giveUp(() -> lost(reason, hadEnded ? "" : process.stop()));

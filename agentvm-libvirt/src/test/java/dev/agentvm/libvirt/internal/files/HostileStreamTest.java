@@ -109,7 +109,8 @@ class HostileStreamTest {
     }
 
     static Stream<Arguments> escapes() {
-        String out = "../../outside";
+        // From where a copy is until it is complete.
+        String out = "../../../outside";
         return Stream.of(
                 arguments("up", tar().file("../evil", "x")),
                 arguments("up by a long way", tar().file("a/b/../../../evil", "x")),
@@ -255,7 +256,19 @@ class HostileStreamTest {
                         tar().pax('x', "path=" + "d/".repeat(300) + "f")
                                 .file("f", "x")
                                 .ended()),
+                arguments(
+                        "holes in global headers",
+                        IntStream.range(0, 10)
+                                .mapToObj(i -> tar().pax('g', holes(1500)).link("p" + i, '6', ""))
+                                .collect(TarBytes::new, (all, each) -> all.raw(each.unended()), (a, b) -> {})
+                                .ended()),
                 arguments("more behind its end", tar().raw(new byte[2_000_000]).unended()));
+    }
+
+    private static String[] holes(int count) {
+        String[] holes = new String[2 * count];
+        Arrays.setAll(holes, i -> i % 2 == 0 ? "GNU.sparse.offset=" + i : "GNU.sparse.numbytes=1");
+        return holes;
     }
 
     @ParameterizedTest(name = "{0}")
@@ -297,6 +310,24 @@ class HostileStreamTest {
         assertRefused(endless(header("p", '6', octal(0), "", 0644)), options, Reason.TOO_BIG);
         assertRefused(endless(header("d", '5', octal(0), "", 0755)), options, Reason.TOO_BIG);
         assertRefused(endless(header("./", '5', octal(0), "", 0755)), options, Reason.MALFORMED);
+    }
+
+    @Test
+    void copyOut_directoriesThatNoEntryTellsOf_countAsEntries() throws IOException {
+        String deep = "d/".repeat(100) + "f";
+        assertRefused(
+                new ByteArrayInputStream(
+                        tar().pax('x', "path=" + deep).file("f", "x").ended()),
+                CopyOptions.standard().withMaxEntries(100),
+                Reason.TOO_BIG);
+        assertThat(copy(
+                                new ByteArrayInputStream(tar().file("a/b/f", "x")
+                                        .directory("a/b", 0755)
+                                        .directory("c/", 0755)
+                                        .ended()),
+                                CopyOptions.standard())
+                        .entries())
+                .isEqualTo(5);
     }
 
     private static InputStream endless(byte[] bytes) {
