@@ -115,13 +115,20 @@ final class GuestProcess {
         if (e.getCause() instanceof Starter.WorkspaceGoneException gone) {
             throw gone;
         }
-        if (e.getCause() instanceof GuestAgentException reason && Starter.isMissing(reason)) {
+        if (e.getCause() instanceof GuestAgentException reason && isRefusalOfWhatIsMissing(reason)) {
             throw starter.gone(reason);
         }
         if (e.getCause() instanceof AgentVMException reason) {
             return reason;
         }
         throw new IllegalStateException(e);
+    }
+
+    /** Its own message has the command's words in it. */
+    private static boolean isRefusalOfWhatIsMissing(GuestAgentException lost) {
+        return !lost.retryable()
+                && lost.getCause() instanceof GuestAgentException refusal
+                && Starter.isMissing(refusal);
     }
 
     void signal(int signal) {
