@@ -16,6 +16,7 @@ import dev.agentvm.testkit.Simulation;
 final class VerdictAgreement {
     private static final IPv4Address BROADCAST = IPv4Address.of("255.255.255.255");
     private static final int EPHEMERAL = 40000;
+    private static final int ECHO_REQUEST = 8;
 
     private final NetworkPolicy policy;
     private final Flow flow;
@@ -54,14 +55,20 @@ final class VerdictAgreement {
         assertThat(shown(judgement.accepted(), judgement.answered()))
                 .as(counterexample(verdict, judgement))
                 .isEqualTo(verdict.outcome());
-        boolean answered = flow.etherType() == Flow.ETHERTYPE_IPV4
-                && !flow.destination().orElseThrow().equals(BROADCAST);
-        if (verdict.allowed() && answered) {
+        if (verdict.allowed() && isAnswered()) {
             Judgement answer = filter.judge(packet.reply());
             assertThat(answer.accepted())
                     .as("the answer: " + counterexample(verdict, answer))
                     .isTrue();
         }
+    }
+
+    /** Of ICMP, requests alone have an answer: to conntrack, an echo reply to an echo reply belongs to nothing. */
+    private boolean isAnswered() {
+        return flow.etherType() == Flow.ETHERTYPE_IPV4
+                && !flow.destination().orElseThrow().equals(BROADCAST)
+                && (flow.ipProtocol().orElseThrow() != Flow.ICMP
+                        || flow.icmpType().orElseThrow() == ECHO_REQUEST);
     }
 
     /**
@@ -92,7 +99,7 @@ final class VerdictAgreement {
                                 .ipProtocol(protocol)
                                 .sourcePort(flow.destinationPort().orElseThrow())
                                 .destinationPort(flow.sourcePort().orElseThrow())
-                                .icmpType(8)
+                                .icmpType(ECHO_REQUEST)
                                 .build(),
                         vm)
                 .allowed();
