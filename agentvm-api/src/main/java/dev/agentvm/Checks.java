@@ -15,6 +15,13 @@ final class Checks {
         }
     }
 
+    static void positive(String field, Duration time) {
+        if (!isPositive(time)) {
+            throw new InvalidValueException(
+                    field, time, "must be more than zero and at most " + LONGEST.toDays() + " days");
+        }
+    }
+
     static boolean isPositive(Duration time) {
         return !time.isZero() && !time.isNegative() && time.compareTo(LONGEST) <= 0;
     }

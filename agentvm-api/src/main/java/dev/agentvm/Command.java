@@ -128,10 +128,7 @@ public abstract class Command implements WithCommand {
             throw new InvalidValueException(
                     "stdin", stdin().length + " bytes", "may be at most " + MAX_STDIN_BYTES + " bytes");
         }
-        if (!Checks.isPositive(timeout())) {
-            throw new InvalidValueException(
-                    "timeout", timeout(), "must be more than zero and at most " + Checks.LONGEST.toDays() + " days");
-        }
+        Checks.positive("timeout", timeout());
     }
 
     private static int utf8Length(String text) {

@@ -53,10 +53,7 @@ public abstract class CopyOptions implements WithCopyOptions {
         if (maxEntries() < 0) {
             throw new InvalidValueException("maxEntries", maxEntries(), "must not be negative");
         }
-        if (!Checks.isPositive(timeout())) {
-            throw new InvalidValueException(
-                    "timeout", timeout(), "must be more than zero and at most " + Checks.LONGEST.toDays() + " days");
-        }
+        Checks.positive("timeout", timeout());
     }
 
     /** A builder that starts with these options. */

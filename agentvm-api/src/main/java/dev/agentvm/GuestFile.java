@@ -1,15 +1,14 @@
 package dev.agentvm;
 
+import dev.agentvm.spi.GuestPaths;
 import java.time.Instant;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import org.immutables.value.Value;
 
 /** A file in a guest, or a directory or whatever else has a path there. Immutable, safe for use by many threads. */
 @ValueStyle
 @Value.Immutable
 public abstract class GuestFile {
-    private static final Pattern PERMISSIONS = Pattern.compile("[0-7]{4}");
 
     GuestFile() {}
 
@@ -66,9 +65,7 @@ public abstract class GuestFile {
 
     @Value.Check
     void check() {
-        if (!PERMISSIONS.matcher(permissions()).matches()) {
-            throw new InvalidValueException("permissions", permissions(), "must be four octal digits, such as 0600");
-        }
+        String unused = GuestPaths.checkPermissions(permissions());
         if (size() < 0) {
             throw new InvalidValueException("size", size(), "must not be negative");
         }

@@ -1,6 +1,7 @@
 package dev.agentvm.cloudinit;
 
 import dev.agentvm.InvalidValueException;
+import dev.agentvm.spi.GuestPaths;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.regex.Pattern;
@@ -10,7 +11,6 @@ import org.immutables.value.Value;
 @ValueStyle
 @Value.Immutable
 public abstract class CloudInitFile implements WithCloudInitFile {
-    private static final Pattern PERMISSIONS = Pattern.compile("[0-7]{4}");
     private static final Pattern OWNER = Pattern.compile("[a-z_][a-z0-9_-]{0,31}(:[a-z_][a-z0-9_-]{0,31})?");
     private static final int MAX_PATH = 1024;
 
@@ -50,9 +50,7 @@ public abstract class CloudInitFile implements WithCloudInitFile {
                     "must be an absolute path of a file, without '.', '..' and control characters, at most " + MAX_PATH
                             + " characters");
         }
-        if (!PERMISSIONS.matcher(permissions()).matches()) {
-            throw new InvalidValueException("permissions", permissions(), "must be four octal digits, such as 0600");
-        }
+        String unused = GuestPaths.checkPermissions(permissions());
         if (!OWNER.matcher(owner()).matches()) {
             throw new InvalidValueException("owner", owner(), "must be a user or user:group, such as agent:agent");
         }

@@ -2,7 +2,6 @@ package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.GuestAgentException;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -102,7 +101,7 @@ final class EventLog {
     private void beginNext() {
         int next = (number + 1) % FILES;
         if (!nextIsEmpty) {
-            housekeeping.discard(List.of(calls.open(path + "." + next, "w")), List.of(), 0);
+            housekeeping.closeLater(calls.open(path + "." + next, "w"));
             nextIsEmpty = true;
         }
         write(next);

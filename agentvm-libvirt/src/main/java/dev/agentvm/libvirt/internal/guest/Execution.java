@@ -103,7 +103,7 @@ final class Execution {
         try {
             calls.write(handle, bytes);
         } finally {
-            housekeeping.discard(List.of(handle), List.of(), 0);
+            housekeeping.closeLater(handle);
         }
     }
 

@@ -2,7 +2,6 @@ package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.AgentVMException;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -80,7 +79,7 @@ final class Feed {
         try {
             calls.write(file, piece);
         } finally {
-            housekeeping.discard(List.of(file), List.of(), 0);
+            housekeeping.closeLater(file);
         }
     }
 
@@ -110,7 +109,7 @@ final class Feed {
         Long open = control;
         if (open != null) {
             control = null;
-            housekeeping.discard(List.of(open), List.of(), 0);
+            housekeeping.closeLater(open);
         }
     }
 }

@@ -53,6 +53,11 @@ final class Housekeeping {
         this.executor = executor;
     }
 
+    /** Closes the handle, soon. */
+    void closeLater(long handle) {
+        discard(List.of(handle), List.of(), 0);
+    }
+
     /** Closes the handles and removes the files, soon; {@code size} is what the files hold. */
     void discard(List<Long> oldHandles, List<String> oldFiles, long size) {
         synchronized (lock) {

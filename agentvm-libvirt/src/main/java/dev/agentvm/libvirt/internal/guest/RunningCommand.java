@@ -9,6 +9,7 @@ import dev.agentvm.VMProcess;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -76,13 +77,7 @@ final class RunningCommand implements VMProcess {
 
     @Override
     public ExitStatus waitFor() {
-        try {
-            return process.exit().get();
-        } catch (InterruptedException e) {
-            throw interrupted(e);
-        } catch (ExecutionException e) {
-            throw new AssertionError("nothing completes it with a failure", e);
-        }
+        return waitFor(ChronoUnit.FOREVER.getDuration()).orElseThrow();
     }
 
     @Override

@@ -432,22 +432,30 @@ final class Scripts {
             done
             """;
 
-    /** Lets go of the pipes of commands, whose files' beginnings these are, and removes their files. */
-    static final String REMOVE_STREAMS = """
-            for files; do
+    /** Lets go of the pipes of the command whose files' paths begin with $files. */
+    private static final String LET_GO = """
+            let_go() {
               [ ! -p "$files.c" ] || echo end 1<>"$files.c"
               # Whoever waits for the other end of a pipe, which the command never opened, goes on.
               for pipe in "$files.i" "$files.o" "$files.e"; do
                 [ ! -p "$pipe" ] || true <>"$pipe"
               done
+            }
+            """;
+
+    /** Lets go of the pipes of commands, whose files' beginnings these are, and removes their files. */
+    static final String REMOVE_STREAMS = LET_GO + """
+            for files; do
+              let_go
               rm -f "$files".*
             done
             """;
 
     /** Lets go of all pipes in directory $1, and removes it. */
-    static final String REMOVE_WORKSPACE = """
+    static final String REMOVE_WORKSPACE = LET_GO + """
             for control in "$1"/*.c; do
-              [ ! -p "$control" ] || echo end 1<>"$control"
+              files=${control%.c}
+              let_go
             done
             rm -rf "$1"
             """;

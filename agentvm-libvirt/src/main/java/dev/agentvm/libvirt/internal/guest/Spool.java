@@ -4,7 +4,6 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestAgentException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -170,7 +169,7 @@ final class Spool {
     /** Only then the guest goes on, and removes the file. */
     private void empty() {
         while (emptied < file) {
-            housekeeping.discard(List.of(calls.open(name(emptied), "w")), List.of(), 0);
+            housekeeping.closeLater(calls.open(name(emptied), "w"));
             emptied++;
         }
     }

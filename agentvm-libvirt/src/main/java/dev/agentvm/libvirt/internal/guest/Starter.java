@@ -170,7 +170,7 @@ final class Starter {
         try {
             note = new String(calls.read(handle, AgentCalls.SMALL_PIECE), StandardCharsets.UTF_8).strip();
         } finally {
-            housekeeping.discard(List.of(handle), List.of(), 0);
+            housekeeping.closeLater(handle);
         }
         // Not before it was read, as who asks may ask again.
         housekeeping.discard(List.of(), List.of(files + ".note"), 0);

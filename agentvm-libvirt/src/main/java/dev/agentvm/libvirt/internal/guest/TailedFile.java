@@ -1,7 +1,6 @@
 package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.AgentVMException;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,7 +57,7 @@ final class TailedFile {
         Long open = handle;
         if (open != null) {
             handle = null;
-            housekeeping.discard(List.of(open), List.of(), 0);
+            housekeeping.closeLater(open);
         }
     }
 }

@@ -16,7 +16,6 @@ import dev.agentvm.OutputLimitException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMNotFoundException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -794,21 +793,11 @@ class GuestAgentTest {
     }
 
     private boolean alive(String pidFile) {
-        try {
-            String pid = Files.readString(temporary.resolve(pidFile)).strip();
-            if (pid.isEmpty()) {
-                return false;
-            }
-            String stat = Files.readString(Path.of("/proc", pid, "stat"), StandardCharsets.ISO_8859_1);
-            return stat.charAt(stat.lastIndexOf(')') + 2) != 'Z';
-        } catch (IOException e) {
-            return false;
-        }
+        return PidFile.isAlive(temporary.resolve(pidFile));
     }
 
     private ProcessHandle process(String pidFile) throws IOException {
-        long pid = Long.parseLong(Files.readString(temporary.resolve(pidFile)).strip());
-        return ProcessHandle.of(pid).orElseThrow();
+        return PidFile.process(temporary.resolve(pidFile));
     }
 
     /** Where the commands of this test's agent have their files, as one of them sees it. */

@@ -974,20 +974,10 @@ class GuestProcessTest {
     }
 
     private boolean alive(String pidFile) {
-        try {
-            String pid = Files.readString(temporary.resolve(pidFile)).strip();
-            if (pid.isEmpty()) {
-                return false;
-            }
-            String stat = Files.readString(Path.of("/proc", pid, "stat"), StandardCharsets.ISO_8859_1);
-            return stat.charAt(stat.lastIndexOf(')') + 2) != 'Z';
-        } catch (IOException e) {
-            return false;
-        }
+        return PidFile.isAlive(temporary.resolve(pidFile));
     }
 
     private ProcessHandle process(String pidFile) throws IOException {
-        long pid = Long.parseLong(Files.readString(temporary.resolve(pidFile)).strip());
-        return ProcessHandle.of(pid).orElseThrow();
+        return PidFile.process(temporary.resolve(pidFile));
     }
 }
