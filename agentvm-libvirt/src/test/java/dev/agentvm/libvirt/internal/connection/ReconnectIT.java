@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.AgentVMException;
+import dev.agentvm.GuestAgentException;
 import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.libvirt.internal.connection.LibvirtEvent.ConnectionGivenUp;
 import dev.agentvm.libvirt.internal.connection.LibvirtEvent.ConnectionLost;
@@ -132,7 +133,12 @@ class ReconnectIT {
                 .until(() -> events.stream().anyMatch(ConnectionRegained.class::isInstance));
         assertThat(libvirt.domains().state(tied.domain)).isEmpty();
         assertThat(libvirt.domains().state(free.domain)).isPresent();
-        assertThat(free.exec(libvirt, "echo hello")).isEqualTo("hello\n");
+        // libvirtd answers before it has connected to the agents anew.
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(30))
+                .ignoreException(GuestAgentException.class)
+                .untilAsserted(
+                        () -> assertThat(free.exec(libvirt, "echo hello")).isEqualTo("hello\n"));
     }
 
     @Test
