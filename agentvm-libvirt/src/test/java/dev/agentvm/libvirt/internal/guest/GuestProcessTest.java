@@ -837,7 +837,10 @@ class GuestProcessTest {
             assertThat(process.waitFor().success()).isTrue();
         }
         Path workspace = workspace();
-        Awaitility.await().until(() -> list(workspace).size() == 3);
+        // Until what tidies up behind the first is done, so that it is the second whose call is late.
+        Awaitility.await()
+                .during(Duration.ofSeconds(1))
+                .until(() -> list(workspace).size() == 3 && fake.processes() == 0);
         fake.delay("guest-exec");
 
         assertThatThrownBy(() -> start("exec sleep 1000")).isInstanceOf(GuestAgentException.class);
