@@ -4,6 +4,7 @@ import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.FailureContext;
 import dev.agentvm.Isolation;
+import dev.agentvm.Snapshot;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMFiles;
@@ -122,6 +123,31 @@ final class LeasedVM implements VM {
     @Override
     public String serialLog() {
         return vm.serialLog();
+    }
+
+    @Override
+    public Snapshot snapshot(String name) {
+        return require("take a snapshot").snapshot(name);
+    }
+
+    @Override
+    public void restore(String name) {
+        require("restore").restore(name);
+    }
+
+    @Override
+    public List<Snapshot> snapshots() {
+        return lease.isClosed() ? List.of() : vm.snapshots();
+    }
+
+    @Override
+    public void deleteSnapshot(String name) {
+        require("delete a snapshot").deleteSnapshot(name);
+    }
+
+    @Override
+    public void reset() {
+        require("reset").reset();
     }
 
     @Override

@@ -125,6 +125,11 @@ final class FakeHost {
         remains(vm).things.add(thing);
     }
 
+    /** Something that was made is gone. */
+    synchronized void removed(UUID vm, String thing) {
+        remains(vm).things.remove(thing);
+    }
+
     /** What a launch under way has made; if its program was killed, another may have reaped that. */
     private Remains remains(UUID vm) {
         Remains of = remains.get(vm);

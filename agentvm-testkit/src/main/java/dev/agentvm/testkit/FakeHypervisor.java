@@ -190,12 +190,12 @@ public final class FakeHypervisor implements Hypervisor {
         return whenExec(CommandMatcher.argv(argv));
     }
 
-    /** Makes the next launch or command that comes to where {@code fault} happens fail so. */
+    /** Makes the next launch, command or restore that comes to where {@code fault} happens fail so. */
     public void failNext(Fault fault) {
         host.faults().add(fault);
     }
 
-    /** Makes every launch or command from now on fail so, until {@link #heal}. */
+    /** Makes every launch, command or restore from now on fail so, until {@link #heal}. */
     public void failEvery(Fault fault) {
         host.faults().always(fault);
     }
@@ -304,11 +304,11 @@ public final class FakeHypervisor implements Hypervisor {
         }
 
         /**
-         * Makes launches and commands fail at random, each in one of the ways of {@link Fault}; the same seed gives the
+         * Makes launches, commands and restores fail at random, each in one of the ways of {@link Fault}; the same seed gives the
          * same faults to the same calls in the same order.
          *
          * @param seed where chance starts
-         * @param probability of a fault in each launch and each command, 0 to 1
+         * @param probability of a fault in each launch, each command and each restore, 0 to 1
          */
         public Builder randomFaults(long seed, double probability) {
             if (!(probability >= 0 && probability <= 1)) {

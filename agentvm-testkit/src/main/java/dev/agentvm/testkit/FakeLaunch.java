@@ -172,7 +172,7 @@ final class FakeLaunch {
         machine.print("the guest agent answers\n");
         done();
         requireAlive(machine);
-        machine.launched();
+        machine.launched(options.resettable());
         return machine;
     }
 

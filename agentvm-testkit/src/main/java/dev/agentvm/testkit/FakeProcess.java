@@ -101,9 +101,9 @@ final class FakeProcess implements VMProcess {
                 context());
     }
 
-    /** Its VM is gone. */
-    void lost() {
-        end(ExitStatus.failed(machine.gone("start", Objects.requireNonNull(machine.endReason()))));
+    /** The state of its VM that it ran in is gone, or the VM is. */
+    void lost(AgentVMException reason) {
+        end(ExitStatus.failed(reason));
     }
 
     /** The handle on its VM that started it is closed. */

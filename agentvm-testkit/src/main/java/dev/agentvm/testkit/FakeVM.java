@@ -11,6 +11,7 @@ import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
 import dev.agentvm.OutputLimit;
 import dev.agentvm.OutputLimitException;
+import dev.agentvm.Snapshot;
 import dev.agentvm.VM;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
@@ -32,6 +33,7 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A VM of a {@link FakeHypervisor}: it keeps the promises of {@link VM}, and a test may play its guest. Safe for use by many
@@ -99,6 +101,9 @@ public final class FakeVM implements VM {
         if (kind != Kind.FOUND && !machine.isLaunched()) {
             return VMState.STARTING;
         }
+        if (machine.isRestoring()) {
+            return VMState.RESTORING;
+        }
         return machine.isPaused() ? VMState.PAUSED : VMState.RUNNING;
     }
 
@@ -125,6 +130,7 @@ public final class FakeVM implements VM {
     @Override
     public ExecResult exec(Command command) {
         require("exec");
+        requireNotRestoring("exec");
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException(
                     "The thread was interrupted; the command was not started", context("run a command"));
@@ -171,6 +177,7 @@ public final class FakeVM implements VM {
     @Override
     public VMProcess start(Command command) {
         require("start");
+        requireNotRestoring("start");
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException(
                     "The thread was interrupted; the command was not started", context("start a command"));
@@ -200,6 +207,7 @@ public final class FakeVM implements VM {
 
     private void beReady(String operation) {
         require(operation);
+        requireNotRestoring(operation);
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException("The " + operation + " was interrupted", context(operation));
         }
@@ -310,8 +318,9 @@ public final class FakeVM implements VM {
     }
 
     private void pass(String what, Duration time) {
+        int era = machine.era();
         try {
-            program.time().awaitInside(() -> machine.isGone() || program.isClosed(), time);
+            program.time().awaitInside(() -> machine.isGone() || program.isClosed() || machine.era() != era, time);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AgentVMException(
@@ -320,6 +329,15 @@ public final class FakeVM implements VM {
                     e);
         }
         require("exec");
+        if (machine.era() != era) {
+            throw machine.restored("exec");
+        }
+    }
+
+    private void requireNotRestoring(String operation) {
+        if (machine.isRestoring()) {
+            throw machine.restored(operation);
+        }
     }
 
     private void require(String operation) {
@@ -346,6 +364,76 @@ public final class FakeVM implements VM {
     @Override
     public String serialLog() {
         return kind == Kind.FOUND ? "" : machine.serialText();
+    }
+
+    @Override
+    public Snapshot snapshot(String name) {
+        Snapshot snapshot = new Snapshot(name, program.time().now());
+        requireOwn("take a snapshot");
+        changing("take a snapshot", () -> machine.take(snapshot));
+        return snapshot;
+    }
+
+    @Override
+    public void restore(String name) {
+        requireOwn("restore");
+        changing("restore", () -> machine.restore(name));
+    }
+
+    @Override
+    public List<Snapshot> snapshots() {
+        if (!machine.isGone()) {
+            requireOwn("list the snapshots");
+        }
+        return machine.snapshots();
+    }
+
+    @Override
+    public void deleteSnapshot(String name) {
+        requireOwn("delete a snapshot");
+        machine.delete(name);
+    }
+
+    @Override
+    public void reset() {
+        requireOwn("reset");
+        changing("reset", machine::reset);
+    }
+
+    private interface Change {
+        void make() throws InterruptedException;
+    }
+
+    private void changing(String operation, Change change) {
+        if (machine.isPaused()) {
+            throw new AgentVMException("The VM '" + name() + "' is paused, and must run for this", context(operation));
+        }
+        if (Thread.currentThread().isInterrupted()) {
+            throw interrupted(operation, null);
+        }
+        program.time().enter();
+        try {
+            change.make();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw interrupted(operation, e);
+        } finally {
+            program.time().leave();
+        }
+    }
+
+    private AgentVMException interrupted(String operation, @Nullable Throwable cause) {
+        return new AgentVMException(
+                "The thread was interrupted; nothing was done to " + operation, context(operation), cause);
+    }
+
+    private void requireOwn(String operation) {
+        require(operation);
+        if (!machine.isOf(program)) {
+            throw new AgentVMException(
+                    "The VM '" + name() + "' was launched by another program, which alone can " + operation,
+                    context(operation));
+        }
     }
 
     @Override

@@ -42,12 +42,16 @@ import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.OutputLimit;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.ReapReport;
+import dev.agentvm.Snapshot;
+import dev.agentvm.SnapshotAlreadyExistsException;
+import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.StoredImage;
 import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
+import dev.agentvm.VMRestoredException;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
@@ -673,6 +677,10 @@ public abstract class HypervisorContract {
         assertThrows(VMDestroyedException.class, vm::isolation);
         assertThrows(VMDestroyedException.class, () -> vm.setNetworkPolicy(NetworkPolicy.none()));
         assertThrows(VMDestroyedException.class, () -> vm.setBandwidth(BandwidthLimit.unlimited()));
+        assertThrows(VMDestroyedException.class, () -> vm.snapshot("late"));
+        assertThrows(VMDestroyedException.class, () -> vm.restore("late"));
+        assertThrows(VMDestroyedException.class, () -> vm.deleteSnapshot("late"));
+        assertThrows(VMDestroyedException.class, vm::reset);
     }
 
     @Test
@@ -1716,6 +1724,264 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void restore_snapshot_bringsBackWhatTheGuestWasThen() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.files().writeText("/tmp/kept", "before");
+            VMProcess running = vm.start(Command.of("sleep", "313"));
+            Snapshot snapshot = vm.snapshot("base");
+            assertEquals("base", snapshot.name());
+            assertEquals(VMState.RUNNING, vm.state());
+            assertTrue(running.isAlive());
+            running.kill();
+            vm.files().writeText("/tmp/kept", "after");
+            vm.files().writeText("/tmp/new", "after");
+
+            vm.restore("base");
+
+            assertEquals(VMState.RUNNING, vm.state());
+            assertEquals("before", vm.files().readText("/tmp/kept", 100));
+            assertFalse(vm.files().exists("/tmp/new"));
+            assertTrue(isRunning(vm, "sleep"));
+            assertEquals(List.of(snapshot), vm.snapshots());
+            vm.files().writeText("/tmp/new", "again");
+            vm.restore("base");
+            assertFalse(vm.files().exists("/tmp/new"));
+        });
+    }
+
+    @Test
+    void restore_anySnapshot_keepsTheVMsIdentityAndPlace() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            Object id = vm.id();
+            Object attachment = vm.attachment();
+            vm.snapshot("base");
+
+            vm.restore("base");
+
+            VM found = connect().find(vm.name()).orElseThrow();
+            assertEquals(id, vm.id());
+            assertEquals(id, found.id());
+            assertEquals(attachment, vm.attachment());
+            assertEquals(attachment, found.attachment());
+            assertEquals(vm.labels(), found.labels());
+        });
+    }
+
+    @Test
+    void restore_severalSnapshots_goesToEachInAnyOrder() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            for (String name : List.of("first", "second", "third")) {
+                vm.files().writeText("/tmp/which", name);
+                vm.snapshot(name);
+            }
+            vm.files().writeText("/tmp/which", "none");
+
+            for (String name : List.of("second", "third", "first", "third")) {
+                vm.restore(name);
+                assertEquals(name, vm.files().readText("/tmp/which", 100));
+            }
+        });
+    }
+
+    @Test
+    void deleteSnapshot_one_leavesTheOthersAndTheVM() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.files().writeText("/tmp/which", "first");
+            vm.snapshot("first");
+            vm.files().writeText("/tmp/which", "second");
+            Snapshot second = vm.snapshot("second");
+            vm.files().writeText("/tmp/which", "now");
+
+            vm.deleteSnapshot("first");
+
+            assertEquals(List.of(second), vm.snapshots());
+            assertEquals("now", vm.files().readText("/tmp/which", 100));
+            assertThrows(SnapshotNotFoundException.class, () -> vm.restore("first"));
+            vm.restore("second");
+            assertEquals("second", vm.files().readText("/tmp/which", 100));
+        });
+    }
+
+    @Test
+    void snapshot_badTakenOrUnknownName_isRefused() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.files().writeText("/tmp/kept", "before");
+            vm.snapshot("taken");
+            vm.files().writeText("/tmp/kept", "after");
+
+            for (String bad : List.of("", "../up", "a b", "a\n", "x".repeat(62))) {
+                assertThrows(InvalidValueException.class, () -> vm.snapshot(bad), () -> "'" + bad + "'");
+            }
+            assertContains(assertThrows(SnapshotAlreadyExistsException.class, () -> vm.snapshot("taken")), "'taken'");
+            assertContains(assertThrows(SnapshotNotFoundException.class, () -> vm.restore("other")), "taken");
+            assertContains(assertThrows(SnapshotNotFoundException.class, () -> vm.deleteSnapshot("other")), "taken");
+
+            assertEquals("after", vm.files().readText("/tmp/kept", 100));
+            vm.restore("taken");
+            assertEquals("before", vm.files().readText("/tmp/kept", 100));
+        });
+    }
+
+    @Test
+    void snapshot_ofAVMOfAnotherProgram_isRefused() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.snapshot("own");
+            VM found = connect().find(vm.name()).orElseThrow();
+
+            List<Runnable> calls = List.of(
+                    () -> found.snapshot("other"),
+                    () -> found.restore("own"),
+                    found::snapshots,
+                    () -> found.deleteSnapshot("own"),
+                    found::reset);
+
+            for (Runnable call : calls) {
+                assertContains(assertThrows(AgentVMException.class, call::run), "another program");
+            }
+            assertEquals(VMState.RUNNING, vm.state());
+            assertEquals(1, vm.snapshots().size());
+        });
+    }
+
+    @Test
+    void restore_commandsUnderWay_areToldAtOnce() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.snapshot("base");
+            withTimeHeld(() -> {
+                Call<ExecResult> call = Call.begin(() -> vm.exec(Command.of("sleep", "314")));
+                VMProcess process = vm.start(Command.of("sleep", "315"));
+                Call<ExitStatus> waiter = Call.begin(process::waitFor);
+                eventually("both run", () -> call.isOver() || (isRunning(vm, "sleep") && waiter.waits()));
+
+                Call<Boolean> restore = Call.begin(() -> {
+                    vm.restore("base");
+                    return true;
+                });
+                finish(call);
+                finish(waiter);
+
+                assertInstanceOf(VMRestoredException.class, call.failure());
+                assertInstanceOf(
+                        VMRestoredException.class, waiter.value().failure().orElseThrow());
+                process.close();
+                finishInTime(restore);
+                assertTrue(restore.value());
+            });
+            assertFalse(isRunning(vm, "sleep"));
+        });
+    }
+
+    @Test
+    void restore_policyChangedSince_isTheOneInForce() {
+        requires(Ability.NETWORK);
+        withSnapshots(vm -> {
+            vm.snapshot("base");
+            vm.setNetworkPolicy(NetworkPolicy.none());
+
+            vm.restore("base");
+
+            assertEquals(Optional.of(NetworkPolicy.none()), vm.networkPolicy());
+            vm.exec(attempt(PUBLIC, 443));
+            eventually("it is written down", () -> tcp(vm).size() == 1);
+            assertEquals(
+                    List.of(PUBLIC + ":443 REFUSED"),
+                    tcp(vm).stream().map(HypervisorContract::line).toList());
+        });
+    }
+
+    @Test
+    void restore_logs_beginAnew() {
+        requires(Ability.NETWORK);
+        withSnapshots(vm -> {
+            vm.snapshot("base");
+            vm.exec(attempt(METADATA, 80));
+            eventually("it is written down", () -> tcp(vm).size() == 1);
+            assertFalse(vm.serialLog().isBlank());
+
+            vm.restore("base");
+
+            assertEquals(List.of(), tcp(vm));
+            assertTrue(vm.serialLog().isBlank(), vm::serialLog);
+        });
+    }
+
+    @Test
+    void reset_resettableOrNot_isTheStateAfterTheLaunch() {
+        requires(Ability.LAUNCH);
+        for (boolean resettable : List.of(true, false)) {
+            List<String> before = left();
+            VM vm = connect()
+                    .launch(
+                            template("reset"),
+                            new LaunchOptions.Builder().resettable(resettable).build());
+            Object id = vm.id();
+            Object attachment = vm.attachment();
+            for (int tenant = 1; tenant <= 2; tenant++) {
+                assertFalse(vm.files().exists("/tmp/tenant"), "files of before");
+                assertFalse(isRunning(vm, "sleep"), "processes of before");
+                vm.files().writeText("/tmp/tenant", "a");
+                vm.start(Command.of("sleep", "316"));
+                vm.snapshot("of-this-tenant");
+
+                vm.reset();
+
+                assertEquals(VMState.RUNNING, vm.state());
+                assertEquals(List.of(), vm.snapshots());
+                assertEquals(id, vm.id());
+                assertEquals(attachment, vm.attachment());
+            }
+            assertFalse(vm.files().exists("/tmp/tenant"), "files of before");
+            assertFalse(isRunning(vm, "sleep"), "processes of before");
+            vm.close();
+            assertEquals(before, left());
+        }
+    }
+
+    @Test
+    void restore_vmClosedMeanwhile_leavesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("closed"));
+        vm.snapshot("base");
+        withTimeHeld(() -> {
+            Call<Boolean> restore = Call.begin(() -> {
+                vm.restore("base");
+                return true;
+            });
+            eventually("it is being restored", () -> vm.state() == VMState.RESTORING || restore.isOver());
+
+            vm.close();
+            finish(restore);
+
+            assertInstanceOf(VMDestroyedException.class, restore.failure());
+        });
+        assertEquals(VMState.DESTROYED, vm.state());
+        assertEquals(before, left());
+    }
+
+    @Test
+    void close_withSnapshots_leavesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("closed"));
+        vm.snapshot("one");
+        vm.snapshot("two");
+        vm.restore("one");
+
+        vm.close();
+
+        assertEquals(List.of(), vm.snapshots());
+        assertEquals(before, left());
+    }
+
+    @Test
     void destroy_twice_doesNothing() {
         requires(Ability.LAUNCH);
         VM vm = connect().launch(template("twice"));
@@ -2099,6 +2365,23 @@ public abstract class HypervisorContract {
             line.write(one);
         }
         return line.toString(StandardCharsets.UTF_8);
+    }
+
+    /** Hands a VM of its own to a test, whose snapshots are gone with it. */
+    private void withSnapshots(Consumer<VM> test) {
+        List<String> before = left();
+        VM vm = connect().launch(template("snapshots"));
+        test.accept(vm);
+        vm.close();
+        assertEquals(before, left());
+    }
+
+    /** Where time is held, a call that takes some of it needs it to move. */
+    private void finishInTime(Call<?> call) {
+        eventually("the call is over", () -> {
+            elapse(Duration.ofMillis(100));
+            return call.isOver();
+        });
     }
 
     private static boolean isRunning(VM vm, String program) {

@@ -3,7 +3,12 @@ package dev.agentvm.testkit;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.Snapshot;
+import dev.agentvm.SnapshotAlreadyExistsException;
+import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMRestoredException;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
@@ -13,8 +18,10 @@ import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -25,6 +32,10 @@ import org.jspecify.annotations.Nullable;
 /** One fake VM, whatever handles there are on it. Safe for use by many threads. */
 final class Machine {
     private static final int SERIAL_CAPACITY = 64 * 1024;
+    /** How long it takes to put a VM back to a state whose memory was kept. */
+    private static final Duration RESTORE_TIME = Duration.ofMillis(500);
+    /** What the state after the launch is kept as; no snapshot can be called so. */
+    private static final String LAUNCH = "(launch)";
 
     private final Object teardown = new Object();
     private final FakeHost host;
@@ -51,6 +62,20 @@ final class Machine {
     private volatile Instant expires = Instant.MAX;
     private long lastPid = 1;
     private ConnectionLog connectionLog = ConnectionLog.empty(Optional.empty());
+    private final Map<String, Kept> snapshots = new LinkedHashMap<>();
+    /** What programs that nobody waits for run, since the state that they ran in came back. */
+    private Map<Long, String> revived = Map.of();
+
+    private @Nullable State afterLaunch;
+    private boolean resettable;
+    private volatile boolean restoring;
+    /** Counts the restores: what began in one era has not happened in the next. */
+    private volatile int era;
+
+    /** What a snapshot keeps. */
+    private record State(Map<String, GuestFiles.Node> files, Map<Long, String> programs) {}
+
+    private record Kept(Snapshot snapshot, State state) {}
 
     Machine(
             FakeHost host,
@@ -144,9 +169,14 @@ final class Machine {
     }
 
     /** Its guest agent answers; its times begin to count. */
-    void launched() {
+    void launched(boolean keepsMemory) {
         synchronized (this) {
             launched = true;
+            afterLaunch = state();
+            resettable = keepsMemory;
+            if (keepsMemory) {
+                host.made(id, savedState(LAUNCH));
+            }
             idleSince = host.time().now();
         }
         template.timeToLive().ifPresent(time -> {
@@ -205,8 +235,9 @@ final class Machine {
     /** That process ends when this VM does. */
     void watch(FakeProcess process) {
         processes.add(process);
-        if (isGone()) {
-            process.lost();
+        String reason = endReason;
+        if (reason != null) {
+            process.lost(gone("start", reason));
         }
     }
 
@@ -219,7 +250,9 @@ final class Machine {
     }
 
     synchronized Map<Long, String> runningPrograms() {
-        return new TreeMap<>(programs);
+        Map<Long, String> running = new TreeMap<>(revived);
+        running.putAll(programs);
+        return running;
     }
 
     synchronized List<Command> commands() {
@@ -279,9 +312,153 @@ final class Machine {
             endReason = reason;
         }
         unwatch();
-        List.copyOf(processes).forEach(FakeProcess::lost);
+        List.copyOf(processes).forEach(process -> process.lost(gone("start", reason)));
         host.time().wake();
         return true;
+    }
+
+    boolean isRestoring() {
+        return restoring;
+    }
+
+    int era() {
+        return era;
+    }
+
+    /** Whether that program may take and restore its snapshots. */
+    boolean isOf(FakeHypervisor asking) {
+        return asking == program;
+    }
+
+    synchronized void take(Snapshot snapshot) {
+        if (snapshots.containsKey(snapshot.name())) {
+            throw new SnapshotAlreadyExistsException(
+                    "The VM '" + template.name() + "' has a snapshot '" + snapshot.name() + "' already",
+                    context("take a snapshot"));
+        }
+        if (snapshots.size() == Snapshot.MAX_PER_VM) {
+            throw new AgentVMException(
+                    "The VM '" + template.name() + "' has " + Snapshot.MAX_PER_VM
+                            + " snapshots, which is the most; delete one",
+                    context("take a snapshot"));
+        }
+        host.made(id, savedState(snapshot.name()));
+        snapshots.put(snapshot.name(), new Kept(snapshot, state()));
+    }
+
+    synchronized List<Snapshot> snapshots() {
+        return endReason != null
+                ? List.of()
+                : snapshots.values().stream().map(Kept::snapshot).toList();
+    }
+
+    synchronized void delete(String name) {
+        kept(name, "delete a snapshot");
+        snapshots.remove(name);
+        host.removed(id, savedState(name));
+    }
+
+    private synchronized Kept kept(String name, String operation) {
+        Kept found = snapshots.get(name);
+        if (found == null) {
+            throw new SnapshotNotFoundException(
+                    "The VM '" + template.name() + "' has no snapshot '" + name + "'; it has " + snapshots.keySet(),
+                    context(operation));
+        }
+        return found;
+    }
+
+    private synchronized State state() {
+        return new State(files.all(), runningPrograms());
+    }
+
+    private String savedState(String name) {
+        return "saved state " + id + " " + name;
+    }
+
+    /** Puts it back to a snapshot. */
+    void restore(String name) throws InterruptedException {
+        begin("restore");
+        revive(kept(name, "restore").state(), RESTORE_TIME);
+    }
+
+    /** Puts it back to what it was after its launch. */
+    void reset() throws InterruptedException {
+        begin("reset");
+        State first = Objects.requireNonNull(afterLaunch);
+        revive(first, resettable ? RESTORE_TIME : host.settings().bootTime());
+        snapshots().forEach(snapshot -> delete(snapshot.name()));
+    }
+
+    /** One at a time. */
+    private void begin(String operation) throws InterruptedException {
+        while (true) {
+            host.time().awaitInside(() -> !restoring || isGone(), Duration.ofDays(1));
+            requireAlive(operation);
+            synchronized (this) {
+                if (paused) {
+                    throw new AgentVMException(
+                            "The VM '" + template.name() + "' is paused, and must run for this", context(operation));
+                }
+                if (!restoring) {
+                    return;
+                }
+            }
+        }
+    }
+
+    private void revive(State state, Duration time) {
+        boolean interrupted = false;
+        restoring = true;
+        try {
+            synchronized (this) {
+                era++;
+                programs.clear();
+            }
+            host.time().wake();
+            List.copyOf(processes).forEach(process -> process.lost(restored("start")));
+            interrupted = !passUnlessInterrupted(time);
+            requireAlive("restore");
+            if (host.faults().ofRestore().isPresent()) {
+                end("its restore failed");
+                throw new GuestAgentException(
+                        "The guest agent of '" + template.name()
+                                + "' does not answer after the restore; the VM was destroyed",
+                        context("restore"));
+            }
+            files.become(state.files());
+            synchronized (this) {
+                revived = state.programs();
+                connectionLog = ConnectionLog.empty(Optional.empty());
+                serial.setLength(0);
+                idleSince = host.time().now();
+            }
+        } finally {
+            restoring = false;
+            host.time().wake();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** What has begun goes on to its end. */
+    private boolean passUnlessInterrupted(Duration time) {
+        try {
+            host.time().awaitInside(() -> isGone() || program.isClosed(), time);
+            return true;
+        } catch (InterruptedException e) {
+            return false;
+        }
+    }
+
+    AgentVMException restored(String operation) {
+        return new VMRestoredException(
+                "The VM '" + template.name() + "' was put back to an earlier state; call again", context(operation));
+    }
+
+    private FailureContext context(String operation) {
+        return FailureContext.of(operation).vm(template.name());
     }
 
     void requireAlive(String operation) {

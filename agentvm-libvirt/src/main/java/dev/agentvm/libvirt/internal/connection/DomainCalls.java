@@ -29,6 +29,21 @@ final class DomainCalls implements Domains {
     }
 
     @Override
+    public void snapshot(DomainRef domain, String xml) {
+        calls.run(new Operation("snapshot", domain), c -> c.domains().snapshot(domain.uuid(), xml));
+    }
+
+    @Override
+    public String savedXml(String file) {
+        return calls.read(new Operation("XML of " + file, null), c -> c.domains().savedXml(file));
+    }
+
+    @Override
+    public void restore(DomainRef domain, String file, String xml) {
+        calls.run(new Operation("restore", domain), c -> c.domains().restore(file, xml));
+    }
+
+    @Override
     public void resume(DomainRef domain) {
         calls.run(new Operation("resume", domain), c -> c.domains().resume(domain.uuid()));
     }

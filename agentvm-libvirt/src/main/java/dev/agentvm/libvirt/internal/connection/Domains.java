@@ -14,6 +14,25 @@ public interface Domains {
      */
     DomainRef create(String xml, Set<CreateFlag> flags);
 
+    /**
+     * Takes an external snapshot of a running domain, memory and disks, all of it or nothing, and lets it run on. libvirt
+     * keeps no record of it.
+     *
+     * @param xml a {@code <domainsnapshot>}, whose files are there already
+     */
+    void snapshot(DomainRef domain, String xml);
+
+    /** The XML of the domain whose memory is in that file of the host. */
+    String savedXml(String file);
+
+    /**
+     * Creates the domain whose memory is in that file of the host, paused. libvirt ties no restored domain to a
+     * connection: it outlives this program.
+     *
+     * @param xml its XML, changed where a host's files are named and nowhere else
+     */
+    void restore(DomainRef domain, String file, String xml);
+
     /** Lets the vCPUs run. */
     void resume(DomainRef domain);
 

@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  *       and {@code svm}: nested virtualisation is a large attack surface that agents do not need. On AMD without
  *       {@code arch-capabilities}, an Intel register that KVM emulates there, and not every KVM can. {@code maximum} is
  *       the most that emulation offers.
+ *   <li><b>genid</b>: libvirt changes it at each restore, and Linux (since 5.18, with {@code vmgenid}) then gives its random
+ *       numbers another course before any program runs.
  *   <li><b>memory</b>: out of QEMU's core dumps, since it may hold secrets; no balloon, through which a guest could push
  *       at the host's memory management. The hard limit leaves QEMU 1 GiB beyond the guest's memory for itself: a limit
  *       equal to the guest's memory invites the OOM killer.
@@ -76,6 +78,7 @@ public final class DomainRenderer {
         domain.type = kvm ? "kvm" : "qemu";
         domain.name = plan.name();
         domain.uuid = plan.id().toString();
+        domain.genid = "";
         domain.metadata = MetadataXml.of(mark(plan));
         limits(domain, plan.resources());
         domain.os = os(plan.boot());

@@ -22,6 +22,11 @@ public final class NativeDomains {
     private static final int UNDEFINE_MANAGED_SAVE = 1;
     private static final int UNDEFINE_SNAPSHOTS_METADATA = 1 << 1;
 
+    private static final int SNAPSHOT_NO_METADATA = 1 << 4;
+    private static final int SNAPSHOT_REUSE_EXTERNAL = 1 << 5;
+    private static final int SNAPSHOT_ATOMIC = 1 << 7;
+    private static final int RESTORE_PAUSED = 1 << 2;
+
     private final Pointer connection;
 
     NativeDomains(Pointer connection) {
@@ -66,6 +71,28 @@ public final class NativeDomains {
     /** {@code virDomainDestroy}. */
     public void destroy(UUID uuid) {
         with(uuid, d -> check(Virt.INSTANCE.virDomainDestroy(d)));
+    }
+
+    /**
+     * {@code virDomainSnapshotCreateXML} with files that are there already, of which libvirt remembers nothing; all of it
+     * is done or nothing.
+     */
+    public void snapshot(UUID uuid, String xml) {
+        int flags = SNAPSHOT_NO_METADATA | SNAPSHOT_REUSE_EXTERNAL | SNAPSHOT_ATOMIC;
+        with(
+                uuid,
+                d -> Virt.INSTANCE.virDomainSnapshotFree(
+                        check(Virt.INSTANCE.virDomainSnapshotCreateXML(d, xml, flags))));
+    }
+
+    /** {@code virDomainSaveImageGetXMLDesc}. */
+    public String savedXml(String file) {
+        return take(Virt.INSTANCE.virDomainSaveImageGetXMLDesc(connection, file, 0));
+    }
+
+    /** {@code virDomainRestoreFlags}, which leaves the domain paused. */
+    public void restore(String file, String xml) {
+        check(Virt.INSTANCE.virDomainRestoreFlags(connection, file, xml, RESTORE_PAUSED));
     }
 
     /** {@code virDomainUndefineFlags}, with the managed-save image and the snapshots' metadata. */

@@ -106,6 +106,14 @@ interface Virt extends Library {
 
     int virDomainDestroy(Pointer domain);
 
+    @Nullable Pointer virDomainSnapshotCreateXML(Pointer domain, String xml, int flags);
+
+    int virDomainSnapshotFree(Pointer snapshot);
+
+    @Nullable Pointer virDomainSaveImageGetXMLDesc(Pointer connection, String file, int flags);
+
+    int virDomainRestoreFlags(Pointer connection, String from, String xml, int flags);
+
     int virDomainUndefineFlags(Pointer domain, int flags);
 
     int virDomainGetState(Pointer domain, IntByReference state, IntByReference reason, int flags);

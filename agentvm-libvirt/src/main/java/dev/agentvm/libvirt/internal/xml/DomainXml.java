@@ -28,6 +28,10 @@ public final class DomainXml {
 
     public @Nullable String name;
     public @Nullable String uuid;
+
+    /** A number that libvirt changes when the domain is restored; empty, libvirt chooses it. */
+    public @Nullable String genid;
+
     public @Nullable MetadataXml metadata;
     public @Nullable Memory memory;
     public @Nullable SizeXml currentMemory;

@@ -43,6 +43,7 @@ public final class LibvirtXml {
             FilterBindingXml.class,
             StoragePoolXml.class,
             StorageVolumeXml.class,
+            DomainSnapshotXml.class,
             DomainCapabilitiesXml.class,
             CapabilitiesXml.class);
 
