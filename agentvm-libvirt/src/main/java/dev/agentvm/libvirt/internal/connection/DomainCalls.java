@@ -35,7 +35,8 @@ final class DomainCalls implements Domains {
 
     @Override
     public String savedXml(String file) {
-        return calls.read(new Operation("XML of " + file, null), c -> c.domains().savedXml(file));
+        return calls.read(
+                new Operation("XML of " + file, null), c -> c.domains().savedXml(file));
     }
 
     @Override

@@ -32,8 +32,8 @@ import org.jspecify.annotations.Nullable;
  *       and {@code svm}: nested virtualisation is a large attack surface that agents do not need. On AMD without
  *       {@code arch-capabilities}, an Intel register that KVM emulates there, and not every KVM can. {@code maximum} is
  *       the most that emulation offers.
- *   <li><b>genid</b>: libvirt changes it at each restore, and Linux (since 5.18, with {@code vmgenid}) then gives its random
- *       numbers another course before any program runs.
+ *   <li><b>genid</b>: libvirt changes it at each restore, and a Linux that is built with {@code vmgenid} then gives its
+ *       random numbers another course by itself.
  *   <li><b>memory</b>: out of QEMU's core dumps, since it may hold secrets; no balloon, through which a guest could push
  *       at the host's memory management. The hard limit leaves QEMU 1 GiB beyond the guest's memory for itself: a limit
  *       equal to the guest's memory invites the OOM killer.
@@ -62,6 +62,11 @@ import org.jspecify.annotations.Nullable;
 public final class DomainRenderer {
     /** libvirt's own channel name for the agent, and the one that qemu-ga opens by default. */
     public static final String AGENT_CHANNEL = "org.qemu.guest_agent.0";
+
+    /** What the guest calls its own disk, and what its seed. */
+    static final String OWN_DISK = "vda";
+
+    static final String SEED_DISK = "vdb";
 
     private static final int HEADROOM_MIB = 1024;
     private static final long SHARES_PER_CPU = 1024;
@@ -169,16 +174,25 @@ public final class DomainRenderer {
         devices.rngs.add(rng());
     }
 
-    private static DomainXml.Disk disk(VMDisk own, BootSource boot) {
+    private static DomainXml.BackingStore below(VMDisk own) {
+        DomainXml.BackingStore below = own.backing()
+                .map(backing -> DomainXml.BackingStore.last(backing.file().toString(), format(backing.format())))
+                .orElseGet(DomainXml.BackingStore::none);
+        for (int i = own.layers().size() - 1; i >= 0; i--) {
+            below = DomainXml.BackingStore.overlay(own.layers().get(i).path(), below);
+        }
+        return below;
+    }
+
+    /** The VM's own disk. */
+    static DomainXml.Disk disk(VMDisk own, BootSource boot) {
         DomainXml.DiskDriver driver = new DomainXml.DiskDriver();
         driver.name = "qemu";
         driver.type = "qcow2";
         driver.cache = "unsafe";
         driver.discard = "unmap";
-        DomainXml.Disk disk = disk("vda", own.volume(), driver);
-        disk.backingStore = own.backing()
-                .map(backing -> DomainXml.BackingStore.last(backing.file().toString(), format(backing.format())))
-                .orElseGet(DomainXml.BackingStore::none);
+        DomainXml.Disk disk = disk(OWN_DISK, own.volume(), driver);
+        disk.backingStore = below(own);
         if (boot instanceof BootSource.FromDisk) {
             disk.boot = DomainXml.Boot.order(1);
         }
@@ -189,7 +203,7 @@ public final class DomainRenderer {
         DomainXml.DiskDriver driver = new DomainXml.DiskDriver();
         driver.name = "qemu";
         driver.type = "raw";
-        DomainXml.Disk disk = disk("vdb", seed, driver);
+        DomainXml.Disk disk = disk(SEED_DISK, seed, driver);
         disk.readonly = Flag.present();
         return disk;
     }

@@ -38,6 +38,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sequence of one launch. What is about to be made is announced in the journal first; if a step fails, all that was
@@ -53,6 +54,8 @@ final class Launch {
     private final DomainRef domain;
     private final long start = System.nanoTime();
     private final List<String> warnings = new ArrayList<>();
+    /** When its domain was first created; empty until then. A reset does not prolong its life. */
+    private volatile @Nullable Instant birth;
 
     private LaunchStep current = LaunchStep.HOST_CHECKED;
 
@@ -114,7 +117,14 @@ final class Launch {
         try {
             begin(LaunchStep.DOMAIN_CREATED);
             ledger.announce(Resource.DOMAIN, domain.uuid().toString(), domain.name());
-            create(prepared.boot(), disk, seed, card.map(Card::plan));
+            Blueprint blueprint = new Blueprint(
+                    domain,
+                    prepared.boot(),
+                    seed.isPresent(),
+                    place.map(Place::mac),
+                    options.timeout(),
+                    own -> create(prepared.boot(), own, seed, card.map(Card::plan)));
+            blueprint.create().accept(disk);
             vm.openConsole();
             done();
             place.ifPresent(where -> {
@@ -129,6 +139,7 @@ final class Launch {
             if (place.filter(where -> where.attached().isEmpty()).isPresent()) {
                 learnAddress(vm);
             }
+            keepFirst(vm, ledger, blueprint, disk);
             ledger.ready();
             done();
             vm.started();
@@ -140,6 +151,20 @@ final class Launch {
             host.forget(vm);
             throw e;
         }
+    }
+
+    private void keepFirst(LibvirtVM vm, Ledger ledger, Blueprint blueprint, VMDisk disk) {
+        Layers layers = new Layers(
+                domain.uuid(),
+                parts.volumes(),
+                ledger,
+                disk,
+                template.resources().diskGiB());
+        Snapshots snapshots = new Snapshots(parts, vm, blueprint, new Return(host, vm, blueprint), layers, disk);
+        if (options.resettable()) {
+            snapshots.takeFirst();
+        }
+        host.snapshots(vm, snapshots);
     }
 
     private Volume seed(CloudInit wanted, Optional<MacAddress> mac, Ledger ledger) {
@@ -249,7 +274,11 @@ final class Launch {
 
     /** A creation whose caller gave up may still succeed, and is then undone. */
     private void create(BootSource boot, VMDisk disk, Optional<Volume> seed, Optional<DomainPlan.Card> card) {
-        Instant now = parts.clock().instant().truncatedTo(ChronoUnit.SECONDS);
+        Instant created = birth;
+        if (created == null) {
+            created = parts.clock().instant().truncatedTo(ChronoUnit.SECONDS);
+            birth = created;
+        }
         String xml = LibvirtXml.write(DomainRenderer.render(new DomainPlan(
                 domain.uuid(),
                 domain.name(),
@@ -262,8 +291,8 @@ final class Launch {
                 card,
                 parts.journals().ownerId(),
                 template.labels(),
-                now,
-                template.timeToLive().map(now::plus))));
+                created,
+                template.timeToLive().map(created::plus))));
         Set<CreateFlag> flags = EnumSet.of(CreateFlag.START_PAUSED, CreateFlag.VALIDATE);
         if (!options.detached()) {
             flags.add(CreateFlag.AUTODESTROY);

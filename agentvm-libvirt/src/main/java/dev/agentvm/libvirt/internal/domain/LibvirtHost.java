@@ -52,7 +52,7 @@ public final class LibvirtHost implements Hypervisor {
     private final Set<LibvirtVM> launched = ConcurrentHashMap.newKeySet();
     private final Set<LibvirtVM> found = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
     private final ScheduledThreadPoolExecutor housekeeping;
-    private final Map<UUID, Activity> activities = new ConcurrentHashMap<>();
+    private final Map<UUID, Common> commons = new ConcurrentHashMap<>();
     private final Set<Ledger> unfinished = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Phaser launches = new Phaser(1);
@@ -101,13 +101,18 @@ public final class LibvirtHost implements Hypervisor {
     LibvirtVM register(LibvirtVM.Identity identity, Ledger ledger) {
         DomainRef domain = identity.domain();
         LibvirtVM vm =
-                new LibvirtVM(parts, identity, VMState.STARTING, activity(domain.uuid()), () -> clear(domain, ledger));
+                new LibvirtVM(parts, identity, VMState.STARTING, common(domain.uuid()), () -> clear(domain, ledger));
         launched.add(vm);
         return vm;
     }
 
-    private Activity activity(UUID id) {
-        return activities.computeIfAbsent(id, unused -> new Activity());
+    private Common common(UUID id) {
+        return commons.computeIfAbsent(id, unused -> new Common());
+    }
+
+    /** It can be put back from now on. */
+    void snapshots(LibvirtVM vm, Snapshots snapshots) {
+        common(vm.id()).snapshots(snapshots);
     }
 
     /** The VM stays on the list until all of it is gone, so that {@link #reap} and {@link #close} try again. */
@@ -116,7 +121,7 @@ public final class LibvirtHost implements Hypervisor {
             throw failure.during("Removal of '" + domain.name() + "'");
         });
         launched.removeIf(vm -> vm.id().equals(domain.uuid()));
-        activities.remove(domain.uuid());
+        commons.remove(domain.uuid());
     }
 
     /** Removes what a launch that failed has made; what cannot be removed now is tried again later. */
@@ -138,7 +143,7 @@ public final class LibvirtHost implements Hypervisor {
     /** Its launch failed and is about to be undone. */
     void forget(LibvirtVM vm) {
         launched.remove(vm);
-        activities.remove(vm.id());
+        commons.remove(vm.id());
         vm.ended("its launch failed");
         vm.release();
     }
@@ -217,7 +222,7 @@ public final class LibvirtHost implements Hypervisor {
                 parts,
                 new LibvirtVM.Identity(domain.domain(), Parts.mark(xml).labelMap(), List.of(), false),
                 paused ? VMState.PAUSED : VMState.RUNNING,
-                activity(domain.domain().uuid()),
+                common(domain.domain().uuid()),
                 () -> clear(domain.domain(), ledger(domain.domain())));
         policy(domain.domain(), xml).ifPresent(vm::policy);
         vm.watchedBy(log(vm));
@@ -310,13 +315,27 @@ public final class LibvirtHost implements Hypervisor {
     private void onLifecycle(LibvirtEvent.DomainLifecycle event) {
         UUID id = event.domain().uuid();
         switch (event.type()) {
-            case STOPPED -> {
-                handles(id).forEach(vm -> vm.ended("its domain stopped (" + event.detailText() + ")"));
-                housekeep(() -> cleanUpAfter(id));
-            }
+            case STOPPED -> onStopped(id, "its domain stopped (" + event.detailText() + ")");
             case RESUMED -> handles(id).forEach(vm -> vm.running(true));
             case SUSPENDED -> handles(id).forEach(vm -> vm.running(false));
             default -> LOG.debug("{}", event);
+        }
+    }
+
+    /** A VM that is put back stops on the way, and word of that may come when it runs again: then libvirt is asked. */
+    private void onStopped(UUID id, String reason) {
+        List<LibvirtVM> handles = handles(id);
+        if (handles.stream().anyMatch(LibvirtVM::hasReturned)) {
+            housekeep(() -> {
+                if (handles.stream().noneMatch(LibvirtVM::isReturning)
+                        && parts.libvirt().domains().lookup(id).isEmpty()) {
+                    handles.forEach(vm -> vm.ended(reason));
+                    cleanUpAfter(id);
+                }
+            });
+        } else {
+            handles.forEach(vm -> vm.ended(reason));
+            housekeep(() -> cleanUpAfter(id));
         }
     }
 
@@ -339,7 +358,8 @@ public final class LibvirtHost implements Hypervisor {
                 TimeUnit.MILLISECONDS);
     }
 
-    private List<LibvirtVM> handles(UUID id) {
+    /** All handles of this program on a VM. */
+    List<LibvirtVM> handles(UUID id) {
         return allHandles().stream().filter(vm -> vm.id().equals(id)).toList();
     }
 

@@ -184,6 +184,27 @@ final class PolicyInForce {
         }
     }
 
+    /** Runs {@code work} while nothing is changed; who would change something waits. */
+    void whileUnchanged(Runnable work) {
+        synchronized (changes) {
+            work.run();
+        }
+    }
+
+    /**
+     * Finds the policy in force on the VM's tap.
+     *
+     * @throws HostNotReadyException if it is not, or if it is not known
+     */
+    void verify() {
+        NetworkPolicy policy = state.policy()
+                .orElseThrow(() -> new HostNotReadyException(
+                        "Another program has changed the policy of '" + domain.name()
+                                + "'; set one with setNetworkPolicy(…)",
+                        FailureContext.of("verify network policy").vm(domain.name())));
+        networking.verify(domain.uuid(), policy, state.attached());
+    }
+
     /** The VM is about to be removed; returns when no change is under way. */
     void retire() {
         synchronized (changes) {

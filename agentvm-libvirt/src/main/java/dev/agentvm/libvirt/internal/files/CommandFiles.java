@@ -12,6 +12,7 @@ import dev.agentvm.OutputLimit;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
+import dev.agentvm.VMRestoredException;
 import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.spi.GuestPaths;
 import java.io.IOException;
@@ -124,7 +125,7 @@ public final class CommandFiles implements VMFiles {
         String temporary = ".agentvm-" + HexFormat.of().formatHex(random);
         try {
             send(command(Scripts.WRITE, file, permissions, temporary), content, trouble("write", file));
-        } catch (VMDestroyedException e) {
+        } catch (VMDestroyedException | VMRestoredException e) {
             throw e;
         } catch (AgentVMException e) {
             // What is killed does not tidy up.
@@ -267,7 +268,7 @@ public final class CommandFiles implements VMFiles {
     private ExecResult run(Command command, Trouble trouble) {
         try {
             return exec.apply(command);
-        } catch (VMDestroyedException e) {
+        } catch (VMDestroyedException | VMRestoredException e) {
             throw e;
         } catch (AgentVMException e) {
             throw e.during(trouble.what());
@@ -277,7 +278,7 @@ public final class CommandFiles implements VMFiles {
     private GuestStream stream(Command command, Trouble trouble) {
         try {
             return new GuestStream(start.apply(command), trouble);
-        } catch (VMDestroyedException e) {
+        } catch (VMDestroyedException | VMRestoredException e) {
             throw e;
         } catch (AgentVMException e) {
             throw e.during(trouble.what());

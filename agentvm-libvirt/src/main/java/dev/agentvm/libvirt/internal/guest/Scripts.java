@@ -468,6 +468,26 @@ final class Scripts {
             kill -"$1" "-$2" 2>/dev/null || kill -"$1" "$2" || ! kill -0 "$2" 2>/dev/null
             """;
 
+    /** Sets the clock to $1 seconds since 1970. */
+    static final String SET_CLOCK = "date -u -s \"@$1\"";
+
+    /**
+     * Gives the kernel the random bytes of the standard input, and has it make itself a new key of them at once, by {@code
+     * RNDRESEEDCRNG} (random(4)), for which any program will do that can make a system call of its own. A kernel that
+     * knows of its machine's generation has done so itself. Ends with 3 where nothing can: the kernel does it later.
+     */
+    static final String RENEW_RANDOM_NUMBERS = """
+            cat >/dev/urandom
+            if [ -e /sys/bus/acpi/drivers/vmgenid ] || [ -e /sys/bus/platform/drivers/vmgenid ]; then exit 0; fi
+            if command -v perl >/dev/null; then
+              perl -e 'open(R, ">", "/dev/urandom") && ioctl(R, 0x5207, 0) || exit 1' && exit 0
+            fi
+            if command -v python3 >/dev/null; then
+              python3 -S -c 'import fcntl; fcntl.ioctl(open("/dev/urandom", "wb"), 0x5207)' && exit 0
+            fi
+            exit 3
+            """;
+
     private static void trap(StringBuilder script, String stage) {
         script.append("trap 'echo ").append(stage).append("' EXIT\n");
     }

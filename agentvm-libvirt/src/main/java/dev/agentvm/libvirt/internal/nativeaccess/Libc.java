@@ -19,6 +19,10 @@ interface Libc extends Library {
 
     int bind(int socket, Pointer address, int length) throws LastErrorException;
 
+    NativeLong send(int socket, Pointer bytes, NativeSize length, int flags) throws LastErrorException;
+
+    NativeLong recv(int socket, Pointer bytes, NativeSize length, int flags) throws LastErrorException;
+
     NativeLong recvmsg(int socket, Pointer message, int flags) throws LastErrorException;
 
     int poll(Pointer descriptors, NativeSize count, int timeoutMillis) throws LastErrorException;

@@ -22,7 +22,7 @@ public final class NativeDomains {
     private static final int UNDEFINE_MANAGED_SAVE = 1;
     private static final int UNDEFINE_SNAPSHOTS_METADATA = 1 << 1;
 
-    private static final int SNAPSHOT_NO_METADATA = 1 << 4;
+    private static final int SNAPSHOT_NO_METADATA = 1 << 2;
     private static final int SNAPSHOT_REUSE_EXTERNAL = 1 << 5;
     private static final int SNAPSHOT_ATOMIC = 1 << 7;
     private static final int RESTORE_PAUSED = 1 << 2;

@@ -556,6 +556,16 @@ public final class DomainXml {
             return store;
         }
 
+        /** The qcow2 overlay at {@code path}, of what is {@code below}. */
+        public static BackingStore overlay(String path, BackingStore below) {
+            BackingStore store = new BackingStore();
+            store.type = "file";
+            store.format = FormatXml.of("qcow2");
+            store.source = DiskSource.file(path);
+            store.backingStore = below;
+            return store;
+        }
+
         /** The end of the chain. */
         public static BackingStore none() {
             return new BackingStore();

@@ -37,7 +37,8 @@ class LibvirtXmlTest {
                 Documents.filter(),
                 Documents.filterBinding(),
                 Documents.pool(),
-                Documents.volume());
+                Documents.volume(),
+                Documents.snapshot());
     }
 
     @ParameterizedTest
