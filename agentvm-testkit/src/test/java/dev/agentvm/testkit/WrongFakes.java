@@ -99,6 +99,7 @@ final class WrongFakes {
         all.addAll(images());
         all.addAll(processes());
         all.addAll(WrongFiles.all());
+        all.addAll(WrongSnapshots.all());
         return all;
     }
 
@@ -110,7 +111,10 @@ final class WrongFakes {
                         "close_found_leavesItRunning",
                         "idleTimeout_over_endsTheVMUnlessACommandRuns",
                         "launch_returns_aRunningVMThatAnswers",
-                        "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"),
+                        "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone",
+                        "reset_resettableOrNot_isTheStateAfterTheLaunch",
+                        "restore_snapshot_bringsBackWhatTheGuestWasThen",
+                        "snapshot_ofAVMOfAnotherProgram_isRefused"),
                 wrong(
                         "a VM has another name",
                         launched(vm -> new SpoiltVM(vm) {
@@ -127,7 +131,9 @@ final class WrongFakes {
                         "gone_values_stillAnswer",
                         "launch_template_givesTheVMItsNameAndLabels",
                         "list_running_hasTheVMsOfEveryProgram",
-                        "setNetworkPolicy_another_isTheOneInForce"),
+                        "restore_anySnapshot_keepsTheVMsIdentityAndPlace",
+                        "setNetworkPolicy_another_isTheOneInForce",
+                        "snapshot_ofAVMOfAnotherProgram_isRefused"),
                 wrong(
                         "labels are lost",
                         launched(vm -> new SpoiltVM(vm) {
@@ -285,7 +291,8 @@ final class WrongFakes {
                         }),
                         "close_detached_leavesItToBeFoundAgain",
                         "find_running_givesTheSameVMToEveryProgram",
-                        "launch_sameTemplateAgain_givesAnotherId"),
+                        "launch_sameTemplateAgain_givesAnotherId",
+                        "restore_anySnapshot_keepsTheVMsIdentityAndPlace"),
                 wrong(
                         "a new policy is forgotten",
                         launched(vm -> new SpoiltVM(vm) {
@@ -297,6 +304,7 @@ final class WrongFakes {
                             }
                         }),
                         "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen",
+                        "restore_policyChangedSince_isTheOneInForce",
                         "setNetworkPolicy_another_isTheOneInForce"),
                 wrong(
                         "an isolated VM takes a policy",
@@ -340,6 +348,7 @@ final class WrongFakes {
                             }
                         }),
                         "gone_values_stillAnswer",
+                        "restore_logs_beginAnew",
                         "serialLog_launched_hasWhatTheGuestWrote"));
     }
 
@@ -356,7 +365,8 @@ final class WrongFakes {
                             }
                         }),
                         "close_detached_leavesItToBeFoundAgain",
-                        "find_running_givesTheSameVMToEveryProgram"),
+                        "find_running_givesTheSameVMToEveryProgram",
+                        "restore_anySnapshot_keepsTheVMsIdentityAndPlace"),
                 wrong(
                         "the log of a VM that is found looks complete",
                         found(vm -> new SpoiltVM(vm) {
@@ -626,7 +636,19 @@ final class WrongFakes {
                         }),
                         "close_attached_destroysItAndLeavesNothing",
                         "close_interruptedCaller_isDoneToItsEnd",
-                        "close_twiceAndAtOnce_doesNothing"),
+                        "close_twiceAndAtOnce_doesNothing",
+                        "close_withSnapshots_leavesNothing",
+                        "deleteSnapshot_one_leavesTheOthersAndTheVM",
+                        "reset_resettableOrNot_isTheStateAfterTheLaunch",
+                        "restore_anySnapshot_keepsTheVMsIdentityAndPlace",
+                        "restore_commandsUnderWay_areToldAtOnce",
+                        "restore_logs_beginAnew",
+                        "restore_policyChangedSince_isTheOneInForce",
+                        "restore_severalSnapshots_goesToEachInAnyOrder",
+                        "restore_snapshot_bringsBackWhatTheGuestWasThen",
+                        "restore_vmClosedMeanwhile_leavesNothing",
+                        "snapshot_badTakenOrUnknownName_isRefused",
+                        "snapshot_ofAVMOfAnotherProgram_isRefused"),
                 wrong(
                         "a second close does not wait for the first",
                         (world, right) -> spoilLaunched(right, vm -> new ClosedTooSoon(vm, world)),
@@ -687,7 +709,8 @@ final class WrongFakes {
                                         log.limitation());
                             }
                         }),
-                        "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen"),
+                        "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen",
+                        "restore_policyChangedSince_isTheOneInForce"),
                 wrong(
                         "a VM that is gone forgets its attempts",
                         launched(vm -> new SpoiltVM(vm) {

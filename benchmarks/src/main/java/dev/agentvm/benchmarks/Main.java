@@ -31,6 +31,7 @@ public final class Main {
     private static Section run(Options.Kind kind, int pairs) throws Exception {
         return switch (kind) {
             case LAUNCH -> LaunchBenchmark.run(pairs);
+            case RESET -> ResetBenchmark.run(pairs);
             case FILTER -> FilterBenchmark.run(pairs);
             case TRAFFIC -> TrafficBenchmark.run(pairs);
             case EXEC -> ExecBenchmark.run(pairs);
