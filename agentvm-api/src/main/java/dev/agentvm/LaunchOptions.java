@@ -25,9 +25,10 @@ public abstract class LaunchOptions implements WithLaunchOptions {
     }
 
     /**
-     * Whether the launch keeps the guest's memory when its agent answers, so that {@link VM#reset} is quick: a few tenths of
-     * a second instead of another boot. The launch takes longer by the time to write the memory to the host's disk, where
-     * it stays as long as the VM. False if not said.
+     * Whether the VM can have {@linkplain VM#snapshot snapshots}, and the launch keeps the guest's memory when its agent
+     * answers, so that {@link VM#reset} is quick: a part of the time of another boot. The launch takes longer by the time to
+     * write the memory to the host's disk, where it stays as long as the VM. libvirt does not end such a VM if this program
+     * dies; {@link Hypervisor#reap} of any later program does it. False if not said.
      */
     @Value.Default
     public boolean resettable() {

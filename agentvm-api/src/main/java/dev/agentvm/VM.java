@@ -140,8 +140,8 @@ public interface VM extends AutoCloseable {
      * @throws InvalidValueException if that is no name
      * @throws SnapshotAlreadyExistsException if the name is taken
      * @throws VMDestroyedException if the VM is or goes away
-     * @throws AgentVMException if the VM is paused, has as many snapshots as it can have, or was launched by another
-     *     program, which alone knows its snapshots
+     * @throws AgentVMException if the VM was not launched {@linkplain LaunchOptions#resettable resettable}, is paused, has
+     *     as many snapshots as it can have, or was launched by another program, which alone knows its snapshots
      */
     Snapshot snapshot(String name);
 
@@ -157,9 +157,6 @@ public interface VM extends AutoCloseable {
      * <p>Commands and file copies under way, and what is called meanwhile, fail with {@link VMRestoredException}. Programs
      * that commands ran at the time of the snapshot run again in the guest, and belong to nobody. If the restore fails
      * after it has begun, the VM is destroyed, and the exception says so.
-     *
-     * <p>A VM that was restored is no longer ended by libvirt if this program dies; {@link Hypervisor#reap} of any later
-     * program does it.
      *
      * @throws SnapshotNotFoundException if there is none of that name
      * @throws HostNotReadyException if the policy was not found in force; the VM was not let run

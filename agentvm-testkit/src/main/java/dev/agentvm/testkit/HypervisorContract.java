@@ -127,6 +127,9 @@ public abstract class HypervisorContract {
     private static final LaunchOptions DETACHED =
             new LaunchOptions.Builder().detached(true).build();
 
+    private static final LaunchOptions RESETTABLE =
+            new LaunchOptions.Builder().resettable(true).build();
+
     /** For subclasses. */
     protected HypervisorContract() {}
 
@@ -1828,6 +1831,20 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void snapshot_vmThatIsNotResettable_isRefusedInWords() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("plain"));
+
+        assertContains(assertThrows(AgentVMException.class, () -> vm.snapshot("base")), "resettable");
+
+        assertEquals(List.of(), vm.snapshots());
+        assertTrue(vm.exec(Command.of("true")).success());
+        vm.close();
+        assertEquals(before, left());
+    }
+
+    @Test
     void snapshot_ofAVMOfAnotherProgram_isRefused() {
         requires(Ability.LAUNCH);
         withSnapshots(vm -> {
@@ -1928,7 +1945,9 @@ public abstract class HypervisorContract {
                 assertFalse(isRunning(vm, "sleep"), "processes of before");
                 vm.files().writeText("/tmp/tenant", "a");
                 vm.start(Command.of("sleep", "316"));
-                vm.snapshot("of-this-tenant");
+                if (resettable) {
+                    vm.snapshot("of-this-tenant");
+                }
 
                 vm.reset();
 
@@ -1948,7 +1967,7 @@ public abstract class HypervisorContract {
     void restore_vmClosedMeanwhile_leavesNothing() {
         requires(Ability.LAUNCH);
         List<String> before = left();
-        VM vm = connect().launch(template("closed"));
+        VM vm = connect().launch(template("closed"), RESETTABLE);
         vm.snapshot("base");
         withTimeHeld(() -> {
             Call<Boolean> restore = Call.begin(() -> {
@@ -1970,7 +1989,7 @@ public abstract class HypervisorContract {
     void close_withSnapshots_leavesNothing() {
         requires(Ability.LAUNCH);
         List<String> before = left();
-        VM vm = connect().launch(template("closed"));
+        VM vm = connect().launch(template("closed"), RESETTABLE);
         vm.snapshot("one");
         vm.snapshot("two");
         vm.restore("one");
@@ -2370,7 +2389,7 @@ public abstract class HypervisorContract {
     /** Hands a VM of its own to a test, whose snapshots are gone with it. */
     private void withSnapshots(Consumer<VM> test) {
         List<String> before = left();
-        VM vm = connect().launch(template("snapshots"));
+        VM vm = connect().launch(template("snapshots"), RESETTABLE);
         test.accept(vm);
         vm.close();
         assertEquals(before, left());

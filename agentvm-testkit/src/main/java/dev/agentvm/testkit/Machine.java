@@ -331,6 +331,12 @@ final class Machine {
     }
 
     synchronized void take(Snapshot snapshot) {
+        if (!resettable) {
+            throw new AgentVMException(
+                    "The VM '" + template.name()
+                            + "' was not launched with LaunchOptions.resettable, which snapshots need",
+                    context("take a snapshot"));
+        }
         if (snapshots.containsKey(snapshot.name())) {
             throw new SnapshotAlreadyExistsException(
                     "The VM '" + template.name() + "' has a snapshot '" + snapshot.name() + "' already",

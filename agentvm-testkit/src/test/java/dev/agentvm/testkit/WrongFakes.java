@@ -648,7 +648,8 @@ final class WrongFakes {
                         "restore_snapshot_bringsBackWhatTheGuestWasThen",
                         "restore_vmClosedMeanwhile_leavesNothing",
                         "snapshot_badTakenOrUnknownName_isRefused",
-                        "snapshot_ofAVMOfAnotherProgram_isRefused"),
+                        "snapshot_ofAVMOfAnotherProgram_isRefused",
+                        "snapshot_vmThatIsNotResettable_isRefusedInWords"),
                 wrong(
                         "a second close does not wait for the first",
                         (world, right) -> spoilLaunched(right, vm -> new ClosedTooSoon(vm, world)),

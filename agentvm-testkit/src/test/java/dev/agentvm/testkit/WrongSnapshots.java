@@ -27,6 +27,22 @@ final class WrongSnapshots {
     static List<WrongFake> all() {
         return List.of(
                 wrong(
+                        "a snapshot of a VM that can have none seems to be taken",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public Snapshot snapshot(String name) {
+                                try {
+                                    return super.snapshot(name);
+                                } catch (AgentVMException e) {
+                                    if (e.getMessage() != null && e.getMessage().contains("resettable")) {
+                                        return new Snapshot(name, Instant.EPOCH);
+                                    }
+                                    throw e;
+                                }
+                            }
+                        }),
+                        "snapshot_vmThatIsNotResettable_isRefusedInWords"),
+                wrong(
                         "a restore does nothing",
                         launched(vm -> new SpoiltVM(vm) {
                             @Override

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.Command;
 import dev.agentvm.Hypervisor;
+import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.libvirt.LibvirtHypervisor;
@@ -32,17 +33,29 @@ class KilledRestoreIT {
 
     /** When it dies: what it said last, and what is then seen on the host. */
     enum Moment {
+        FIRST_MEMORY_ANNOUNCED("launch") {
+            @Override
+            boolean hasCome() {
+                return savedBytes(1) >= 0;
+            }
+        },
+        FIRST_MEMORY_WRITTEN("launch") {
+            @Override
+            boolean hasCome() {
+                return savedBytes(1) > 4 << 20;
+            }
+        },
         SNAPSHOT_BEGUN("snapshot"),
         MEMORY_ANNOUNCED("snapshot") {
             @Override
             boolean hasCome() {
-                return savedBytes() >= 0;
+                return savedBytes(2) >= 0;
             }
         },
         MEMORY_WRITTEN("snapshot") {
             @Override
             boolean hasCome() {
-                return savedBytes() > 4 << 20;
+                return savedBytes(2) > 4 << 20;
             }
         },
         RESTORE_BEGUN("restore"),
@@ -71,12 +84,16 @@ class KilledRestoreIT {
     void reap_afterKillAtMoment_leavesNothing(Moment moment) throws Exception {
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
                 VM neighbour = hypervisor.launch(Lab.tiny("neighbour"))) {
+            long daemon = Long.parseLong(Lab.host("pidof", "libvirtd"));
             for (int round = 0; round < ROUNDS; round++) {
                 killAt(moment);
 
                 Awaitility.await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> {
                     ReapReport report = hypervisor.reap();
                     assertThat(report.failed()).isEmpty();
+                    assertThat(ProcessHandle.of(daemon).map(ProcessHandle::isAlive))
+                            .as("libvirtd lives")
+                            .contains(true);
                     assertThat(Leftovers.all()).noneMatch(thing -> !isOf(neighbour, thing));
                 });
                 assertThat(Lab.output(neighbour, Command.of("echo", "untouched")))
@@ -101,7 +118,8 @@ class KilledRestoreIT {
     private static boolean isOf(VM vm, String thing) {
         return thing.equals("domain " + vm.name())
                 || thing.contains(vm.id().toString())
-                || thing.equals("tap " + Lab.tap(vm));
+                || thing.equals("tap " + Lab.tap(vm))
+                || thing.endsWith("-" + vm.attachment().orElseThrow().address());
     }
 
     private static void killAt(Moment moment) throws Exception {
@@ -121,10 +139,10 @@ class KilledRestoreIT {
         assertThat(program.exitValue()).as("killed by signal 9").isEqualTo(137);
     }
 
-    /** The size of the memory that is being saved; less than 0 while there is no file. */
-    private static long savedBytes() {
+    /** The size of that saved memory; less than 0 while there is no file. */
+    private static long savedBytes(int number) {
         try (Stream<Path> files = Files.list(VOLUMES)) {
-            return files.filter(file -> file.toString().endsWith(".save"))
+            return files.filter(file -> file.toString().endsWith("-" + number + ".save"))
                     .mapToLong(file -> file.toFile().length())
                     .findFirst()
                     .orElse(-1);
@@ -140,7 +158,9 @@ class KilledRestoreIT {
         /** No arguments. */
         public static void main(String[] args) {
             Hypervisor hypervisor = LibvirtHypervisor.connect();
-            VM vm = hypervisor.launch(Lab.tiny("dying"));
+            System.out.println("launch");
+            LaunchOptions options = new LaunchOptions.Builder().resettable(true).build();
+            VM vm = hypervisor.launch(Lab.tiny("dying"), options);
             System.out.println("snapshot");
             vm.snapshot("base");
             System.out.println("restore");

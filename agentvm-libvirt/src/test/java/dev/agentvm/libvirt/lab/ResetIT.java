@@ -85,7 +85,7 @@ class ResetIT {
     @Test
     void restore_connectionThatWasOpen_isForgottenByTheHost() {
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(Lab.tiny("vm"))) {
+                VM vm = hypervisor.launch(Lab.tiny("vm"), RESETTABLE)) {
             Lab.awaitNetwork(vm);
             VMProcess connection = vm.start(Command.of("nc", Lab.fact("WWW_ADDRESS"), "443"));
             Awaitility.await().until(() -> !flows(vm, 443).isEmpty());
@@ -103,7 +103,7 @@ class ResetIT {
     @Test
     void restore_guestThatTriesAtOnce_findsThePolicyInForce() {
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(Lab.tiny("vm"))) {
+                VM vm = hypervisor.launch(Lab.tiny("vm"), RESETTABLE)) {
             Lab.awaitNetwork(vm);
             String address = Lab.fact("WWW_ADDRESS");
             Lab.output(
@@ -168,7 +168,7 @@ class ResetIT {
     @Test
     void restore_bandwidthChangedSince_isKept() {
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(Lab.tiny("vm"))) {
+                VM vm = hypervisor.launch(Lab.tiny("vm"), RESETTABLE)) {
             vm.snapshot("base");
             vm.setBandwidth(BandwidthLimit.unlimited());
 
@@ -183,10 +183,10 @@ class ResetIT {
     @Test
     void restore_memoryDamaged_endsTheVMAndLeavesNothing() throws Exception {
         try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
-            VM vm = hypervisor.launch(Lab.tiny("vm"));
+            VM vm = hypervisor.launch(Lab.tiny("vm"), RESETTABLE);
             vm.snapshot("base");
             try (Stream<Path> files = Files.list(VOLUMES)) {
-                Path memory = files.filter(file -> file.toString().endsWith(".save"))
+                Path memory = files.filter(file -> file.toString().endsWith("-2.save"))
                         .findFirst()
                         .orElseThrow();
                 Files.write(memory, new byte[4096]);
@@ -206,7 +206,7 @@ class ResetIT {
     @Test
     void restored_guestPowersOff_isKnownAtOnceAndLeavesNothing() {
         try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
-            VM vm = hypervisor.launch(Lab.tiny("vm"));
+            VM vm = hypervisor.launch(Lab.tiny("vm"), RESETTABLE);
             vm.snapshot("base");
             vm.restore("base");
 
@@ -221,7 +221,7 @@ class ResetIT {
     @Test
     void snapshot_commandsUnderWay_goOnAsIfNothingHadHappened() throws Exception {
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(Lab.tiny("vm"))) {
+                VM vm = hypervisor.launch(Lab.tiny("vm"), RESETTABLE)) {
             CompletableFuture<String> counting = CompletableFuture.supplyAsync(
                     () -> Lab.output(vm, Command.shell("for i in 1 2 3 4 5 6; do sleep 1; echo $i; done")));
             for (String name : List.of("first", "second", "third")) {

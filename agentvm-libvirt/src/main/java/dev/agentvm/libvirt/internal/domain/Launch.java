@@ -294,7 +294,8 @@ final class Launch {
                 created,
                 template.timeToLive().map(created::plus))));
         Set<CreateFlag> flags = EnumSet.of(CreateFlag.START_PAUSED, CreateFlag.VALIDATE);
-        if (!options.detached()) {
+        // libvirtd 9.0 crashes if it has to end a domain with its connection while it saves the domain's memory.
+        if (!options.detached() && !options.resettable()) {
             flags.add(CreateFlag.AUTODESTROY);
         }
         parts.libvirt()

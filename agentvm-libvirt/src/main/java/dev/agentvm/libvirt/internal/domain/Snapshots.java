@@ -69,6 +69,12 @@ final class Snapshots {
     Snapshot take(String name) {
         Snapshot snapshot = new Snapshot(name, parts.clock().instant());
         change("take a snapshot", () -> {
+            if (afterLaunch.isEmpty()) {
+                throw new AgentVMException(
+                        "The VM '" + vm.name()
+                                + "' was not launched with LaunchOptions.resettable, which snapshots need",
+                        context("take a snapshot"));
+            }
             if (kept.containsKey(name)) {
                 throw new SnapshotAlreadyExistsException(
                         "The VM '" + vm.name() + "' has a snapshot '" + name + "' already", context("take a snapshot"));
