@@ -109,9 +109,9 @@ final class ResetBenchmark {
 
     private void launch() {
         long begin = System.nanoTime();
-        try (VM unused = hypervisor.launch(guest.template("bench-launch"))) {
-            launches.add(seconds(begin));
-        }
+        VM vm = hypervisor.launch(guest.template("bench-launch"));
+        launches.add(seconds(begin));
+        vm.close();
     }
 
     private void reset(VM vm) {
