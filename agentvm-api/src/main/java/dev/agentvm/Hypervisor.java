@@ -35,10 +35,20 @@ public interface Hypervisor extends AutoCloseable {
 
     /**
      * Removes what programs left that died: VMs, disks, filters and reservations that carry this library's mark or
-     * stand in the journal of a launch whose program is gone, and VMs past their time to live. Never touches what
-     * another living program uses, nor anything by its name alone.
+     * stand in the journal of a launch whose program is gone; and VMs past their time to live or their idle timeout,
+     * whether their program lives, hangs or is gone. Never touches what another living program uses, nor anything by its
+     * name alone.
      */
-    ReapReport reap();
+    default ReapReport reap() {
+        return reap(false);
+    }
+
+    /**
+     * Does what {@link #reap()} does, or only says what that would remove.
+     *
+     * @param dryRun whether to leave everything as it is
+     */
+    ReapReport reap(boolean dryRun);
 
     /**
      * Destroys the attached VMs that are still open and lets go of the host; launches that are under way fail and are

@@ -28,7 +28,10 @@ public interface VM extends AutoCloseable {
     /** Where it is in its life. Answers for a VM that is gone too. */
     VMState state();
 
-    /** Why it is gone, in words, or empty if it is not. */
+    /**
+     * Why it is gone, in words, or empty if it is not. If its time to live was over, they say {@code time to live}, if it
+     * was idle for too long, {@code idle}, whichever program has ended it.
+     */
     Optional<String> endReason();
 
     /**

@@ -66,8 +66,8 @@ public final class LibvirtHypervisor implements Hypervisor {
     }
 
     @Override
-    public ReapReport reap() {
-        return host.reap();
+    public ReapReport reap(boolean dryRun) {
+        return host.reap(dryRun);
     }
 
     @Override

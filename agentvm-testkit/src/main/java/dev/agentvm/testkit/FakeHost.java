@@ -235,17 +235,16 @@ final class FakeHost {
         }
     }
 
-    /** Removes what programs that died have left, and VMs past their time to live. */
-    List<String> reap() {
+    /** Removes what programs that died have left, and VMs past their times, unless it is only to say so. */
+    List<String> reap(boolean dryRun) {
         List<String> removed = new ArrayList<>();
         Map<Machine, String> ended = new LinkedHashMap<>();
         synchronized (this) {
             for (Machine machine : domains.values()) {
-                if (machine.isPastItsTime()) {
-                    ended.put(machine, "its time to live is over");
-                    removed.add("domain " + machine.template().name() + " (" + machine.id()
-                            + "): its time to live is over");
-                }
+                machine.overdue().ifPresent(why -> {
+                    ended.put(machine, why);
+                    removed.add("domain " + machine.template().name() + " (" + machine.id() + "): " + why);
+                });
             }
             for (UUID vm : List.copyOf(remains.keySet())) {
                 Remains of = remains.get(vm);
@@ -259,10 +258,14 @@ final class FakeHost {
                 }
                 of.things.forEach(thing -> removed.add(thing + " (" + vm + "): its program is gone"));
                 machine.ifPresent(domain -> ended.put(domain, "its program is gone"));
-                remove(vm);
+                if (!dryRun) {
+                    remove(vm);
+                }
             }
         }
-        ended.forEach(Machine::end);
+        if (!dryRun) {
+            ended.forEach(Machine::end);
+        }
         return removed;
     }
 

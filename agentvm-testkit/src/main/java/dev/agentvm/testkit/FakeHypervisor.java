@@ -121,9 +121,9 @@ public final class FakeHypervisor implements Hypervisor {
     }
 
     @Override
-    public ReapReport reap() {
+    public ReapReport reap(boolean dryRun) {
         requireOpen("reap");
-        return new ReapReport.Builder().addAllRemoved(host.reap()).build();
+        return new ReapReport.Builder().addAllRemoved(host.reap(dryRun)).build();
     }
 
     /** Launches that are under way fail and are undone before this returns. */

@@ -557,6 +557,46 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void reap_detachedVMPastItsIdleTimeout_isRemoved() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        Hypervisor first = connect();
+        first.launch(template("abandoned").withIdleTimeout(Duration.ofSeconds(1)), DETACHED);
+        first.close();
+        Hypervisor second = connect();
+
+        elapse(Duration.ofSeconds(4));
+        ReapReport report = second.reap();
+
+        assertEquals(List.of(), report.failed());
+        assertEquals(before, left());
+    }
+
+    @Test
+    void reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        Hypervisor hypervisor = connect();
+        Hypervisor first = connect();
+        VM expired = first.launch(template("expired").withTimeToLive(Duration.ofSeconds(1)), DETACHED);
+        first.close();
+        launchInProgramThatDies(template("orphan"), LaunchStep.DISK_MADE);
+        elapse(Duration.ofSeconds(2));
+        List<String> remains = left();
+
+        ReapReport report = hypervisor.reap(true);
+
+        assertEquals(List.of(), report.failed());
+        String said = String.join("; ", report.removed());
+        assertTrue(said.contains("expired") && said.contains("time to live"), said);
+        assertTrue(said.contains("program is gone"), said);
+        assertEquals(remains, left());
+        assertEquals(expired.id(), hypervisor.find("expired").map(VM::id).orElse(null));
+        assertEquals(report.removed(), hypervisor.reap().removed());
+        assertEquals(before, left());
+    }
+
+    @Test
     void reap_nothingLeft_isEmpty() {
         Hypervisor hypervisor = connect();
         hypervisor.reap();
@@ -1817,6 +1857,34 @@ public abstract class HypervisorContract {
         assertTrue(vm.awaitEnd(LONG));
         assertTrue(vm.endReason().orElseThrow().contains("time to live"), () -> "why: " + vm.endReason());
         eventually("nothing is left", () -> left().equals(before));
+    }
+
+    @Test
+    void timeToLive_over_isWhyForEveryHandle() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("mortal").withTimeToLive(Duration.ofSeconds(5)));
+        VM found = connect().find("mortal").orElseThrow();
+
+        elapse(Duration.ofSeconds(5));
+
+        assertTrue(vm.awaitEnd(LONG) && found.awaitEnd(LONG));
+        AgentVMException gone = assertThrows(VMDestroyedException.class, () -> found.exec(Command.of("true")));
+        assertContains(gone, "time to live");
+    }
+
+    @Test
+    void idleTimeout_vmUsedByAnotherProgram_isNotOver() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("shared").withIdleTimeout(Duration.ofSeconds(3)));
+        VM found = connect().find("shared").orElseThrow();
+
+        assertTrue(found.exec(Command.of("sleep", "7")).success());
+        assertEquals(VMState.RUNNING, vm.state());
+        elapse(Duration.ofSeconds(6));
+
+        assertTrue(vm.awaitEnd(LONG) && found.awaitEnd(LONG));
+        assertTrue(vm.endReason().orElseThrow().contains("idle"), () -> "why: " + vm.endReason());
+        assertTrue(found.endReason().orElseThrow().contains("idle"), () -> "why: " + found.endReason());
     }
 
     @Test

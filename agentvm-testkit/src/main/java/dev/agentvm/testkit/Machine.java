@@ -156,8 +156,14 @@ final class Machine {
         template.idleTimeout().ifPresent(time -> schedule(time, () -> endIfIdle(time)));
     }
 
-    boolean isPastItsTime() {
-        return !host.time().now().isBefore(expires);
+    /** Why it should be gone by now, if it should. */
+    synchronized Optional<String> overdue() {
+        if (!host.time().now().isBefore(expires)) {
+            return Optional.of("its time to live is over");
+        }
+        return template.idleTimeout()
+                .filter(timeout -> launched && idleTime().compareTo(timeout) >= 0)
+                .map(timeout -> "it was idle for " + timeout);
     }
 
     private void endIfIdle(Duration timeout) {

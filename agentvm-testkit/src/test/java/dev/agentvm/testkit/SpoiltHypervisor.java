@@ -48,8 +48,8 @@ class SpoiltHypervisor implements Hypervisor {
     }
 
     @Override
-    public ReapReport reap() {
-        return right.reap();
+    public ReapReport reap(boolean dryRun) {
+        return right.reap(dryRun);
     }
 
     @Override

@@ -109,6 +109,7 @@ final class WrongFakes {
                         launched(FirstLooksLikeStarting::new),
                         "close_found_leavesItRunning",
                         "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver",
                         "launch_returns_aRunningVMThatAnswers",
                         "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"),
                 wrong(
@@ -285,7 +286,8 @@ final class WrongFakes {
                         }),
                         "close_detached_leavesItToBeFoundAgain",
                         "find_running_givesTheSameVMToEveryProgram",
-                        "launch_sameTemplateAgain_givesAnotherId"),
+                        "launch_sameTemplateAgain_givesAnotherId",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
                 wrong(
                         "a new policy is forgotten",
                         launched(vm -> new SpoiltVM(vm) {
@@ -356,7 +358,8 @@ final class WrongFakes {
                             }
                         }),
                         "close_detached_leavesItToBeFoundAgain",
-                        "find_running_givesTheSameVMToEveryProgram"),
+                        "find_running_givesTheSameVMToEveryProgram",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
                 wrong(
                         "the log of a VM that is found looks complete",
                         found(vm -> new SpoiltVM(vm) {
@@ -453,7 +456,9 @@ final class WrongFakes {
                 wrong(
                         "nothing is reaped",
                         reaping((right, world) -> new ReapReport.Builder().build()),
+                        "reap_detachedVMPastItsIdleTimeout_isRemoved",
                         "reap_detachedVMPastItsTimeToLive_isRemoved",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "reap_programThatDied_removesWhatItLeft"),
                 wrong(
                         "what is reaped is not said",
@@ -461,6 +466,7 @@ final class WrongFakes {
                             right.reap();
                             return new ReapReport.Builder().build();
                         }),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "reap_programThatDied_removesWhatItLeft"),
                 wrong(
                         "VMs of living programs are reaped",
@@ -469,6 +475,7 @@ final class WrongFakes {
                             vms.forEach(VM::destroy);
                             return right.reap();
                         }),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"),
                 wrong(
                         "a detached VM has no time to live",
@@ -480,13 +487,34 @@ final class WrongFakes {
                                         options);
                             }
                         },
-                        "reap_detachedVMPastItsTimeToLive_isRemoved"),
+                        "reap_detachedVMPastItsTimeToLive_isRemoved",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
+                wrong(
+                        "a detached VM may be idle for ever",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            public VM launch(VMTemplate template, LaunchOptions options) {
+                                return super.launch(
+                                        options.detached() ? template.withIdleTimeout(Optional.empty()) : template,
+                                        options);
+                            }
+                        },
+                        "reap_detachedVMPastItsIdleTimeout_isRemoved"),
+                wrong(
+                        "a dry run removes",
+                        dryRuns(right -> right.reap(false)),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
+                wrong(
+                        "a dry run finds nothing",
+                        dryRuns(right -> new ReapReport.Builder().build()),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
                 wrong(
                         "nothing is reaped and said",
                         reaping((right, world) -> new ReapReport.Builder()
                                 .from(right.reap())
                                 .addRemoved("nothing")
                                 .build()),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "reap_nothingLeft_isEmpty",
                         "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"));
     }
@@ -523,9 +551,9 @@ final class WrongFakes {
                             }
 
                             @Override
-                            public ReapReport reap() {
+                            public ReapReport reap(boolean dryRun) {
                                 requireOpen();
-                                return super.reap();
+                                return super.reap(dryRun);
                             }
 
                             private void requireOpen() {
@@ -540,7 +568,8 @@ final class WrongFakes {
                             }
                         },
                         "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
-                        "closeHypervisor_duringALaunch_undoesIt"),
+                        "closeHypervisor_duringALaunch_undoesIt",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
                 wrong(
                         "closing destroys detached VMs",
                         (world, right) -> new SpoiltHypervisor(right) {
@@ -558,7 +587,8 @@ final class WrongFakes {
                                 super.close();
                             }
                         },
-                        "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn"),
+                        "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
                 wrong(
                         "closing a hypervisor twice throws",
                         (world, right) -> new SpoiltHypervisor(right) {
@@ -728,6 +758,7 @@ final class WrongFakes {
                         "exec_guestPowersOff_throwsThatAndLeavesNothing",
                         "gone_values_stillAnswer",
                         "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver",
                         "timeToLive_over_endsTheVM"),
                 wrong(
                         "calls on a VM that is gone fail in another way",
@@ -790,17 +821,58 @@ final class WrongFakes {
                                 template.name().equals("forgotten")
                                         ? template
                                         : template.withTimeToLive(Optional.empty()))),
-                        "timeToLive_over_endsTheVM"),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
+                        "timeToLive_over_endsTheVM",
+                        "timeToLive_over_isWhyForEveryHandle"),
                 wrong(
                         "a VM is never idle",
                         launching((template, launch) -> launch.apply(template.withIdleTimeout(Optional.empty()))),
-                        "idleTimeout_over_endsTheVMUnlessACommandRuns"),
+                        "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver",
+                        "reap_detachedVMPastItsIdleTimeout_isRemoved"),
+                wrong(
+                        "what another program does in a VM does not count as use",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            VM found(VM vm) {
+                                return new SpoiltVM(vm) {
+                                    @Override
+                                    public ExecResult exec(Command command) {
+                                        if (command.argv().get(0).equals("sleep")) {
+                                            world.host().time().advance(Duration.ofSeconds(7));
+                                            return result().exitCode(0).build();
+                                        }
+                                        return super.exec(command);
+                                    }
+                                };
+                            }
+                        },
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver"),
+                wrong(
+                        "only the program that ends a VM says why",
+                        found(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public ExecResult exec(Command command) {
+                                if (isGone()) {
+                                    throw new VMDestroyedException("The domain stopped (destroyed)", CONTEXT);
+                                }
+                                return super.exec(command);
+                            }
+
+                            @Override
+                            public Optional<String> endReason() {
+                                return super.endReason().map(unused -> "its domain stopped (destroyed)");
+                            }
+                        }),
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver",
+                        "timeToLive_over_isWhyForEveryHandle"),
                 wrong(
                         "a VM is idle while a command runs",
                         launching((template, launch) -> launch.apply(template.idleTimeout()
                                 .map(template::withTimeToLive)
                                 .orElse(template))),
-                        "idleTimeout_over_endsTheVMUnlessACommandRuns"));
+                        "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver"));
     }
 
     private static List<WrongFake> commands() {
@@ -1517,13 +1589,22 @@ final class WrongFakes {
         };
     }
 
+    private static BiFunction<World, Hypervisor, Hypervisor> dryRuns(Function<Hypervisor, ReapReport> spoil) {
+        return (world, right) -> new SpoiltHypervisor(right) {
+            @Override
+            public ReapReport reap(boolean dryRun) {
+                return dryRun ? spoil.apply(right) : super.reap(false);
+            }
+        };
+    }
+
     private static BiFunction<World, Hypervisor, Hypervisor> reaping(BiFunction<Hypervisor, World, ReapReport> spoil) {
         return (world, right) -> new SpoiltHypervisor(right) {
             @Override
-            public ReapReport reap() {
+            public ReapReport reap(boolean dryRun) {
                 // A closed one refuses in any case.
                 List<VM> unused = right.list();
-                return spoil.apply(right, world);
+                return dryRun ? right.reap(true) : spoil.apply(right, world);
             }
         };
     }

@@ -119,8 +119,8 @@ final class Session implements AutoCloseable {
         }
 
         @Override
-        public ReapReport reap() {
-            return hypervisor.reap();
+        public ReapReport reap(boolean dryRun) {
+            return hypervisor.reap(dryRun);
         }
 
         @Override

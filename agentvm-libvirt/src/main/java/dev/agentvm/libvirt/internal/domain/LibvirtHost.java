@@ -67,13 +67,23 @@ public final class LibvirtHost implements Hypervisor {
         housekeeping.setRemoveOnCancelPolicy(true);
         housekeeping.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
         parts.libvirt().addListener(this::onEvent);
+        repeat(this::refreshPolicies);
+        repeat(() -> activities.values().forEach(Activity::tellIfDue));
+    }
+
+    private void repeat(Runnable work) {
         Future<?> unused = housekeeping.scheduleWithFixedDelay(
-                () -> keepHouse(this::refreshPolicies), WATCH.toMillis(), WATCH.toMillis(), TimeUnit.MILLISECONDS);
+                () -> keepHouse(work), WATCH.toMillis(), WATCH.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** Connects to libvirt, and leaves there what programs that died have left. */
+    public static LibvirtHost openAsIs(Settings settings) {
+        return new LibvirtHost(Parts.open(settings));
     }
 
     /** Connects to libvirt, and removes what programs that died have left there. */
     public static LibvirtHost open(Settings settings) {
-        LibvirtHost host = new LibvirtHost(Parts.open(settings));
+        LibvirtHost host = openAsIs(settings);
         try {
             host.reap().failed().forEach(failure -> LOG.warn("left behind by a program that died: {}", failure));
         } catch (RuntimeException e) {
@@ -100,14 +110,14 @@ public final class LibvirtHost implements Hypervisor {
     /** A VM of this program that is being launched. */
     LibvirtVM register(LibvirtVM.Identity identity, Ledger ledger) {
         DomainRef domain = identity.domain();
-        LibvirtVM vm =
-                new LibvirtVM(parts, identity, VMState.STARTING, activity(domain.uuid()), () -> clear(domain, ledger));
+        LibvirtVM vm = new LibvirtVM(parts, identity, VMState.STARTING, activity(domain), () -> clear(domain, ledger));
         launched.add(vm);
         return vm;
     }
 
-    private Activity activity(UUID id) {
-        return activities.computeIfAbsent(id, unused -> new Activity());
+    private Activity activity(DomainRef domain) {
+        return activities.computeIfAbsent(
+                domain.uuid(), unused -> new Activity(parts.clock(), idle -> parts.mark(domain, idle)));
     }
 
     /** The VM stays on the list until all of it is gone, so that {@link #reap} and {@link #close} try again. */
@@ -145,18 +155,36 @@ public final class LibvirtHost implements Hypervisor {
 
     /** Ends the VM when its time is over. */
     void watch(LibvirtVM vm, VMTemplate template) {
-        template.timeToLive()
-                .ifPresent(time -> schedule(vm, time, () -> vm.destroy("its time to live of " + time + " is over")));
-        template.idleTimeout().ifPresent(time -> schedule(vm, time, () -> destroyIfIdle(vm, time)));
+        template.timeToLive().ifPresent(time -> {
+            vm.expires(parts.clock().instant().plus(time));
+            schedule(vm, time, () -> vm.destroy("its time to live of " + time + " is over"));
+        });
+        template.idleTimeout().ifPresent(time -> {
+            vm.activity().limit(time);
+            vm.activity().tell(time);
+            schedule(vm, time, () -> destroyIfIdle(vm, time));
+        });
     }
 
     private void destroyIfIdle(LibvirtVM vm, Duration timeout) {
         Duration left = timeout.minus(vm.activity().idleTime());
         if (left.isNegative() || left.isZero()) {
+            left = leftByOthers(vm);
+        }
+        if (left.isNegative() || left.isZero()) {
             vm.destroy("it was idle for " + timeout);
         } else {
             schedule(vm, left, () -> destroyIfIdle(vm, timeout));
         }
+    }
+
+    /** Other programs use the VM by handles of their own. */
+    private Duration leftByOthers(LibvirtVM vm) {
+        return parts.domainXml(vm.domain())
+                .flatMap(IdleTime::of)
+                .filter(vm.activity()::isOthers)
+                .map(idle -> idle.left(parts.clock().instant()))
+                .orElse(Duration.ZERO);
     }
 
     private void schedule(LibvirtVM vm, Duration delay, Runnable work) {
@@ -217,8 +245,10 @@ public final class LibvirtHost implements Hypervisor {
                 parts,
                 new LibvirtVM.Identity(domain.domain(), Parts.mark(xml).labelMap(), List.of(), false),
                 paused ? VMState.PAUSED : VMState.RUNNING,
-                activity(domain.domain().uuid()),
+                activity(domain.domain()),
                 () -> clear(domain.domain(), ledger(domain.domain())));
+        Optional.ofNullable(Parts.mark(xml).expires).ifPresent(vm::expires);
+        IdleTime.of(xml).ifPresent(idle -> vm.activity().limit(idle.timeout()));
         policy(domain.domain(), xml).ifPresent(vm::policy);
         vm.watchedBy(log(vm));
         found.add(vm);
@@ -279,10 +309,12 @@ public final class LibvirtHost implements Hypervisor {
     }
 
     @Override
-    public ReapReport reap() {
+    public ReapReport reap(boolean dryRun) {
         requireOpen("reap");
-        finishOwn();
-        return new Reaper(parts, this::ledger).reap();
+        if (!dryRun) {
+            finishOwn();
+        }
+        return new Reaper(parts, this::ledger, dryRun).reap();
     }
 
     /** Tries again to remove what this program could not remove before. */
@@ -311,7 +343,7 @@ public final class LibvirtHost implements Hypervisor {
         UUID id = event.domain().uuid();
         switch (event.type()) {
             case STOPPED -> {
-                handles(id).forEach(vm -> vm.ended("its domain stopped (" + event.detailText() + ")"));
+                handles(id).forEach(vm -> vm.stopped(event.detailText()));
                 housekeep(() -> cleanUpAfter(id));
             }
             case RESUMED -> handles(id).forEach(vm -> vm.running(true));

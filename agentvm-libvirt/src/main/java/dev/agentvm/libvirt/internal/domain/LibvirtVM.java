@@ -27,6 +27,7 @@ import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -61,6 +62,7 @@ final class LibvirtVM implements VM {
     private final CompletableFuture<Void> agentReady = new CompletableFuture<>();
     private final AtomicReference<VMState> state;
     private final Activity activity;
+    private volatile @Nullable Instant expires;
     private volatile Optional<PolicyInForce> policy = Optional.empty();
     private volatile List<String> bandwidthWarnings = List.of();
     private volatile @Nullable TapWatch tapWatch;
@@ -353,6 +355,25 @@ final class LibvirtVM implements VM {
         if (end.complete(reason)) {
             agent.fail(gone("exec", reason));
         }
+    }
+
+    /** libvirt tells that its domain stopped; whoever ended a VM that was overdue did so for that. */
+    void stopped(String how) {
+        String stop = "its domain stopped (" + how + ")";
+        Instant until = expires;
+        if (until != null && !parts.clock().instant().isBefore(until)) {
+            ended(stop + " after its time to live was over");
+        } else if (activity.isOverdue()) {
+            ended(stop + " after it was idle for more than "
+                    + activity.timeout().orElseThrow());
+        } else {
+            ended(stop);
+        }
+    }
+
+    /** Its time to live ends then. */
+    void expires(Instant value) {
+        expires = value;
     }
 
     /** A restart of libvirt takes attached VMs along; this waits for the new connection to tell. */

@@ -10,6 +10,7 @@ import dev.agentvm.libvirt.internal.journal.Journals;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.storage.ImageDirectory;
 import dev.agentvm.libvirt.internal.storage.VolumePool;
+import dev.agentvm.libvirt.internal.xml.ActivityXml;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
@@ -75,6 +76,16 @@ record Parts(
      */
     static OwnerXml mark(DomainXml domain) {
         return domain.metadata == null || domain.metadata.owner == null ? new OwnerXml() : domain.metadata.owner;
+    }
+
+    /** Tells other programs of the use of a VM. */
+    void mark(DomainRef domain, IdleTime idle) {
+        ActivityXml activity = new ActivityXml();
+        activity.timeout = idle.timeout();
+        activity.used = idle.used();
+        libvirt.domains()
+                .setMetadata(
+                        domain, ActivityXml.PREFIX, ActivityXml.NAMESPACE, Optional.of(LibvirtXml.write(activity)));
     }
 
     Cleaner cleaner() {

@@ -37,6 +37,7 @@ public final class LibvirtXml {
             DomainXml.Disk.class,
             DomainXml.Interface.class,
             OwnerXml.class,
+            ActivityXml.class,
             NetworkXml.class,
             NetworkXml.DhcpHost.class,
             FilterXml.class,
