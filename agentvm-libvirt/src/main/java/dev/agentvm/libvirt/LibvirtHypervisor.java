@@ -88,6 +88,7 @@ public final class LibvirtHypervisor implements Hypervisor {
         private NetworkSettings network = NetworkSettings.standard();
         private @Nullable Accelerator accelerator;
         private boolean confinement;
+        private boolean reaping = true;
 
         /** Starts with all defaults. */
         public Builder() {}
@@ -208,8 +209,14 @@ public final class LibvirtHypervisor implements Hypervisor {
             return this;
         }
 
+        /** Leaves it to {@link Hypervisor#reap}, or to another program, to remove what programs that died have left. */
+        public Builder withoutReaping() {
+            reaping = false;
+            return this;
+        }
+
         /**
-         * Connects, and removes what programs that died have left.
+         * Connects, and removes what programs that died have left unless that was {@linkplain #withoutReaping declined}.
          *
          * @throws HypervisorUnavailableException if libvirt cannot be reached; the message says what was tried and what
          *     to install or grant
@@ -217,7 +224,7 @@ public final class LibvirtHypervisor implements Hypervisor {
          */
         public LibvirtHypervisor connect() {
             network.requireComplete();
-            return new LibvirtHypervisor(LibvirtHost.open(new Settings(
+            Settings settings = new Settings(
                     uri,
                     stateDirectory,
                     imageDirectory,
@@ -226,7 +233,8 @@ public final class LibvirtHypervisor implements Hypervisor {
                     network,
                     Optional.ofNullable(accelerator).or(Builder::acceleratorOfEnvironment),
                     confinement,
-                    Clock.systemUTC())));
+                    Clock.systemUTC());
+            return new LibvirtHypervisor(reaping ? LibvirtHost.open(settings) : LibvirtHost.openAsIs(settings));
         }
 
         private static Optional<Accelerator> acceleratorOfEnvironment() {

@@ -578,9 +578,9 @@ public abstract class HypervisorContract {
         List<String> before = left();
         Hypervisor hypervisor = connect();
         Hypervisor first = connect();
+        launchInProgramThatDies(template("orphan"), LaunchStep.DISK_MADE);
         VM expired = first.launch(template("expired").withTimeToLive(Duration.ofSeconds(1)), DETACHED);
         first.close();
-        launchInProgramThatDies(template("orphan"), LaunchStep.DISK_MADE);
         elapse(Duration.ofSeconds(2));
         List<String> remains = left();
 

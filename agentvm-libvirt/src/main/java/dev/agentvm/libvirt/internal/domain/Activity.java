@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.AgentVMException;
+import dev.agentvm.libvirt.internal.xml.ActivityXml;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -13,14 +14,15 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What this program does in a VM: whether commands run, and how long none has, by the monotonic clock, which no change of the
- * time of day moves. Of a VM with an idle timeout other programs are told, as {@link IdleTime} says. Safe for use by many
- * threads.
+ * time of day moves. Of a VM with an idle timeout other programs are told, as {@link IdleTime} says; of one with a time to live,
+ * when that ends. Safe for use by many threads.
  */
 final class Activity {
     private static final Logger LOG = LoggerFactory.getLogger(Activity.class);
 
     private final Clock clock;
-    private final Consumer<IdleTime> teller;
+    private final Consumer<ActivityXml> teller;
+    private @Nullable Instant expires;
     private @Nullable Duration timeout;
     private int running;
     private long since = System.nanoTime();
@@ -32,9 +34,14 @@ final class Activity {
      *
      * @param teller tells other programs
      */
-    Activity(Clock clock, Consumer<IdleTime> teller) {
+    Activity(Clock clock, Consumer<ActivityXml> teller) {
         this.clock = clock;
         this.teller = teller;
+    }
+
+    /** The VM's time to live ends then. */
+    synchronized void expires(Instant value) {
+        expires = value;
     }
 
     /** The VM may be idle that long. */
@@ -64,38 +71,48 @@ final class Activity {
         return running > 0 ? Duration.ZERO : Duration.ofNanos(System.nanoTime() - since);
     }
 
+    /** Whether its time to live is over. */
+    synchronized boolean isExpired() {
+        return expires != null && !clock.instant().isBefore(expires);
+    }
+
     /** Whether the VM has been idle for its timeout, as far as this program knows. */
-    boolean isOverdue() {
+    boolean isIdleForTooLong() {
         return timeout().filter(limit -> idleTime().compareTo(limit) >= 0).isPresent();
     }
 
     /** Tells other programs that the VM is in use, if a command runs and they were not told lately. */
     void tellIfDue() {
-        Duration limit;
         synchronized (this) {
-            limit = timeout;
-            if (limit == null
+            if (timeout == null
                     || running == 0
                     || (told != null
-                            && System.nanoTime() - toldAt < IdleTime.pace(limit).toNanos())) {
+                            && System.nanoTime() - toldAt
+                                    < IdleTime.pace(timeout).toNanos())) {
                 return;
             }
         }
-        tell(limit);
+        tell();
     }
 
-    /** Tells other programs that the VM is in use now. */
-    void tell(Duration limit) {
-        Instant now = clock.instant().truncatedTo(ChronoUnit.MILLIS);
+    /** Tells other programs when the VM ends and that it is in use now: it is launched, or put back to an earlier state. */
+    void tell() {
+        ActivityXml mark = new ActivityXml();
         synchronized (this) {
-            told = now;
+            if (timeout == null && expires == null) {
+                return;
+            }
+            told = clock.instant().truncatedTo(ChronoUnit.MILLIS);
             toldAt = System.nanoTime();
+            mark.expires = expires;
+            mark.timeout = timeout;
+            mark.used = told;
         }
         try {
-            teller.accept(new IdleTime(limit, now));
+            teller.accept(mark);
         } catch (AgentVMException e) {
             // The command itself says what is wrong; it is told again with the next, or while this one runs.
-            LOG.debug("other programs are not told that a VM is in use", e);
+            LOG.debug("other programs are not told of a VM's use", e);
         }
     }
 

@@ -263,7 +263,7 @@ final class Launch {
                 parts.journals().ownerId(),
                 template.labels(),
                 now,
-                template.timeToLive().map(now::plus))));
+                template.timeToLive().map(now.plus(options.timeout())::plus))));
         Set<CreateFlag> flags = EnumSet.of(CreateFlag.START_PAUSED, CreateFlag.VALIDATE);
         if (!options.detached()) {
             flags.add(CreateFlag.AUTODESTROY);

@@ -17,11 +17,13 @@ import dev.agentvm.libvirt.internal.connection.DomainState;
 import dev.agentvm.libvirt.internal.connection.LibvirtEvent;
 import dev.agentvm.libvirt.internal.journal.Entry;
 import dev.agentvm.libvirt.internal.journal.Resource;
+import dev.agentvm.libvirt.internal.life.Guard;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.IPv4Address;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -49,6 +51,7 @@ public final class LibvirtHost implements Hypervisor {
     private static final Duration WATCH = Duration.ofSeconds(1);
 
     private final Parts parts;
+    private final Guard guard;
     private final Set<LibvirtVM> launched = ConcurrentHashMap.newKeySet();
     private final Set<LibvirtVM> found = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
     private final ScheduledThreadPoolExecutor housekeeping;
@@ -57,8 +60,9 @@ public final class LibvirtHost implements Hypervisor {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Phaser launches = new Phaser(1);
 
-    LibvirtHost(Parts parts) {
+    LibvirtHost(Parts parts, Guard guard) {
         this.parts = parts;
+        this.guard = guard;
         this.housekeeping = new ScheduledThreadPoolExecutor(HOUSEKEEPERS, work -> {
             Thread thread = new Thread(work, "agentvm-housekeeping");
             thread.setDaemon(true);
@@ -78,7 +82,9 @@ public final class LibvirtHost implements Hypervisor {
 
     /** Connects to libvirt, and leaves there what programs that died have left. */
     public static LibvirtHost openAsIs(Settings settings) {
-        return new LibvirtHost(Parts.open(settings));
+        Parts parts = Parts.open(settings);
+        return new LibvirtHost(
+                parts, GuardProgram.guard(settings, parts.journals().ownerId()));
     }
 
     /** Connects to libvirt, and removes what programs that died have left there. */
@@ -95,6 +101,11 @@ public final class LibvirtHost implements Hypervisor {
 
     Parts parts() {
         return parts;
+    }
+
+    /** What ends the VMs with this program that libvirt does not. */
+    Guard guard() {
+        return guard;
     }
 
     @Override
@@ -117,7 +128,7 @@ public final class LibvirtHost implements Hypervisor {
 
     private Activity activity(DomainRef domain) {
         return activities.computeIfAbsent(
-                domain.uuid(), unused -> new Activity(parts.clock(), idle -> parts.mark(domain, idle)));
+                domain.uuid(), unused -> new Activity(parts.clock(), mark -> parts.mark(domain, mark)));
     }
 
     /** The VM stays on the list until all of it is gone, so that {@link #reap} and {@link #close} try again. */
@@ -125,6 +136,7 @@ public final class LibvirtHost implements Hypervisor {
         Cleaner.combined(ledger.clear(parts.cleaner())).ifPresent(failure -> {
             throw failure.during("Removal of '" + domain.name() + "'");
         });
+        guard.release(domain.uuid());
         launched.removeIf(vm -> vm.id().equals(domain.uuid()));
         activities.remove(domain.uuid());
     }
@@ -147,6 +159,7 @@ public final class LibvirtHost implements Hypervisor {
 
     /** Its launch failed and is about to be undone. */
     void forget(LibvirtVM vm) {
+        guard.release(vm.id());
         launched.remove(vm);
         activities.remove(vm.id());
         vm.ended("its launch failed");
@@ -156,14 +169,14 @@ public final class LibvirtHost implements Hypervisor {
     /** Ends the VM when its time is over. */
     void watch(LibvirtVM vm, VMTemplate template) {
         template.timeToLive().ifPresent(time -> {
-            vm.expires(parts.clock().instant().plus(time));
+            vm.activity().expires(parts.clock().instant().plus(time).truncatedTo(ChronoUnit.MILLIS));
             schedule(vm, time, () -> vm.destroy("its time to live of " + time + " is over"));
         });
         template.idleTimeout().ifPresent(time -> {
             vm.activity().limit(time);
-            vm.activity().tell(time);
             schedule(vm, time, () -> destroyIfIdle(vm, time));
         });
+        vm.activity().tell();
     }
 
     private void destroyIfIdle(LibvirtVM vm, Duration timeout) {
@@ -247,7 +260,7 @@ public final class LibvirtHost implements Hypervisor {
                 paused ? VMState.PAUSED : VMState.RUNNING,
                 activity(domain.domain()),
                 () -> clear(domain.domain(), ledger(domain.domain())));
-        Optional.ofNullable(Parts.mark(xml).expires).ifPresent(vm::expires);
+        Parts.expires(xml).ifPresent(vm.activity()::expires);
         IdleTime.of(xml).ifPresent(idle -> vm.activity().limit(idle.timeout()));
         policy(domain.domain(), xml).ifPresent(vm::policy);
         vm.watchedBy(log(vm));
@@ -298,8 +311,12 @@ public final class LibvirtHost implements Hypervisor {
         }
     }
 
-    /** A domain that no journal tells of was launched with another state directory: then only it itself is known. */
     private Ledger ledger(DomainRef domain) {
+        return ledger(parts, domain);
+    }
+
+    /** A domain that no journal tells of was launched with another state directory: then only it itself is known. */
+    static Ledger ledger(Parts parts, DomainRef domain) {
         return new Ledger(
                 parts.journals().at(domain.uuid()),
                 parts.journals()
@@ -444,6 +461,7 @@ public final class LibvirtHost implements Hypervisor {
             });
         } finally {
             housekeeping.shutdownNow();
+            guard.close();
             parts.close();
         }
         if (!failures.isEmpty()) {

@@ -27,7 +27,6 @@ import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -62,7 +61,6 @@ final class LibvirtVM implements VM {
     private final CompletableFuture<Void> agentReady = new CompletableFuture<>();
     private final AtomicReference<VMState> state;
     private final Activity activity;
-    private volatile @Nullable Instant expires;
     private volatile Optional<PolicyInForce> policy = Optional.empty();
     private volatile List<String> bandwidthWarnings = List.of();
     private volatile @Nullable TapWatch tapWatch;
@@ -359,27 +357,23 @@ final class LibvirtVM implements VM {
 
     /** libvirt tells that its domain stopped; whoever ended a VM that was overdue did so for that. */
     void stopped(String how) {
-        String stop = "its domain stopped (" + how + ")";
-        Instant until = expires;
-        if (until != null && !parts.clock().instant().isBefore(until)) {
-            ended(stop + " after its time to live was over");
-        } else if (activity.isOverdue()) {
-            ended(stop + " after it was idle for more than "
-                    + activity.timeout().orElseThrow());
-        } else {
-            ended(stop);
-        }
+        endedElsewhere("its domain stopped (" + how + ")");
     }
 
-    /** Its time to live ends then. */
-    void expires(Instant value) {
-        expires = value;
+    private void endedElsewhere(String how) {
+        if (activity.isExpired()) {
+            ended(how + " after its time to live was over");
+        } else if (activity.isIdleForTooLong()) {
+            ended(how + " after it was idle for more than " + activity.timeout().orElseThrow());
+        } else {
+            ended(how);
+        }
     }
 
     /** A restart of libvirt takes attached VMs along; this waits for the new connection to tell. */
     void endIfLost() {
         if (parts.libvirt().domains().state(domain()).isEmpty()) {
-            ended("libvirt was restarted, and the VM ended with it");
+            endedElsewhere("libvirt was restarted or gave this program up, and the VM ended");
         }
     }
 

@@ -15,6 +15,7 @@ import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import java.time.Clock;
+import java.time.Instant;
 import java.util.Optional;
 
 /**
@@ -78,11 +79,16 @@ record Parts(
         return domain.metadata == null || domain.metadata.owner == null ? new OwnerXml() : domain.metadata.owner;
     }
 
-    /** Tells other programs of the use of a VM. */
-    void mark(DomainRef domain, IdleTime idle) {
-        ActivityXml activity = new ActivityXml();
-        activity.timeout = idle.timeout();
-        activity.used = idle.used();
+    /** When the time to live of a domain of ours ends, if it has one; while it is being launched, the latest. */
+    static Optional<Instant> expires(DomainXml domain) {
+        ActivityXml activity = domain.metadata == null ? null : domain.metadata.activity;
+        return activity == null || activity.expires == null
+                ? Optional.ofNullable(mark(domain).expires)
+                : Optional.of(activity.expires);
+    }
+
+    /** Tells other programs of a VM's times. */
+    void mark(DomainRef domain, ActivityXml activity) {
         libvirt.domains()
                 .setMetadata(
                         domain, ActivityXml.PREFIX, ActivityXml.NAMESPACE, Optional.of(LibvirtXml.write(activity)));

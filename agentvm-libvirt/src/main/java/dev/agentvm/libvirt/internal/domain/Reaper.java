@@ -56,9 +56,7 @@ final class Reaper {
 
     private Optional<String> overdue(DomainXml domain) {
         Instant now = parts.clock().instant();
-        if (Optional.ofNullable(Parts.mark(domain).expires)
-                .filter(expires -> expires.isBefore(now))
-                .isPresent()) {
+        if (Parts.expires(domain).filter(expires -> expires.isBefore(now)).isPresent()) {
             return Optional.of("its time to live is over");
         }
         return IdleTime.of(domain)

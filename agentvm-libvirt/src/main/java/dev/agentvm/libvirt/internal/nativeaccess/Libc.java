@@ -23,5 +23,7 @@ interface Libc extends Library {
 
     int poll(Pointer descriptors, NativeSize count, int timeoutMillis) throws LastErrorException;
 
+    int setsid() throws LastErrorException;
+
     int close(int descriptor) throws LastErrorException;
 }

@@ -8,7 +8,7 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When a VM with an idle timeout was last used, in libvirt's metadata. It stands beside the owner mark, in a namespace of
+ * When a VM's time to live ends, and when one with an idle timeout was last used, in libvirt's metadata. It stands beside the owner mark, in a namespace of
  * its own, since libvirt replaces the element of a namespace as a whole. Written it has no namespace: libvirt adds that.
  */
 @XmlRootElement(name = ActivityXml.ELEMENT)
@@ -20,6 +20,11 @@ public final class ActivityXml {
     public static final String PREFIX = "agentvm-activity";
 
     static final String ELEMENT = "activity";
+
+    /** When its time to live ends, which begins when its launch is complete: that of the owner mark is the latest. */
+    @XmlAttribute
+    @XmlJavaTypeAdapter(InstantAdapter.class)
+    public @Nullable Instant expires;
 
     /** How long the VM may be idle. */
     @XmlAttribute
