@@ -46,6 +46,17 @@ public final class Daemon {
         return () -> start(environment);
     }
 
+    /** Lets it do nothing while the action runs: then all that was asked of it meanwhile comes to it at once. */
+    public static void holding(Action action) throws Exception {
+        String pid = Long.toString(process().pid());
+        Lab.host("kill", "-STOP", pid);
+        try {
+            action.run();
+        } finally {
+            Lab.host("kill", "-CONT", pid);
+        }
+    }
+
     private static void start(Map<String, String> environment) throws IOException {
         ProcessBuilder libvirtd = new ProcessBuilder("libvirtd", "-d")
                 .redirectInput(new File("/dev/null"))
@@ -84,5 +95,10 @@ public final class Daemon {
     public interface Start {
         /** Returns when it answers. */
         void start() throws IOException;
+    }
+
+    /** What may fail. */
+    public interface Action {
+        void run() throws Exception;
     }
 }

@@ -6,6 +6,7 @@ import java.util.function.Consumer;
 
 /** {@link GuestAgents} over the agent connections. */
 final class AgentCalls implements GuestAgents {
+    private static final String PING = "{\"execute\":\"guest-ping\"}";
     private final Core core;
     private final Calls calls;
 
@@ -22,12 +23,16 @@ final class AgentCalls implements GuestAgents {
                         domain,
                         new Operation("guest-agent call", domain),
                         timeout,
-                        connection -> connection.use(c -> c.domains()
-                                .agentCommand(
-                                        domain.uuid(),
-                                        json,
-                                        Durations.secondsUp(Duration.ofNanos(deadline - System.nanoTime())))),
+                        (connection, sent) -> send(connection, domain, PING, AgentPool.SILENCE, sent),
+                        (connection, sent) ->
+                                send(connection, domain, json, Duration.ofNanos(deadline - System.nanoTime()), sent),
                         reply -> core.cleanup().execute(() -> late.accept(reply)));
+    }
+
+    private static String send(
+            ManagedConnection connection, DomainRef domain, String json, Duration timeout, Runnable sent) {
+        int seconds = Durations.secondsUp(timeout);
+        return connection.use(c -> c.domains().agentCommand(domain.uuid(), json, seconds, sent));
     }
 
     @Override

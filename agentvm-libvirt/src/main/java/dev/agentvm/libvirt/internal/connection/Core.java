@@ -52,9 +52,10 @@ final class Core {
         this.owner = Lane.sharing("owner", ownerConnection, cleanup);
         this.control = Lane.separate("control", () -> plain("control", options), cleanup);
         this.streams = new Streams(options, losses, cleanup);
-        this.agents = new AgentPool(IntStream.range(0, options.agentConnections())
+        List<ManagedConnection> places = IntStream.range(0, options.agentConnections())
                 .mapToObj(i -> plain("agent", options))
-                .toList());
+                .toList();
+        this.agents = new AgentPool(places, Timing.SYSTEM);
         // An agent that comes, or a domain that goes, is mute no longer.
         notifier.add(event -> {
             if (event instanceof AgentLifecycle agent && agent.connected()) {

@@ -119,9 +119,16 @@ public final class NativeDomains {
         with(uuid, d -> check(Virt.INSTANCE.virDomainSetMetadata(d, METADATA_ELEMENT, xml, prefix, uri, AFFECT_LIVE)));
     }
 
-    /** {@code virDomainQemuAgentCommand}. */
-    public String agentCommand(UUID uuid, String json, int timeoutSeconds) {
-        return with(uuid, d -> take(VirtQemu.INSTANCE.virDomainQemuAgentCommand(d, json, timeoutSeconds, 0)));
+    /**
+     * {@code virDomainQemuAgentCommand}.
+     *
+     * @param found runs when libvirt has found the domain, and only the command is left to be sent
+     */
+    public String agentCommand(UUID uuid, String json, int timeoutSeconds, Runnable found) {
+        return with(uuid, d -> {
+            found.run();
+            return take(VirtQemu.INSTANCE.virDomainQemuAgentCommand(d, json, timeoutSeconds, 0));
+        });
     }
 
     /** {@code virDomainAgentSetResponseTimeout}. */
