@@ -5,8 +5,9 @@ import java.util.function.Consumer;
 
 /**
  * Calls of guest agents. They go over connections of their own, so that an agent that never answers holds up nothing
- * else; at most one call is under way per domain, the others wait their turn; and domains whose last call went
- * unanswered may together hold at most half of the places.
+ * else. At most one call is under way per domain, the others wait their turn; and domains that have left a call
+ * unanswered for a second may together hold at most half of the connections, however many they are. While so many are
+ * held, an agent is first asked for a sign of life, and one that gives none within a second waits with the mute.
  */
 public interface GuestAgents {
     /**

@@ -9,8 +9,10 @@ import java.util.Objects;
  * @param uri the connection URI, such as {@code qemu:///system}
  * @param callTimeout how long a call waits unless its view says otherwise
  * @param reconnectTimeout how long a lost connection is tried again, at the loss and by each call after it
- * @param agentConnections connections for guest-agent calls, one call at a time each; libvirtd has 20 workers by
- *     default for all its clients
+ * @param agentConnections the most connections for guest-agent calls, opened as they are needed, one call at a time
+ *     each. A call holds a worker of libvirtd until the agent answers or is given up, and half of these may be held by
+ *     mute agents; libvirtd has 20 workers by default ({@code max_workers}) for the longer calls of all its clients, so
+ *     a few less than that
  */
 public record LibvirtOptions(String uri, Duration callTimeout, Duration reconnectTimeout, int agentConnections) {
     /** Checks the ranges. */
