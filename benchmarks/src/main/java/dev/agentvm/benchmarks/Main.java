@@ -34,6 +34,7 @@ public final class Main {
             case FILTER -> FilterBenchmark.run(pairs);
             case TRAFFIC -> TrafficBenchmark.run(pairs);
             case EXEC -> ExecBenchmark.run(pairs);
+            case COPY -> CopyBenchmark.run(pairs);
             case POLICY -> PolicyBenchmark.run();
             case FAKE -> FakeBenchmark.run();
             case POOL -> PoolBenchmark.run();

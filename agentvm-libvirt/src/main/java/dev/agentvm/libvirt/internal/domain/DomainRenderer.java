@@ -17,6 +17,7 @@ import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import dev.agentvm.libvirt.internal.xml.PortOptionsXml;
 import dev.agentvm.libvirt.internal.xml.SizeXml;
 import dev.agentvm.network.DataRate;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +47,9 @@ import org.jspecify.annotations.Nullable;
  *       the filter's binding is found (libvirt replaces names that begin with {@code vnet}); an isolated port, so that
  *       VMs on one bridge do not see each other even below the filter. An address that is learnt is learnt from
  *       DHCP servers' answers ({@code CTRL_IP_LEARNING}); libvirt's default believes the guest. No boot ROM: nothing boots from the network.
- *   <li><b>channel</b>: where the guest agent listens.
+ *   <li><b>channel</b>: where the guest agent listens, and two spare ones through which copies of files go at many times the
+ *       agent's pace, without a network; two, so that one copy each way can be under way, and no more, since each is a
+ *       queue of its own in QEMU. They are ports of the controller that the agent's channel needs, no other device.
  *   <li><b>rng</b>: so that the guest does not wait for entropy; limited, so that it does not drain the host.
  *   <li><b>serial</b>: a pty, read through libvirt into a bounded buffer; a file would grow with what the guest writes.
  *   <li><b>absent</b>: graphics, video, USB, sound, tablet, TPM, watchdog: each is code that a guest could attack.
@@ -60,6 +63,9 @@ import org.jspecify.annotations.Nullable;
 public final class DomainRenderer {
     /** libvirt's own channel name for the agent, and the one that qemu-ga opens by default. */
     public static final String AGENT_CHANNEL = "org.qemu.guest_agent.0";
+
+    /** The spare channels. */
+    static final List<String> BULK_CHANNELS = List.of("dev.agentvm.bulk.0", "dev.agentvm.bulk.1");
 
     private static final int HEADROOM_MIB = 1024;
     private static final long SHARES_PER_CPU = 1024;
@@ -162,6 +168,7 @@ public final class DomainRenderer {
         serial.type = "pty";
         devices.serials.add(serial);
         devices.channels.add(DomainXml.CharacterDevice.virtioChannel(AGENT_CHANNEL));
+        BULK_CHANNELS.stream().map(DomainXml.CharacterDevice::virtioChannel).forEach(devices.channels::add);
         devices.memballoon = DomainXml.Memballoon.none();
         devices.rngs.add(rng());
     }

@@ -19,6 +19,7 @@ import dev.agentvm.libvirt.internal.connection.ByteStream;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.DomainState;
 import dev.agentvm.libvirt.internal.files.CommandFiles;
+import dev.agentvm.libvirt.internal.files.Ports;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionLog;
@@ -103,7 +104,13 @@ final class LibvirtVM implements VM {
         this.activity = activity;
         this.remains = remains;
         this.agent = parts.agent(identity.domain());
-        this.files = new CommandFiles(identity.domain().name(), this::exec, this::start);
+        this.files = new CommandFiles(
+                identity.domain().name(),
+                this::exec,
+                this::start,
+                new Ports(
+                        DomainRenderer.BULK_CHANNELS,
+                        (channel, sink) -> parts.libvirt().consoles().openChannel(identity.domain(), channel, sink)));
     }
 
     DomainRef domain() {
