@@ -1,12 +1,14 @@
 package dev.agentvm.libvirt.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.CopyOptions;
 import dev.agentvm.CopyReport;
+import dev.agentvm.GuestAgentException;
 import dev.agentvm.GuestFileException;
 import dev.agentvm.GuestFileException.Reason;
 import dev.agentvm.Hypervisor;
@@ -409,6 +411,19 @@ class FilesIT {
         }
         assertThat(Lab.output(vm, Command.shell("ps -o args | grep -c '[s]leep 4718' || :")))
                 .isEqualTo("0");
+    }
+
+    @Test
+    void copyIn_nothingIsTakenForAMinute_endsAndNamesThePort() throws Exception {
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(20 * MIB));
+        withTar("exec sleep 4719", () -> {
+            long begin = System.nanoTime();
+            assertThatThrownBy(() -> files.copyIn(temporary.resolve("in"), "/tmp/stalled"))
+                    .isInstanceOf(GuestAgentException.class)
+                    .hasMessageContaining("the port dev.agentvm.bulk.0 takes nothing");
+            assertThat(System.nanoTime() - begin).isLessThan(TimeUnit.SECONDS.toNanos(90));
+        });
+        awaitNoPortOpen();
     }
 
     @Test

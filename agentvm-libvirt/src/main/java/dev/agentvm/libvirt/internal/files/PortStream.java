@@ -142,8 +142,8 @@ final class PortStream implements AutoCloseable {
                         String.valueOf(e.getMessage()), status.get().failure().orElse(null));
             }
         }
-        return new IOException(new GuestAgentException(
-                trouble.what() + " of VM '" + trouble.vmName() + "': " + e.getMessage(), trouble.context(), e));
+        return new IOException(
+                new GuestAgentException("VM '" + trouble.vmName() + "': " + e.getMessage(), trouble.context(), e));
     }
 
     /** The last that comes is the mark, so what may be it is held back. */

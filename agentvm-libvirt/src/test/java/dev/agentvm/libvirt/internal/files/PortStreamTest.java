@@ -165,7 +165,7 @@ class PortStreamTest {
                     .cause()
                     .hasMessageContaining(NAME)
                     .hasMessageContaining("more")
-                    .hasMessageContaining("copying of VM 'vm'");
+                    .hasMessageContaining("VM 'vm'");
         }
     }
 
