@@ -414,7 +414,7 @@ class FilesIT {
     }
 
     @Test
-    void copyIn_nothingIsTakenForAMinute_endsAndNamesThePort() throws Exception {
+    void copyIn_nothingIsTaken_endsInAMinuteOrSoAndNamesThePort() throws Exception {
         Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(20 * MIB));
         withTar("exec sleep 4719", () -> {
             long begin = System.nanoTime();
