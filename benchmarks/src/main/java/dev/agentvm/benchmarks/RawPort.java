@@ -16,8 +16,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A spare port as a raw pipe between a file in the guest and one of the host: a program that guest-exec starts, and libvirt's
- * stream, with nothing else.
+ * A spare port as a raw pipe between a file in the guest and one of the host: a program that guest-exec starts, and
+ * libvirt's stream, with nothing else.
  */
 final class RawPort {
     private static final String NAME = "dev.agentvm.bulk.1";

@@ -14,9 +14,10 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
- * Open channels, each over a connection of its own, some of which are kept for others. While a guest does not take what it is
- * sent, libvirtd reads no more of the connection that it came by than a few messages, not even that the channel is closed:
- * so what one guest leaves unread holds nothing up but its own channel, and that can be taken from itself by another way.
+ * Open channels, each over a connection of its own, some of which are kept for others. While a guest does not take
+ * what it is sent, libvirtd reads no more of the connection that it came by than a few messages, not even that the
+ * channel is closed: so what one guest leaves unread holds nothing up but its own channel, and that can be taken from
+ * itself by another way.
  */
 final class Channels {
     /** How many channels are open at once, and connections kept. libvirtd takes many times more of one user. */

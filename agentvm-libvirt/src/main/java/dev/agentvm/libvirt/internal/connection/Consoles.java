@@ -9,8 +9,8 @@ public interface Consoles {
     ByteStream openConsole(DomainRef domain, ByteSink sink);
 
     /**
-     * Opens the channel of that target name. Fails if somebody has it open. What the guest does not take of what is sent holds
-     * {@link ByteStream#send} up; closing it does not wait for that.
+     * Opens the channel of that target name. Fails if somebody has it open. What the guest does not take of what is
+     * sent holds {@link ByteStream#send} up; closing it does not wait for that.
      */
     ByteStream openChannel(DomainRef domain, String name, ByteSink sink);
 }

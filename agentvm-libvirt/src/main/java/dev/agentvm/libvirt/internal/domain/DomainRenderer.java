@@ -47,9 +47,10 @@ import org.jspecify.annotations.Nullable;
  *       the filter's binding is found (libvirt replaces names that begin with {@code vnet}); an isolated port, so that
  *       VMs on one bridge do not see each other even below the filter. An address that is learnt is learnt from
  *       DHCP servers' answers ({@code CTRL_IP_LEARNING}); libvirt's default believes the guest. No boot ROM: nothing boots from the network.
- *   <li><b>channel</b>: where the guest agent listens, and two spare ones through which copies of files go at many times the
- *       agent's pace, without a network; two, so that one copy each way can be under way, and no more, since each is a
- *       queue of its own in QEMU. They are ports of the controller that the agent's channel needs, no other device.
+ *   <li><b>channel</b>: where the guest agent listens, and two spare ones through which copies of files go at many
+ *       times the agent's pace, without a network; two, so that one copy each way can be under way, and no more,
+ *       since each is a queue of its own in QEMU. They are ports of the controller that the agent's channel needs, no
+ *       other device.
  *   <li><b>rng</b>: so that the guest does not wait for entropy; limited, so that it does not drain the host.
  *   <li><b>serial</b>: a pty, read through libvirt into a bounded buffer; a file would grow with what the guest writes.
  *   <li><b>absent</b>: graphics, video, USB, sound, tablet, TPM, watchdog: each is code that a guest could attack.

@@ -40,8 +40,8 @@ public final class CommandFiles implements VMFiles {
     private static final Duration TIDYING_UP = Duration.ofSeconds(10);
 
     /**
-     * How long no byte may come through a port; one that takes none fails after about as long, when libvirtd, which reads no
-     * more meanwhile, misses the connection's answers to its keepalive.
+     * How long no byte may come through a port; one that takes none fails after about as long, when libvirtd, which
+     * reads no more meanwhile, misses the connection's answers to its keepalive.
      */
     private static final Duration STALL = Duration.ofSeconds(40);
 

@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The host's end of a port, open for one copy. What we send is held up while the guest does not take it. What the guest sends
- * libvirt takes as fast as it comes, so a guest is told to stop when much is unread, and one that goes on is given up. Read
- * and written by one thread.
+ * The host's end of a port, open for one copy. What we send is held up while the guest does not take it. What the
+ * guest sends libvirt takes as fast as it comes, so a guest is told to stop when much is unread, and one that goes on
+ * is given up. Read and written by one thread.
  */
 final class Port implements ByteSink, AutoCloseable {
     /** With how many unread bytes a guest is told to stop, with how many to go on, and with how many it is given up. */

@@ -6,14 +6,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The shell that gives a program in the guest a port for its input or output: POSIX, of coreutils or busybox. A port is opened
- * by the agent's own user, since others may not, and by one program at a time. The program itself reads or writes it: a pipe
- * between would halve the pace where guests are emulated.
+ * The shell that gives a program in the guest a port for its input or output: POSIX, of coreutils or busybox. A port
+ * is opened by the agent's own user, since others may not, and by one program at a time. The program itself reads or
+ * writes it: a pipe between would halve the pace where guests are emulated.
  *
- * <p>Either side begins with a line that is this copy's mark, behind what may be left of another's. What goes in ends with
- * {@link #PADDING}, so that none of it is still in a socket's buffer when we hang up, whereupon QEMU drops what is there; only
- * then programs that read on behind the end of an archive see an end. What comes out ends with the mark, as a line; "stop" and
- * "go" hold the program up meanwhile, and "bye" then lets go of the port.
+ * <p>Either side begins with a line that is this copy's mark, behind what may be left of another's. What goes in ends
+ * with {@link #PADDING}, so that none of it is still in a socket's buffer when we hang up, whereupon QEMU drops what
+ * is there; only then programs that read on behind the end of an archive see an end. What comes out ends with the
+ * mark, as a line; "stop" and "go" hold the program up meanwhile, and "bye" then lets go of the port.
  */
 final class PortScripts {
     /** The guest has no port of that name, or cannot use it. */

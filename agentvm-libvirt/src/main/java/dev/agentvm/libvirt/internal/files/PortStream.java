@@ -19,9 +19,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What {@link PortScripts} says, from the host's side: the input or the output of a program in the guest, by a port. Its
- * streams throw with an {@link AgentVMException} for their cause if that explains it, else the program's end does. Used by
- * one thread.
+ * What {@link PortScripts} says, from the host's side: the input or the output of a program in the guest, by a port.
+ * Its streams throw with an {@link AgentVMException} for their cause if that explains it, else the program's end
+ * does. Used by one thread.
  */
 final class PortStream implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PortStream.class);

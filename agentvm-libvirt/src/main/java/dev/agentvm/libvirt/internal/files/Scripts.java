@@ -21,8 +21,8 @@ final class Scripts {
             """;
 
     /**
-     * Replaces the file by the first $4 bytes of its input, with permissions $2 or those that are there, by way of a file
-     * named $3 beside it. An input that breaks off ends like any other, so it is counted.
+     * Replaces the file by the first $4 bytes of its input, with permissions $2 or those that are there, by way of a
+     * file named $3 beside it. An input that breaks off ends like any other, so it is counted.
      */
     static final String WRITE = """
             [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }

@@ -14,8 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Starts programs whose input or output is much: through a port if one is free and the guest can use it, else by the streams
- * of a started command, which any guest has. Safe for use by many threads.
+ * Starts programs whose input or output is much: through a port if one is free and the guest can use it, else by the
+ * streams of a started command, which any guest has. Safe for use by many threads.
  */
 final class StreamStarter {
     private static final Logger LOG = LoggerFactory.getLogger(StreamStarter.class);

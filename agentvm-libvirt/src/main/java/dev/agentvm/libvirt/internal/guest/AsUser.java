@@ -46,9 +46,9 @@ public final class AsUser {
     private AsUser() {}
 
     /**
-     * Defines {@code become_user}, which becomes the command that it is given, or ends the shell with 1. Sets variables of the
-     * user's, and {@code entry}, {@code line}, {@code user}, {@code password}, {@code uid}, {@code gid}, {@code name}, {@code
-     * home}, {@code shell} and {@code way}.
+     * Defines {@code become_user}, which becomes the command that it is given, or ends the shell with 1. Sets
+     * variables of the user's, and {@code entry}, {@code line}, {@code user}, {@code password}, {@code uid}, {@code
+     * gid}, {@code name}, {@code home}, {@code shell} and {@code way}.
      *
      * @param user a name that {@link dev.agentvm.Command#user} takes, which is harmless in a script
      */

@@ -12,8 +12,8 @@ import java.util.function.ToIntFunction;
 
 /**
  * A non-blocking stream. Safe for use by many threads of this library. Nothing here waits, except {@link #finish} and
- * {@link #close}, for libvirt's confirmation, and {@link #send}, whatever libvirt promises, while libvirt reads no more of
- * the connection since it has not passed on what was sent before.
+ * {@link #close}, for libvirt's confirmation, and {@link #send}, whatever libvirt promises, while libvirt reads no
+ * more of the connection since it has not passed on what was sent before.
  */
 public final class NativeStream {
     /** The stream has bytes, or has ended. */
