@@ -1,5 +1,6 @@
 package dev.agentvm;
 
+import dev.agentvm.event.VMEvents;
 import java.util.List;
 import java.util.Optional;
 
@@ -34,6 +35,12 @@ public interface Hypervisor extends AutoCloseable {
     Images images();
 
     /**
+     * What happens to the VMs that this object launched, and what it does to others. A listener that must hear of every
+     * launch is registered before the first, which builders offer too.
+     */
+    VMEvents events();
+
+    /**
      * Removes what programs left that died: VMs, disks, filters and reservations that carry this library's mark or
      * stand in the journal of a launch whose program is gone, and VMs past their time to live. Never touches what
      * another living program uses, nor anything by its name alone.
@@ -42,7 +49,7 @@ public interface Hypervisor extends AutoCloseable {
 
     /**
      * Destroys the attached VMs that are still open and lets go of the host; launches that are under way fail and are
-     * undone. Closing twice does nothing, and all other calls then throw {@link HypervisorUnavailableException}.
+     * undone. Listeners are still told of that. Closing twice does nothing, and all other calls then throw {@link HypervisorUnavailableException}.
      */
     @Override
     void close();

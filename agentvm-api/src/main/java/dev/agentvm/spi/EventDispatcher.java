@@ -46,6 +46,11 @@ public final class EventDispatcher implements VMEvents, AutoCloseable {
         queues.forEach(queue -> queue.offer(event));
     }
 
+    /** Whether anybody listens, so that what is costly to find out is worth it. */
+    public boolean hasListeners() {
+        return !queues.isEmpty();
+    }
+
     /** Takes no more events; those that wait are still delivered, which is not waited for. */
     @Override
     public synchronized void close() {

@@ -262,7 +262,7 @@ final class FakeHost {
                 remove(vm);
             }
         }
-        ended.forEach(Machine::end);
+        ended.forEach(Machine::die);
         return removed;
     }
 

@@ -15,6 +15,7 @@ import dev.agentvm.VM;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
+import dev.agentvm.event.ConnectionAttempted;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
@@ -22,6 +23,7 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
+import dev.agentvm.spi.VMEventSource;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -51,6 +53,7 @@ public final class FakeVM implements VM {
     private final Machine machine;
     private final Kind kind;
     private final ExecScript.Book scripts;
+    private final VMEventSource events;
     /** What was started through this handle. */
     private final Queue<FakeProcess> started = new ConcurrentLinkedQueue<>();
 
@@ -69,6 +72,7 @@ public final class FakeVM implements VM {
         this.machine = machine;
         this.kind = kind;
         this.scripts = machine.scripts();
+        this.events = program.source(machine);
     }
 
     /** The name of the filter that a real host would have for that VM. */
@@ -129,6 +133,10 @@ public final class FakeVM implements VM {
             throw new AgentVMException(
                     "The thread was interrupted; the command was not started", context("run a command"));
         }
+        return events.tellEnd(command, () -> run(command));
+    }
+
+    private ExecResult run(Command command) {
         program.time().enter();
         Instant begin = program.time().now();
         long pid = machine.begin(command);
@@ -176,14 +184,25 @@ public final class FakeVM implements VM {
                     "The thread was interrupted; the command was not started", context("start a command"));
         }
         program.time().enter();
+        Instant begin = program.time().now();
         long pid = machine.begin(command);
         try {
             Reply reply = reply(command);
             require("start");
-            FakeProcess process = FakeProcess.begin(program.time(), machine, command, pid, reply);
+            FakeProcess process = FakeProcess.begin(
+                    program.time(),
+                    machine,
+                    command,
+                    pid,
+                    reply,
+                    status -> events.commandEnded(command, begin, status));
             started.removeIf(earlier -> !earlier.isAlive());
             started.add(process);
             return process;
+        } catch (AgentVMException e) {
+            machine.finish(pid);
+            events.commandFailed(command, begin, e);
+            throw e;
         } catch (RuntimeException | Error e) {
             machine.finish(pid);
             throw e;
@@ -271,7 +290,7 @@ public final class FakeVM implements VM {
                         context("run a command"));
             case CONNECTION_LOST_DURING_COMMAND -> throw machine.host().unreachable("run a command", name());
             case GUEST_DIES -> {
-                machine.end("its domain stopped (crashed)");
+                machine.die("its domain stopped (crashed)");
                 yield Reply.exit(0);
             }
             default -> throw new AssertionError(fault + " is not of commands");
@@ -353,13 +372,13 @@ public final class FakeVM implements VM {
         if (kind != Kind.ATTACHED && !machine.isGone()) {
             program.requireOpen("destroy");
         }
-        machine.end("destroyed by its program");
+        machine.close("destroyed by its program", events);
     }
 
     @Override
     public void close() {
         if (kind == Kind.ATTACHED) {
-            machine.end("closed by its program");
+            machine.close("closed by its program", events);
         } else if (!machine.isGone()) {
             started.forEach(FakeProcess::endWithHandle);
         }
@@ -369,7 +388,8 @@ public final class FakeVM implements VM {
     public void setNetworkPolicy(NetworkPolicy policy) {
         require("change the network policy");
         requireNetwork("networkPolicy", policy);
-        machine.policy(policy, program);
+        Optional<NetworkPolicy> before = machine.policy(policy, program);
+        events.policyChanged(before, policy);
     }
 
     @Override
@@ -396,7 +416,7 @@ public final class FakeVM implements VM {
     }
 
     /**
-     * Plays an attempt to communicate: it is judged by the policy in force, and remembered. A limit of connections is
+     * Plays an attempt to communicate: it is judged by the policy in force, remembered, and told as an event. A limit of connections is
      * not counted, since nothing tells when one ends.
      *
      * @return what becomes of it
@@ -406,7 +426,9 @@ public final class FakeVM implements VM {
         require("connect");
         NetworkAttachment attachment = requireNetwork("flow", flow);
         Verdict verdict = machine.policy().evaluate(flow, attachment);
-        machine.add(new ConnectionAttempt(program.time().now(), flow, Optional.of(verdict)));
+        Instant now = program.time().now();
+        machine.add(new ConnectionAttempt(now, flow, Optional.of(verdict)));
+        machine.source().publish(ConnectionAttempted.of(now, machine.source().vm(), flow, verdict, Optional.empty()));
         return verdict;
     }
 
@@ -463,7 +485,7 @@ public final class FakeVM implements VM {
 
     /** The guest ends by itself, as by {@code poweroff}. */
     public void powerOff() {
-        machine.end("its domain stopped (shutdown)");
+        machine.die("its domain stopped (shutdown)");
     }
 
     /** The guest stands still, as after {@code virsh suspend}: its agent is silent. */

@@ -50,9 +50,21 @@ import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.CommandEnded;
+import dev.agentvm.event.ConnectionAllowed;
+import dev.agentvm.event.ConnectionAttempted;
+import dev.agentvm.event.ConnectionDenied;
+import dev.agentvm.event.LaunchFailed;
+import dev.agentvm.event.LaunchStarted;
+import dev.agentvm.event.PolicyChanged;
+import dev.agentvm.event.VMClosed;
+import dev.agentvm.event.VMDied;
+import dev.agentvm.event.VMEvent;
+import dev.agentvm.event.VMLaunched;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
+import dev.agentvm.network.FloorClause;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
@@ -81,6 +93,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -1703,6 +1716,193 @@ public abstract class HypervisorContract {
         return attempt.flow().destination().orElseThrow() + ":"
                 + attempt.flow().destinationPort().orElseThrow() + " "
                 + attempt.verdict().orElseThrow().outcome();
+    }
+
+    @Test
+    void events_launchAndClose_areToldInTheirOrder() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("told").withLabels(Map.of("task", "t-2")));
+        vm.close();
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+
+        List<VMEvent> lifecycle = events.stream()
+                .filter(event -> event instanceof LaunchStarted
+                        || event instanceof VMLaunched
+                        || event instanceof VMClosed
+                        || event instanceof VMDied)
+                .toList();
+        assertEquals(
+                List.of(LaunchStarted.class, VMLaunched.class, VMClosed.class),
+                lifecycle.stream().map(HypervisorContract::kind).toList());
+        VMLaunched launched = of(events, VMLaunched.class).get(0);
+        assertEquals(List.of(LaunchStep.values()), List.copyOf(launched.steps().keySet()));
+        assertEquals(vm.attachment(), launched.attachment());
+        assertEquals(Optional.of(NetworkPolicy.agentDefault()), launched.policy());
+        assertSame(lifecycle.get(2), events.get(events.size() - 1), "nothing is told after the end");
+        for (VMEvent event : events) {
+            assertEquals(vm.id(), event.vm().id());
+            assertEquals("told", event.vm().name());
+            assertEquals(Map.of("task", "t-2"), event.vm().labels());
+            assertTrue(event.vm().owner().isPresent());
+        }
+    }
+
+    @Test
+    void events_launchThatFails_isToldWithItsReason() {
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+
+        assertThrows(
+                ImageNotFoundException.class,
+                () -> hypervisor.launch(template("failed").withImage(GuestImage.named("no-such-image"))));
+
+        eventually("its end is told", () -> !of(events, LaunchFailed.class).isEmpty());
+        assertEquals(
+                List.of(LaunchStarted.class, LaunchFailed.class),
+                events.stream().map(HypervisorContract::kind).toList());
+        assertTrue(of(events, LaunchFailed.class).get(0).reason().contains("no-such-image"));
+    }
+
+    @Test
+    void events_guestPowersOff_diedAndWasNotClosed() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("off"));
+        assertThrows(AgentVMException.class, () -> vm.exec(Command.of("poweroff", "-f")));
+        eventually("its end is told", () -> !of(events, VMDied.class).isEmpty());
+        vm.close();
+        hypervisor.close();
+
+        assertEquals(vm.endReason(), Optional.of(of(events, VMDied.class).get(0).reason()));
+        assertEquals(List.of(), of(events, VMClosed.class));
+    }
+
+    @Test
+    void events_connections_haveTheVerdictAndWhatDecided() {
+        requires(Ability.NETWORK);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("connecting"));
+
+        vm.exec(attempt(METADATA, 80));
+        vm.exec(attempt(PUBLIC, 443));
+        eventually("both are told", () -> tcp(events).size() >= 2);
+        vm.close();
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+
+        assertEquals(2, tcp(events).size());
+        ConnectionDenied denied =
+                assertInstanceOf(ConnectionDenied.class, tcp(events).get(0));
+        assertEquals(Optional.of(FloorClause.LINK_LOCAL), denied.verdict().clause());
+        assertEquals(METADATA, denied.flow().destination().orElseThrow().toString());
+        ConnectionAllowed allowed =
+                assertInstanceOf(ConnectionAllowed.class, tcp(events).get(1));
+        assertTrue(allowed.verdict().rule().isPresent());
+        assertEquals(Flow.Direction.FROM_VM, allowed.flow().direction());
+    }
+
+    private static List<ConnectionAttempted> tcp(List<VMEvent> events) {
+        return of(events, ConnectionAttempted.class).stream()
+                .filter(event -> event.flow().ipProtocol().equals(OptionalInt.of(Flow.TCP)))
+                .toList();
+    }
+
+    @Test
+    void events_policyChange_hasBothPolicies() {
+        requires(Ability.NETWORK);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("changed"));
+
+        vm.setNetworkPolicy(NetworkPolicy.none());
+
+        eventually("it is told", () -> !of(events, PolicyChanged.class).isEmpty());
+        PolicyChanged changed = of(events, PolicyChanged.class).get(0);
+        assertEquals(Optional.of(NetworkPolicy.agentDefault()), changed.before());
+        assertEquals(NetworkPolicy.none(), changed.after());
+        assertEquals(NetworkPolicy.agentDefault().rules(), changed.removed());
+    }
+
+    @Test
+    void events_commands_haveTheirOutcomeAndNoSecret() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("commanded"));
+        Command echo = new Command.Builder()
+                .addArgv("echo", "hello")
+                .putEnvironment("TOKEN", "s3cret")
+                .stdin("s3cret".getBytes(StandardCharsets.UTF_8))
+                .build();
+
+        vm.exec(echo);
+        assertThrows(CommandStartException.class, () -> vm.exec(Command.of("no-such-program")));
+        vm.start(Command.of("pidof", "no-such-program")).waitFor();
+        eventually("all are told", () -> of(events, CommandEnded.class).size() == 3);
+
+        List<CommandEnded> commands = of(events, CommandEnded.class);
+        assertEquals(List.of("echo", "hello"), commands.get(0).argv());
+        assertEquals(OptionalInt.of(0), commands.get(0).exitCode());
+        assertTrue(commands.get(1).failure().orElseThrow().contains("no-such-program"));
+        assertEquals(OptionalInt.of(1), commands.get(2).exitCode());
+        assertFalse(events.toString().contains("s3cret"));
+    }
+
+    @Test
+    void events_ofAVMThatIsFound_areWhatThisProgramDoesToIt() {
+        requires(Ability.NETWORK);
+        Hypervisor launching = connect();
+        List<VMEvent> told = listen(launching);
+        launching.launch(template("theirs"));
+        Hypervisor finding = connect();
+        List<VMEvent> events = listen(finding);
+        VM found = finding.find("theirs").orElseThrow();
+
+        found.exec(Command.of("true"));
+        found.setNetworkPolicy(NetworkPolicy.none());
+        found.destroy();
+
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+        eventually("its own program is told", () -> !of(told, VMDied.class).isEmpty());
+        assertEquals(
+                List.of(CommandEnded.class, PolicyChanged.class, VMClosed.class),
+                events.stream().map(HypervisorContract::kind).toList());
+        assertEquals(Optional.empty(), of(events, PolicyChanged.class).get(0).before());
+        assertEquals(
+                told.get(0).vm().withTemplate(events.get(0).vm().template()),
+                events.get(0).vm());
+    }
+
+    @Test
+    void events_ofAHypervisorThatIsClosed_endWithItsVMs() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        hypervisor.launch(template("left"));
+
+        hypervisor.close();
+
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+        assertThrows(
+                HypervisorUnavailableException.class, () -> hypervisor.events().listen(event -> {}));
+    }
+
+    private static List<VMEvent> listen(Hypervisor hypervisor) {
+        List<VMEvent> events = new CopyOnWriteArrayList<>();
+        hypervisor.events().listen(events::add);
+        return events;
+    }
+
+    private static <E extends VMEvent> List<E> of(List<VMEvent> events, Class<E> type) {
+        return events.stream().filter(type::isInstance).map(type::cast).toList();
+    }
+
+    /** The class that says what an event is, not that which implements it. */
+    private static Class<?> kind(VMEvent event) {
+        return event.getClass().getSuperclass();
     }
 
     @Test

@@ -10,6 +10,7 @@ import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -20,6 +21,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** One fake VM, whatever handles there are on it. Safe for use by many threads. */
@@ -29,6 +31,7 @@ final class Machine {
     private final Object teardown = new Object();
     private final FakeHost host;
     private final FakeHypervisor program;
+    private final VMEventSource source;
     private final boolean detached;
     private final UUID id;
     private final VMTemplate template;
@@ -55,6 +58,7 @@ final class Machine {
     Machine(
             FakeHost host,
             FakeHypervisor program,
+            VMEventSource source,
             boolean detached,
             UUID id,
             VMTemplate template,
@@ -63,6 +67,7 @@ final class Machine {
             BandwidthLimit bandwidth) {
         this.host = host;
         this.program = program;
+        this.source = source;
         this.detached = detached;
         this.id = id;
         this.template = template;
@@ -77,6 +82,15 @@ final class Machine {
 
     FakeHost host() {
         return host;
+    }
+
+    FakeHypervisor program() {
+        return program;
+    }
+
+    /** What tells the program that launched it. */
+    VMEventSource source() {
+        return source;
     }
 
     UUID id() {
@@ -111,10 +125,16 @@ final class Machine {
         return policy;
     }
 
-    /** Sets it, after which that program knows it. */
-    void policy(NetworkPolicy value, FakeHypervisor by) {
+    /**
+     * Sets it, after which that program knows it.
+     *
+     * @return what that program knew of the policy before
+     */
+    synchronized Optional<NetworkPolicy> policy(NetworkPolicy value, FakeHypervisor by) {
+        Optional<NetworkPolicy> before = policyAsKnownTo(by);
         policy = value;
         policyKnownTo.add(by);
+        return before;
     }
 
     /** A VM does not tell a program that did not launch it. */
@@ -151,7 +171,7 @@ final class Machine {
         }
         template.timeToLive().ifPresent(time -> {
             expires = host.time().now().plus(time);
-            schedule(time, () -> end("its time to live of " + time + " is over"));
+            schedule(time, () -> close("its time to live of " + time + " is over"));
         });
         template.idleTimeout().ifPresent(time -> schedule(time, () -> endIfIdle(time)));
     }
@@ -163,7 +183,7 @@ final class Machine {
     private void endIfIdle(Duration timeout) {
         Duration idle = idleTime();
         if (idle.compareTo(timeout) >= 0) {
-            end("it was idle for " + timeout);
+            close("it was idle for " + timeout);
         } else {
             schedule(timeout.minus(idle), () -> endIfIdle(timeout));
         }
@@ -255,11 +275,31 @@ final class Machine {
         return endReason != null;
     }
 
+    /** Its program closes it, or its time is over. */
+    void close(String reason) {
+        close(reason, source);
+    }
+
+    /** The program with those events destroys it. */
+    void close(String reason, VMEventSource by) {
+        end(reason, why -> {
+            by.closed(why);
+            // Another program that launched it knows only that it is gone.
+            source.died("its domain stopped (destroyed)");
+        });
+    }
+
+    /** It ends without that. */
+    void die(String reason) {
+        end(reason, source::died);
+    }
+
     /** It is gone, with all that its launch made; the first reason counts, and another call waits for the first. */
-    void end(String reason) {
+    void end(String reason, Consumer<String> tell) {
         synchronized (teardown) {
             if (stop(reason)) {
                 host.remove(this);
+                tell.accept(reason);
                 // Only now: who closes its program meanwhile waits here until all of it is gone.
                 program.forget(this);
             }

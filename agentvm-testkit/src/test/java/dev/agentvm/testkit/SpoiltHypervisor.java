@@ -6,6 +6,7 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEvents;
 import java.util.List;
 import java.util.Optional;
 
@@ -45,6 +46,11 @@ class SpoiltHypervisor implements Hypervisor {
     @Override
     public Images images() {
         return right.images();
+    }
+
+    @Override
+    public VMEvents events() {
+        return right.events();
     }
 
     @Override

@@ -99,6 +99,7 @@ final class WrongFakes {
         all.addAll(images());
         all.addAll(processes());
         all.addAll(WrongFiles.all());
+        all.addAll(WrongEvents.all());
         return all;
     }
 
@@ -226,6 +227,7 @@ final class WrongFakes {
                 wrong(
                         "an unknown image is another",
                         launching((template, launch) -> launch.apply(template.withImage(GuestImage.named("default")))),
+                        "events_launchThatFails_isToldWithItsReason",
                         "launch_imageUnknown_isRefusedBeforeAnythingIsMade",
                         "removeImage_unused_isGoneForEveryProgram",
                         "removeImage_usedByAVM_isRefusedUntilItEnds"),
@@ -284,6 +286,7 @@ final class WrongFakes {
                             }
                         }),
                         "close_detached_leavesItToBeFoundAgain",
+                        "events_launchAndClose_areToldInTheirOrder",
                         "find_running_givesTheSameVMToEveryProgram",
                         "launch_sameTemplateAgain_givesAnotherId"),
                 wrong(
@@ -296,6 +299,7 @@ final class WrongFakes {
                                 }
                             }
                         }),
+                        "events_policyChange_hasBothPolicies",
                         "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen",
                         "setNetworkPolicy_another_isTheOneInForce"),
                 wrong(
@@ -445,6 +449,7 @@ final class WrongFakes {
                             }
                         }),
                         "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
+                        "events_ofAVMThatIsFound_areWhatThisProgramDoesToIt",
                         "destroy_found_endsItForEveryHandle"));
     }
 
@@ -540,6 +545,7 @@ final class WrongFakes {
                             }
                         },
                         "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
+                        "events_ofAHypervisorThatIsClosed_endWithItsVMs",
                         "closeHypervisor_duringALaunch_undoesIt"),
                 wrong(
                         "closing destroys detached VMs",
@@ -581,6 +587,7 @@ final class WrongFakes {
                                 return world.host().find(name);
                             }
                         },
+                        "events_ofAVMThatIsFound_areWhatThisProgramDoesToIt",
                         "closeHypervisor_thenUse_isRefused"),
                 wrong(
                         "closing leaves what a launch under way has made",
@@ -612,6 +619,7 @@ final class WrongFakes {
                                 super.close();
                             }
                         }),
+                        "events_guestPowersOff_diedAndWasNotClosed",
                         "close_twiceAndAtOnce_doesNothing"),
                 wrong(
                         "closing a VM leaves its address",
@@ -726,6 +734,7 @@ final class WrongFakes {
                             }
                         }),
                         "exec_guestPowersOff_throwsThatAndLeavesNothing",
+                        "events_guestPowersOff_diedAndWasNotClosed",
                         "gone_values_stillAnswer",
                         "idleTimeout_over_endsTheVMUnlessACommandRuns",
                         "timeToLive_over_endsTheVM"),
@@ -874,6 +883,7 @@ final class WrongFakes {
                                 return result().exitCode(127).build();
                             }
                         }),
+                        "events_commands_haveTheirOutcomeAndNoSecret",
                         "exec_directoryThatTheGuestLacks_isNotStarted",
                         "exec_programThatTheGuestLacks_isNotStarted",
                         "exec_userThatTheGuestLacks_isNotStarted"),
@@ -940,6 +950,7 @@ final class WrongFakes {
                                 throw e;
                             }
                         }),
+                        "events_guestPowersOff_diedAndWasNotClosed",
                         "exec_guestPowersOff_throwsThatAndLeavesNothing"),
                 wrong(
                         "a process that is left holds its command up",

@@ -6,6 +6,7 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEvents;
 import dev.agentvm.testkit.FakeHypervisor;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -116,6 +117,11 @@ final class Session implements AutoCloseable {
         @Override
         public Images images() {
             return hypervisor.images();
+        }
+
+        @Override
+        public VMEvents events() {
+            return hypervisor.events();
         }
 
         @Override

@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.connection;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -54,6 +55,9 @@ public interface Domains {
 
     /** A domain by its UUID. */
     Optional<DomainRef> lookup(UUID uuid);
+
+    /** What each running domain has used so far, whoever made it, in one call. */
+    Map<UUID, DomainStatistics> statistics();
 
     /** All domains, running or not, each with its metadata element of the namespace {@code metadataUri}. */
     List<DomainListing> list(String metadataUri);

@@ -10,6 +10,8 @@ import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.cloudinit.CloudInit;
+import dev.agentvm.event.VMIdentity;
+import dev.agentvm.event.VMLaunched;
 import dev.agentvm.libvirt.internal.connection.CreateFlag;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.journal.Resource;
@@ -29,6 +31,7 @@ import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkMode;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -53,6 +56,7 @@ final class Launch {
     private final DomainRef domain;
     private final long start = System.nanoTime();
     private final List<String> warnings = new ArrayList<>();
+    private final VMEventSource events;
 
     private LaunchStep current = LaunchStep.HOST_CHECKED;
 
@@ -62,6 +66,18 @@ final class Launch {
         this.template = template;
         this.options = options;
         this.domain = new DomainRef(UUID.randomUUID(), template.name());
+        this.events = VMEventSource.ofLaunch(
+                parts.events(),
+                parts.clock(),
+                new VMIdentity.Builder()
+                        .id(domain.uuid())
+                        .name(domain.name())
+                        .owner(parts.journals().ownerId())
+                        .labels(template.labels())
+                        .build(),
+                template.networkMode().equals(NetworkMode.ISOLATED)
+                        ? Optional.empty()
+                        : Optional.of(template.networkPolicy()));
     }
 
     /** Runs all steps. */
@@ -77,7 +93,12 @@ final class Launch {
                 throw e;
             }
         } catch (AgentVMException e) {
-            throw e.during("Launch of '" + domain.name() + "' at " + current);
+            AgentVMException failure = e.during("Launch of '" + domain.name() + "' at " + current);
+            events.launchFailed(String.valueOf(failure.getMessage()));
+            throw failure;
+        } catch (RuntimeException | Error e) {
+            events.launchFailed("Launch of '" + domain.name() + "' at " + current + ": " + e);
+            throw e;
         }
     }
 
@@ -107,8 +128,8 @@ final class Launch {
         Optional<Card> card =
                 place.map(where -> card(where, prepared.bandwidth().limit(), ledger));
 
-        LibvirtVM vm =
-                host.register(new LibvirtVM.Identity(domain, template.labels(), warnings, !options.detached()), ledger);
+        LibvirtVM vm = host.register(
+                new LibvirtVM.Identity(domain, template.labels(), warnings, !options.detached()), events, ledger);
         vm.bandwidth(prepared.bandwidth());
         card.flatMap(made -> made.policy()).ifPresent(vm::policy);
         try {
@@ -134,6 +155,11 @@ final class Launch {
             vm.started();
             // From here on an end is cleaned up after by the host; one that came just before is found here.
             requireAlive(vm);
+            events.launched(new VMLaunched.Builder()
+                    .policy(vm.networkPolicy())
+                    .attachment(vm.attachment())
+                    .detached(options.detached())
+                    .warnings(vm.warnings()));
             host.watch(vm, template);
             return vm;
         } catch (RuntimeException | Error e) {
@@ -306,6 +332,7 @@ final class Launch {
     }
 
     private void done() {
+        events.step(current, elapsed());
         options.listener().ifPresent(listener -> listener.onStep(current, elapsed()));
     }
 

@@ -10,6 +10,8 @@ import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEvents;
+import dev.agentvm.event.VMIdentity;
 import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.connection.DomainListing;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
@@ -21,6 +23,7 @@ import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.IPv4Address;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -49,6 +52,7 @@ public final class LibvirtHost implements Hypervisor {
     private static final Duration WATCH = Duration.ofSeconds(1);
 
     private final Parts parts;
+    private final Sampler sampler;
     private final Set<LibvirtVM> launched = ConcurrentHashMap.newKeySet();
     private final Set<LibvirtVM> found = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
     private final ScheduledThreadPoolExecutor housekeeping;
@@ -59,6 +63,7 @@ public final class LibvirtHost implements Hypervisor {
 
     LibvirtHost(Parts parts) {
         this.parts = parts;
+        this.sampler = new Sampler(parts.libvirt());
         this.housekeeping = new ScheduledThreadPoolExecutor(HOUSEKEEPERS, work -> {
             Thread thread = new Thread(work, "agentvm-housekeeping");
             thread.setDaemon(true);
@@ -67,8 +72,13 @@ public final class LibvirtHost implements Hypervisor {
         housekeeping.setRemoveOnCancelPolicy(true);
         housekeeping.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
         parts.libvirt().addListener(this::onEvent);
+        repeat(WATCH, this::refreshPolicies);
+        repeat(parts.sampling(), this::sample);
+    }
+
+    private void repeat(Duration interval, Runnable work) {
         Future<?> unused = housekeeping.scheduleWithFixedDelay(
-                () -> keepHouse(this::refreshPolicies), WATCH.toMillis(), WATCH.toMillis(), TimeUnit.MILLISECONDS);
+                () -> keepHouse(work), interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Connects to libvirt, and removes what programs that died have left there. */
@@ -98,10 +108,10 @@ public final class LibvirtHost implements Hypervisor {
     }
 
     /** A VM of this program that is being launched. */
-    LibvirtVM register(LibvirtVM.Identity identity, Ledger ledger) {
+    LibvirtVM register(LibvirtVM.Identity identity, VMEventSource events, Ledger ledger) {
         DomainRef domain = identity.domain();
-        LibvirtVM vm =
-                new LibvirtVM(parts, identity, VMState.STARTING, activity(domain.uuid()), () -> clear(domain, ledger));
+        LibvirtVM vm = new LibvirtVM(
+                parts, identity, VMState.STARTING, activity(domain.uuid()), events, () -> clear(domain, ledger));
         launched.add(vm);
         return vm;
     }
@@ -139,7 +149,7 @@ public final class LibvirtHost implements Hypervisor {
     void forget(LibvirtVM vm) {
         launched.remove(vm);
         activities.remove(vm.id());
-        vm.ended("its launch failed");
+        vm.died("its launch failed");
         vm.release();
     }
 
@@ -192,6 +202,11 @@ public final class LibvirtHost implements Hypervisor {
     }
 
     @Override
+    public VMEvents events() {
+        return parts.events();
+    }
+
+    @Override
     public Images images() {
         return new LibvirtImages(this);
     }
@@ -213,28 +228,46 @@ public final class LibvirtHost implements Hypervisor {
         }
         DomainXml xml = read.get();
         boolean paused = domain.state().state() == DomainState.State.PAUSED;
+        OwnerXml mark = Parts.mark(xml);
+        Optional<LibvirtVM> own = own(domain.domain().uuid());
         LibvirtVM vm = new LibvirtVM(
                 parts,
-                new LibvirtVM.Identity(domain.domain(), Parts.mark(xml).labelMap(), List.of(), false),
+                new LibvirtVM.Identity(domain.domain(), mark.labelMap(), List.of(), false),
                 paused ? VMState.PAUSED : VMState.RUNNING,
                 activity(domain.domain().uuid()),
+                own.map(LibvirtVM::events).orElseGet(() -> foreign(domain.domain(), mark)),
                 () -> clear(domain.domain(), ledger(domain.domain())));
         policy(domain.domain(), xml).ifPresent(vm::policy);
-        vm.watchedBy(log(vm));
+        vm.watchedBy(log(vm, own));
         found.add(vm);
         return Optional.of(vm);
     }
 
     /** A VM's tap is watched by the program that launched it. */
-    private Supplier<ConnectionLog> log(LibvirtVM found) {
-        Optional<LibvirtVM> own =
-                launched.stream().filter(vm -> vm.id().equals(found.id())).findFirst();
+    private static Supplier<ConnectionLog> log(LibvirtVM found, Optional<LibvirtVM> own) {
         if (own.isPresent()) {
             return own.get()::connectionLog;
         }
         ConnectionLog nothing = ConnectionLog.empty(
                 found.policy().map(unused -> "the VM is watched by the program that launched it, not by this one"));
         return () -> nothing;
+    }
+
+    private Optional<LibvirtVM> own(UUID id) {
+        return launched.stream().filter(vm -> vm.id().equals(id)).findFirst();
+    }
+
+    private VMEventSource foreign(DomainRef domain, OwnerXml mark) {
+        return VMEventSource.ofForeign(
+                parts.events(),
+                parts.clock(),
+                new VMIdentity.Builder()
+                        .id(domain.uuid())
+                        .name(domain.name())
+                        .template(mark.template == null ? domain.name() : mark.template)
+                        .owner(Optional.ofNullable(mark.id))
+                        .labels(mark.labelMap())
+                        .build());
     }
 
     /** All handles of a VM share what is known of its policy. */
@@ -265,6 +298,14 @@ public final class LibvirtHost implements Hypervisor {
                             LOG.warn("the host has changed; the policy of {} was put in force anew", vm.name());
                         }
                     }));
+        }
+    }
+
+    private void sample() {
+        if (parts.events().hasListeners()) {
+            sampler.sample(launched.stream()
+                    .filter(vm -> vm.launchIsOver() && vm.endReason().isEmpty())
+                    .toList());
         }
     }
 
@@ -311,7 +352,7 @@ public final class LibvirtHost implements Hypervisor {
         UUID id = event.domain().uuid();
         switch (event.type()) {
             case STOPPED -> {
-                handles(id).forEach(vm -> vm.ended("its domain stopped (" + event.detailText() + ")"));
+                handles(id).forEach(vm -> vm.died("its domain stopped (" + event.detailText() + ")"));
                 housekeep(() -> cleanUpAfter(id));
             }
             case RESUMED -> handles(id).forEach(vm -> vm.running(true));
@@ -404,7 +445,7 @@ public final class LibvirtHost implements Hypervisor {
             Uninterrupted.run(() -> {
                 launched.stream()
                         .filter(vm -> !vm.launchIsOver())
-                        .forEach(vm -> vm.ended("the hypervisor was closed during its launch"));
+                        .forEach(vm -> vm.died("the hypervisor was closed during its launch"));
                 launches.arriveAndAwaitAdvance();
                 failures.addAll(closeAll());
                 unfinished.forEach(ledger ->

@@ -13,7 +13,9 @@ import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
+import dev.agentvm.event.ObservationLimited;
 import dev.agentvm.libvirt.internal.Uninterrupted;
+import dev.agentvm.libvirt.internal.capture.Judge;
 import dev.agentvm.libvirt.internal.capture.TapWatch;
 import dev.agentvm.libvirt.internal.connection.ByteStream;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
@@ -22,11 +24,15 @@ import dev.agentvm.libvirt.internal.files.CommandFiles;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionLog;
+import dev.agentvm.network.Flow;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.network.Verdict;
+import dev.agentvm.spi.VMEventSource;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -35,6 +41,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -52,6 +59,8 @@ final class LibvirtVM implements VM {
 
     private final Parts parts;
     private final Identity identity;
+    private final VMEventSource events;
+    private final long begunNanos = System.nanoTime();
     private final Runnable remains;
     private final GuestAgent agent;
     private final VMFiles files;
@@ -59,6 +68,9 @@ final class LibvirtVM implements VM {
 
     private final CompletableFuture<String> end = new CompletableFuture<>();
     private final CompletableFuture<Void> agentReady = new CompletableFuture<>();
+    /** Tells of the end, once all is told that came before it. */
+    private final AtomicReference<@Nullable Runnable> lastWord = new AtomicReference<>();
+
     private final AtomicReference<VMState> state;
     private final Activity activity;
     private volatile Optional<PolicyInForce> policy = Optional.empty();
@@ -94,16 +106,28 @@ final class LibvirtVM implements VM {
      * A handle.
      *
      * @param activity what commands do in the VM, through whichever handle of this program
+     * @param events tells what happens to the VM
      * @param remains removes the domain and all else that the launch made, and throws if anything stays
      */
-    LibvirtVM(Parts parts, Identity identity, VMState state, Activity activity, Runnable remains) {
+    LibvirtVM(
+            Parts parts, Identity identity, VMState state, Activity activity, VMEventSource events, Runnable remains) {
         this.parts = parts;
         this.identity = identity;
         this.state = new AtomicReference<>(state);
         this.activity = activity;
+        this.events = events;
         this.remains = remains;
         this.agent = parts.agent(identity.domain());
-        this.files = new CommandFiles(identity.domain().name(), this::exec, this::start);
+        this.files = new CommandFiles(identity.domain().name(), this::run, this::begin);
+    }
+
+    VMEventSource events() {
+        return events;
+    }
+
+    /** When its domain was about to be made. */
+    long begunNanos() {
+        return begunNanos;
     }
 
     DomainRef domain() {
@@ -167,7 +191,7 @@ final class LibvirtVM implements VM {
     @Override
     public void setNetworkPolicy(NetworkPolicy wanted) {
         requireAlive("change the network policy");
-        requireNetwork("networkPolicy", wanted).set(wanted);
+        requireNetwork("networkPolicy", wanted).set(wanted, events);
     }
 
     @Override
@@ -207,6 +231,12 @@ final class LibvirtVM implements VM {
     @Override
     public ExecResult exec(Command command) {
         requireAlive("exec");
+        return events.tellEnd(command, () -> run(command));
+    }
+
+    /** Runs a command of the library's own too, of which nothing is told. */
+    private ExecResult run(Command command) {
+        requireAlive("exec");
         activity.begin();
         try {
             return agent.exec(command);
@@ -219,6 +249,21 @@ final class LibvirtVM implements VM {
 
     @Override
     public VMProcess start(Command command) {
+        requireAlive("start");
+        Instant begin = events.now();
+        VMProcess process;
+        try {
+            process = begin(command);
+        } catch (AgentVMException e) {
+            events.commandFailed(command, begin, e);
+            throw e;
+        }
+        CompletableFuture<Void> unused =
+                process.onExit().thenAccept(status -> events.commandEnded(command, begin, status));
+        return process;
+    }
+
+    private VMProcess begin(Command command) {
         requireAlive("start");
         activity.begin();
         VMProcess process;
@@ -267,15 +312,37 @@ final class LibvirtVM implements VM {
     /** Writes down from now on what passes its tap. */
     void watchTap(MacAddress own) {
         try {
-            TapWatch watch =
-                    parts.taps().watch(Networking.tap(id()), own, flow -> policy.flatMap(known -> known.judge(flow)));
+            TapWatch watch = parts.taps().watch(Networking.tap(id()), own, events, new PolicyJudge());
             tapWatch = watch;
             connectionLog = watch::log;
         } catch (IOException e) {
             LOG.debug("the tap of '{}' is not watched", name(), e);
-            ConnectionLog nothing = ConnectionLog.empty(Optional.of("its tap cannot be read: " + e.getMessage()));
+            String limitation = "its tap cannot be read: " + e.getMessage();
+            ConnectionLog nothing = ConnectionLog.empty(Optional.of(limitation));
             connectionLog = () -> nothing;
+            limited(limitation);
         }
+    }
+
+    /** The policy may become known only when the VM has learnt its address. */
+    private final class PolicyJudge implements Judge {
+        @Override
+        public Optional<Verdict> judge(Flow flow) {
+            return policy.flatMap(known -> known.judge(flow));
+        }
+
+        @Override
+        public Optional<Object> version() {
+            return policy.flatMap(PolicyInForce::version);
+        }
+    }
+
+    private void limited(String reason) {
+        events.publish(new ObservationLimited.Builder()
+                .time(events.now())
+                .vm(events.vm())
+                .reason(reason)
+                .build());
     }
 
     /** Another handle on it, or another program, watches its tap. */
@@ -317,6 +384,9 @@ final class LibvirtVM implements VM {
         if (identity.attached()) {
             destroy("closed by its program");
         } else {
+            if (tapWatch != null && endReason().isEmpty()) {
+                limited("the VM lives on, but its program has let go of it and watches it no more");
+            }
             release();
             tidyUp();
         }
@@ -337,7 +407,7 @@ final class LibvirtVM implements VM {
     void destroy(String reason) {
         Uninterrupted.run(() -> {
             synchronized (teardown) {
-                ended(reason);
+                ended(reason, () -> events.closed(reason));
                 if (!removed) {
                     policy.ifPresent(PolicyInForce::retire);
                     remains.run();
@@ -345,20 +415,51 @@ final class LibvirtVM implements VM {
                 }
             }
             release();
+            sayLastWord();
         });
     }
 
-    /** The domain is gone, or is about to be; says so to every waiter. */
-    void ended(String reason) {
-        if (end.complete(reason)) {
-            agent.fail(gone("exec", reason));
+    /** The domain has ended, and nobody here has destroyed it. */
+    void died(String reason) {
+        if (ended(reason, () -> events.died(reason))) {
+            endWatch();
+            sayLastWord();
+        }
+    }
+
+    /**
+     * The domain is gone, or is about to be; says so to every waiter.
+     *
+     * @param word what is to be told when all of it is over
+     * @return whether that was not known yet
+     */
+    private boolean ended(String reason, Runnable word) {
+        if (!end.complete(reason)) {
+            return false;
+        }
+        lastWord.set(word);
+        agent.fail(gone("exec", reason));
+        return true;
+    }
+
+    /** After the last frames that its tap passed. */
+    private void sayLastWord() {
+        Runnable word = lastWord.getAndSet(null);
+        TapWatch watch = tapWatch;
+        if (word == null) {
+            return;
+        }
+        if (watch == null) {
+            word.run();
+        } else {
+            CompletionStage<Void> unused = watch.done().thenRun(word);
         }
     }
 
     /** A restart of libvirt takes attached VMs along; this waits for the new connection to tell. */
     void endIfLost() {
         if (parts.libvirt().domains().state(domain()).isEmpty()) {
-            ended("libvirt was restarted, and the VM ended with it");
+            died("libvirt was restarted, and the VM ended with it");
         }
     }
 
@@ -430,10 +531,7 @@ final class LibvirtVM implements VM {
 
     /** Lets go of the console and the tap. */
     void release() {
-        TapWatch watch = tapWatch;
-        if (watch != null) {
-            watch.end();
-        }
+        endWatch();
         ByteStream open;
         synchronized (consoleLock) {
             wantsConsole = false;
@@ -442,6 +540,13 @@ final class LibvirtVM implements VM {
         }
         if (open != null) {
             open.close();
+        }
+    }
+
+    private void endWatch() {
+        TapWatch watch = tapWatch;
+        if (watch != null) {
+            watch.end();
         }
     }
 

@@ -13,7 +13,9 @@ import dev.agentvm.libvirt.internal.storage.VolumePool;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.spi.EventDispatcher;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -25,6 +27,8 @@ import java.util.Optional;
  * @param volumes what holds the VMs' disks
  * @param networking the VMs' network
  * @param taps notes what VMs do on their networks
+ * @param events who is told what happens
+ * @param sampling how often they are told what VMs have used
  * @param requirements what templates need of the host
  * @param clock tells the time of launches and ends
  */
@@ -35,6 +39,8 @@ record Parts(
         VolumePool volumes,
         Networking networking,
         TapWatcher taps,
+        EventDispatcher events,
+        Duration sampling,
         Requirements requirements,
         Clock clock)
         implements AutoCloseable {
@@ -45,6 +51,8 @@ record Parts(
         HostView host = HostView.local();
         Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()));
         try {
+            EventDispatcher events = new EventDispatcher();
+            settings.listeners().forEach(events::listen);
             return new Parts(
                     libvirt,
                     Journals.open(settings.stateDirectory(), libvirt.host().uri()),
@@ -52,6 +60,8 @@ record Parts(
                     new VolumePool(libvirt, settings.storagePool(), settings.storageDirectory()),
                     new Networking(libvirt, settings.network(), host),
                     new TapWatcher(settings.clock()),
+                    events,
+                    settings.sampling(),
                     new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),
                     settings.clock());
         } catch (RuntimeException e) {
@@ -90,6 +100,7 @@ record Parts(
     public void close() {
         libvirt.close();
         taps.close();
+        events.close();
         journals.close();
     }
 }

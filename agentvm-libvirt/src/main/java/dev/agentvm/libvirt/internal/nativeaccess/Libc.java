@@ -21,6 +21,10 @@ interface Libc extends Library {
 
     NativeLong recvmsg(int socket, Pointer message, int flags) throws LastErrorException;
 
+    NativeLong send(int socket, Pointer bytes, NativeSize length, int flags) throws LastErrorException;
+
+    NativeLong recv(int socket, Pointer bytes, NativeSize length, int flags) throws LastErrorException;
+
     int poll(Pointer descriptors, NativeSize count, int timeoutMillis) throws LastErrorException;
 
     int close(int descriptor) throws LastErrorException;

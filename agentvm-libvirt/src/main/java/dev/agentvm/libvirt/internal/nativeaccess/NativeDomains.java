@@ -4,9 +4,11 @@ import static dev.agentvm.libvirt.internal.nativeaccess.Memories.check;
 import static dev.agentvm.libvirt.internal.nativeaccess.Memories.take;
 import static dev.agentvm.libvirt.internal.nativeaccess.Memories.takeList;
 
+import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
 import com.sun.jna.ptr.PointerByReference;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,6 +21,11 @@ import org.jspecify.annotations.Nullable;
 public final class NativeDomains {
     private static final int METADATA_ELEMENT = 2;
     private static final int AFFECT_LIVE = 1;
+    /** {@code VIR_DOMAIN_STATS_}: CPU_TOTAL, BALLOON, VCPU, INTERFACE and BLOCK. */
+    private static final int STATISTICS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5;
+    /** {@code VIR_CONNECT_GET_ALL_DOMAINS_STATS_}: ACTIVE and NOWAIT, which leaves out what a domain that is busy cannot tell. */
+    private static final int STATISTICS_FLAGS = 1 | 1 << 29;
+
     private static final int UNDEFINE_MANAGED_SAVE = 1;
     private static final int UNDEFINE_SNAPSHOTS_METADATA = 1 << 1;
 
@@ -112,6 +119,26 @@ public final class NativeDomains {
                 .stream()
                 .flatMap(Optional::stream)
                 .toList();
+    }
+
+    /** {@code virConnectGetAllDomainStats} of the running domains: their whole numbers by their names in libvirt. */
+    public Map<UUID, Map<String, Long>> statistics() {
+        PointerByReference list = new PointerByReference();
+        int count = check(Virt.INSTANCE.virConnectGetAllDomainStats(connection, STATISTICS, list, STATISTICS_FLAGS));
+        Pointer records = list.getValue();
+        Map<UUID, Map<String, Long>> statistics = new HashMap<>();
+        try {
+            for (int i = 0; i < count; i++) {
+                Pointer one = records.getPointer((long) i * Native.POINTER_SIZE);
+                statistics.put(
+                        uuid(one.getPointer(0)),
+                        TypedParameters.wholeNumbers(
+                                one.getPointer(Native.POINTER_SIZE), one.getInt(2L * Native.POINTER_SIZE)));
+            }
+        } finally {
+            Virt.INSTANCE.virDomainStatsRecordListFree(records);
+        }
+        return statistics;
     }
 
     /** {@code virDomainSetMetadata} of the running domain; null removes. */

@@ -75,6 +75,10 @@ interface Virt extends Library {
 
     int virConnectListAllDomains(Pointer connection, PointerByReference domains, int flags);
 
+    int virConnectGetAllDomainStats(Pointer connection, int stats, PointerByReference records, int flags);
+
+    void virDomainStatsRecordListFree(Pointer records);
+
     int virConnectListAllNetworks(Pointer connection, PointerByReference networks, int flags);
 
     int virConnectListAllNWFilters(Pointer connection, PointerByReference filters, int flags);
