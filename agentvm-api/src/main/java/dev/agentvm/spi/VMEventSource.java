@@ -35,6 +35,7 @@ public final class VMEventSource {
     private final VMIdentity vm;
     private final Map<LaunchStep, Duration> steps = new LinkedHashMap<>();
     private final AtomicReference<Stage> stage;
+    private final AtomicReference<Optional<String>> closing = new AtomicReference<>(Optional.empty());
     private final AtomicReference<Optional<VMEvent>> endDuringLaunch = new AtomicReference<>(Optional.empty());
 
     private enum Stage {
@@ -113,6 +114,11 @@ public final class VMEventSource {
                 .build());
     }
 
+    /** The VM is about to be destroyed by this program, for that reason: an end that is noticed from now on is that. */
+    public void closing(String reason) {
+        closing.compareAndSet(Optional.empty(), Optional.of(reason));
+    }
+
     /** The VM was destroyed by this program, or because its time was over. */
     public void closed(String reason) {
         end(new VMClosed.Builder().time(clock.instant()).vm(vm).reason(reason).build());
@@ -120,7 +126,10 @@ public final class VMEventSource {
 
     /** The VM has ended otherwise. */
     public void died(String reason) {
-        if (stage.get() != Stage.FOREIGN) {
+        Optional<String> closed = closing.get();
+        if (closed.isPresent()) {
+            closed(closed.get());
+        } else if (stage.get() != Stage.FOREIGN) {
             end(new VMDied.Builder().time(clock.instant()).vm(vm).reason(reason).build());
         }
     }

@@ -407,7 +407,9 @@ final class LibvirtVM implements VM {
     void destroy(String reason) {
         Uninterrupted.run(() -> {
             synchronized (teardown) {
-                ended(reason, () -> events.closed(reason));
+                if (ended(reason, () -> events.closed(reason))) {
+                    events.closing(reason);
+                }
                 if (!removed) {
                     policy.ifPresent(PolicyInForce::retire);
                     remains.run();

@@ -50,8 +50,8 @@ record Parts(
         LibvirtXml.prepare();
         HostView host = HostView.local();
         Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()));
+        EventDispatcher events = new EventDispatcher();
         try {
-            EventDispatcher events = new EventDispatcher();
             settings.listeners().forEach(events::listen);
             return new Parts(
                     libvirt,
@@ -65,6 +65,7 @@ record Parts(
                     new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),
                     settings.clock());
         } catch (RuntimeException e) {
+            events.close();
             libvirt.close();
             throw e;
         }

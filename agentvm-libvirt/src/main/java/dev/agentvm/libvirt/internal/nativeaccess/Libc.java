@@ -11,6 +11,8 @@ import com.sun.jna.ptr.IntByReference;
 interface Libc extends Library {
     Libc INSTANCE = Native.load("c", Libc.class);
 
+    int if_nametoindex(String name) throws LastErrorException;
+
     int socket(int domain, int type, int protocol) throws LastErrorException;
 
     int setsockopt(int socket, int level, int option, Pointer value, int length) throws LastErrorException;

@@ -5,7 +5,6 @@ import com.sun.jna.Memory;
 import com.sun.jna.NativeLong;
 import com.sun.jna.ptr.IntByReference;
 import java.io.IOException;
-import java.net.NetworkInterface;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -121,16 +120,13 @@ public final class PacketSocket implements AutoCloseable {
      * @throws IOException if there is no such interface, or this process may not
      */
     public static PacketSocket open(String networkInterface) throws IOException {
-        NetworkInterface device = NetworkInterface.getByName(networkInterface);
-        if (device == null) {
-            throw new IOException("there is no interface " + networkInterface);
-        }
+        int index = indexOf(networkInterface);
         try {
             // Without a protocol it hears nothing before the filter is there.
             int descriptor = Libc.INSTANCE.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
             PacketSocket socket = new PacketSocket(descriptor);
             try {
-                socket.prepare(device.getIndex());
+                socket.prepare(index);
                 return socket;
             } catch (LastErrorException e) {
                 socket.close();
@@ -138,6 +134,15 @@ public final class PacketSocket implements AutoCloseable {
             }
         } catch (LastErrorException e) {
             throw new IOException(e.getMessage(), e);
+        }
+    }
+
+    /** {@link java.net.NetworkInterface} knows only those that have an address, which a tap has of IPv6 at most. */
+    private static int indexOf(String networkInterface) throws IOException {
+        try {
+            return Libc.INSTANCE.if_nametoindex(networkInterface);
+        } catch (LastErrorException e) {
+            throw new IOException("there is no interface " + networkInterface, e);
         }
     }
 
