@@ -27,6 +27,7 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkPolicy;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -215,6 +216,38 @@ class EventsIT {
                 .filter(closed -> toPort(closed.flow(), 443))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    @Test
+    void events_withoutTheRightToCapture_sayThatConnectionsAreNotSeen() throws Exception {
+        Process program =
+                OtherJvm.start(List.of("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"), Unable.class);
+        String said = new String(program.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertThat(program.waitFor()).as(said).isZero();
+        assertThat(said.lines())
+                .containsSubsequence("LaunchStarted", "ObservationLimited", "VMLaunched", "CommandEnded", "VMClosed")
+                .doesNotContain("ConnectionAllowed", "ConnectionDenied")
+                .containsOnlyOnce("ObservationLimited");
+    }
+
+    /** A program that may not read what passes taps, and says what it is told. */
+    static final class Unable {
+        private Unable() {}
+
+        /** No arguments. */
+        public static void main(String[] args) {
+            List<VMEvent> events = new CopyOnWriteArrayList<>();
+            try (Hypervisor hypervisor = new LibvirtHypervisor.Builder()
+                            .addListener(events::add)
+                            .connect();
+                    VM vm = hypervisor.launch(Lab.tiny("unable"))) {
+                Lab.awaitNetwork(vm);
+            }
+            Awaitility.await().until(() -> events.stream().anyMatch(VMClosed.class::isInstance));
+            events.forEach(
+                    event -> System.out.println(event.getClass().getSuperclass().getSimpleName()));
+        }
     }
 
     private static boolean toPort(Flow flow, int port) {

@@ -29,7 +29,7 @@ final class Exchange {
      *
      * @param sequence the number that a TCP connection begins with
      * @param beginsConnection whether its first frame asks for a TCP connection
-     * @param late whether it may be an answer to an exchange that counts as over
+     * @param late whether it may be an answer in an exchange that is over, or that is not known
      */
     Exchange(Flow flow, long nanos, long sequence, boolean beginsConnection, boolean late) {
         this.flow = flow;

@@ -37,6 +37,7 @@ final class Exchanges {
 
     private final MacAddress own;
     private final Consumer<Exchange> onOver;
+    private @Nullable Long missedNanos;
     private final Map<Parties, Exchange> known = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
@@ -107,6 +108,11 @@ final class Exchanges {
     Sighting see(Headers frame, boolean fromVM, long nanos) {
         Ip ip = frame.ip();
         return ip == null ? see(other(frame, fromVM), frame, fromVM, nanos) : see(frame, ip, fromVM, nanos);
+    }
+
+    /** Frames have gone by unseen, so that exchanges may have begun that are not known. */
+    void missed(long nanos) {
+        missedNanos = nanos;
     }
 
     /** Tells of those that are over because nothing was seen of them, and forgets those of long ago. */
@@ -187,7 +193,9 @@ final class Exchanges {
     }
 
     private Sighting begin(Parties parties, long sequence, Headers frame, boolean fromVM, long nanos) {
-        boolean late = known.containsKey(parties.reversed());
+        boolean late = known.containsKey(parties.reversed())
+                || known.size() >= CAPACITY
+                || (missedNanos != null && nanos - missedNanos < FORGOTTEN_NANOS);
         boolean asks = frame.ip() != null
                 && frame.ip().tcp() != null
                 && frame.ip().tcp().begins();

@@ -60,12 +60,9 @@ final class Observer {
      */
     private static boolean isSentToTheVM(Exchange exchange) {
         Flow flow = exchange.flow();
-        if (exchange.isLate() || flow.etherType() != Flow.ETHERTYPE_IPV4) {
-            return false;
-        }
         return switch (flow.ipProtocol().orElse(-1)) {
             case Flow.TCP -> exchange.beginsConnection();
-            case Flow.UDP -> true;
+            case Flow.UDP -> !exchange.isLate();
             case Flow.ICMP -> flow.icmpType().orElse(-1) == ECHO_REQUEST;
             default -> false;
         };

@@ -91,8 +91,10 @@ public final class TapWatch {
         boolean more = false;
         try {
             long before = log.lost();
+            // What is read first may belong to what is lost.
+            noteLost();
             more = readTurn();
-            log = log.plusLost(socket.takeLost());
+            noteLost();
             observer.lost(log.lost() - before, lastRead);
             lastRead = clock.instant();
         } catch (RuntimeException e) {
@@ -103,6 +105,14 @@ public final class TapWatch {
             end();
         }
         return more;
+    }
+
+    private void noteLost() {
+        long lost = socket.takeLost();
+        if (lost > 0) {
+            log = log.plusLost(lost);
+            exchanges.missed(System.nanoTime());
+        }
     }
 
     /** Ends what has been silent for long. */

@@ -232,6 +232,17 @@ class ObserverTest {
     }
 
     @Test
+    void toTheVM_whenItsQuestionMayBeAmongWhatWasLost_isNone() {
+        seen(from(WWW).udp(8080, 5000).build());
+        assertThat(told(AnomalyDetected.class)).as("else it is").hasSize(1);
+        now = now.plusMinutes(10);
+        exchanges.missed(now.toNanos());
+        seen(from(WWW).udp(8080, 5001).build());
+
+        assertThat(told(AnomalyDetected.class)).hasSize(1);
+    }
+
+    @Test
     void toTheVM_lateAnswer_isNone() {
         seen(to(GATEWAY).udp(5000, 53).build());
         now = now.plusSeconds(90);
