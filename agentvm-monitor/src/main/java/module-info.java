@@ -7,4 +7,6 @@ module dev.agentvm.monitor {
     requires org.slf4j;
 
     exports dev.agentvm.monitor;
+    exports dev.agentvm.monitor.audit;
+    exports dev.agentvm.monitor.report;
 }

@@ -20,6 +20,7 @@ import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.event.VMLaunched;
+import dev.agentvm.monitor.internal.Redaction;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.Flow;
@@ -159,7 +160,8 @@ final class Entry {
     }
 
     private void rules(String field, Collection<FilterRule> rules) {
-        json.objects(field, rules.stream().<Runnable>map(rule -> () -> rule(rule)).toList());
+        json.objects(
+                field, rules.stream().<Runnable>map(rule -> () -> rule(rule)).toList());
     }
 
     private void rule(FilterRule rule) {
@@ -168,15 +170,19 @@ final class Entry {
             json.put("ports", rule.ports().stream().map(PortRange::toString).toList());
         }
         if (!rule.destinations().isEmpty()) {
-            json.put("destinations", rule.destinations().stream().map(Cidr::toString).toList());
+            json.put(
+                    "destinations",
+                    rule.destinations().stream().map(Cidr::toString).toList());
         }
         json.put("reason", rule.reason());
     }
 
     private void attachment(NetworkAttachment attachment) {
-        json.object("attachment", () -> json.put("mac", attachment.mac().toString())
-                .put("address", attachment.address().toString())
-                .put("subnet", attachment.subnet().toString()));
+        json.object(
+                "attachment",
+                () -> json.put("mac", attachment.mac().toString())
+                        .put("address", attachment.address().toString())
+                        .put("subnet", attachment.subnet().toString()));
     }
 
     private void steps(Map<LaunchStep, Duration> steps) {
@@ -253,7 +259,9 @@ final class Entry {
     }
 
     private void evidence(VMEvent event) {
-        json.put("id", event.id().toString()).put("time", event.time().toString()).put("type", type(event));
+        json.put("id", event.id().toString())
+                .put("time", event.time().toString())
+                .put("type", type(event));
         if (!(event instanceof AnomalyDetected)) {
             detail(event);
         }

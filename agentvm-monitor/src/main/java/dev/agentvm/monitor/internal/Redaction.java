@@ -1,4 +1,4 @@
-package dev.agentvm.monitor.audit;
+package dev.agentvm.monitor.internal;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -7,8 +7,8 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /** Takes secrets out of what is written down, as far as they can be told by their form. */
-final class Redaction {
-    static final String REDACTED = "[redacted]";
+public final class Redaction {
+    private static final String REDACTED = "[redacted]";
 
     private static final int LONGEST = 8192;
 
@@ -18,10 +18,11 @@ final class Redaction {
     /** An option whose value is the next argument. */
     private static final Pattern SECRET_OPTION = Pattern.compile("(?i)--?[a-z0-9_-]*" + SECRET + "[a-z0-9_-]*");
     /** As in {@code --password=x}, {@code GITHUB_TOKEN=x} and {@code "apiKey": "x"}, anywhere in a text. */
-    private static final Pattern ASSIGNMENT = Pattern.compile("(?i)(" + SECRET
-            + "[a-z0-9_.-]{0,64}[\"']?\\s*[=:]\\s*)(\"[^\"]*\"|'[^']*'|(?:bearer|basic|token)\\s+[^\\s\"']+|[^\\s\"'&;,]+)");
+    private static final Pattern ASSIGNMENT = Pattern.compile(
+            "(?i)(" + SECRET
+                    + "[a-z0-9_.-]{0,64}[\"']?\\s*[=:]\\s*)(\"[^\"]*\"|'[^']*'|(?:bearer|basic|token)\\s+[^\\s\"']+|[^\\s\"'&;,]+)");
     /** As in {@code https://user:x@host} and {@code https://x@host}. */
-    private static final Pattern USER_INFO = Pattern.compile("(?i)([a-z][a-z0-9+.-]*://)[^/\\s@\"']+@");
+    private static final Pattern USER_INFO = Pattern.compile("(?i)([a-z][a-z0-9+.-]{0,20}://)[^/\\s@\"']+@");
 
     private static final Pattern BEARER = Pattern.compile("(?i)\\b(bearer|basic)\\s+[a-z0-9._~+/=-]{8,}");
     /** The tokens of GitHub, GitLab, Slack, AWS, OpenAI, Anthropic and npm, and web tokens. */
@@ -32,7 +33,7 @@ final class Redaction {
     private Redaction() {}
 
     /** Cuts what is very long, since it is looked through several times. */
-    static String text(String text) {
+    public static String text(String text) {
         String result = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "[and more]";
         result = KNOWN_TOKEN.matcher(result).replaceAll(REDACTED);
         result = USER_INFO.matcher(result).replaceAll("$1" + REDACTED + "@");
@@ -40,7 +41,8 @@ final class Redaction {
         return BEARER.matcher(result).replaceAll("$1 " + REDACTED);
     }
 
-    static List<String> arguments(List<String> argv) {
+    /** The arguments of a command; what follows an option that asks for a secret is one. */
+    public static List<String> arguments(List<String> argv) {
         List<String> result = new ArrayList<>();
         boolean nextIsSecret = false;
         for (String argument : argv) {
@@ -51,7 +53,8 @@ final class Redaction {
         return result;
     }
 
-    static Map<String, String> labels(Map<String, String> labels) {
+    /** Labels, in the order of their names. */
+    public static Map<String, String> labels(Map<String, String> labels) {
         Map<String, String> result = new TreeMap<>();
         labels.forEach(
                 (name, value) -> result.put(name, SECRET_NAME.matcher(name).matches() ? REDACTED : text(value)));
