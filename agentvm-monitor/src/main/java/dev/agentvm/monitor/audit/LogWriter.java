@@ -154,6 +154,7 @@ final class LogWriter {
             put(entry.apply(head.sequence() + 1));
         } catch (IOException e) {
             miss(e);
+            repairIfPossible();
         }
     }
 
@@ -237,6 +238,15 @@ final class LogWriter {
         if (dirty) {
             file.cut(length);
             dirty = false;
+        }
+    }
+
+    /** A full disk has room for less. What fails here is tried anew before the next entry. */
+    private void repairIfPossible() {
+        try {
+            repair();
+        } catch (IOException e) {
+            LOG.debug("what was written of an entry of the audit log in {} is still there", directory, e);
         }
     }
 
