@@ -1,5 +1,6 @@
 package dev.agentvm;
 
+import dev.agentvm.event.VMEvents;
 import java.util.List;
 import java.util.Optional;
 
@@ -34,15 +35,31 @@ public interface Hypervisor extends AutoCloseable {
     Images images();
 
     /**
-     * Removes what programs left that died: VMs, disks, filters and reservations that carry this library's mark or
-     * stand in the journal of a launch whose program is gone, and VMs past their time to live. Never touches what
-     * another living program uses, nor anything by its name alone.
+     * What happens to the VMs that this object launched, and what it does to others. A listener that must hear of every
+     * launch is registered before the first, which builders offer too.
      */
-    ReapReport reap();
+    VMEvents events();
+
+    /**
+     * Removes what programs left that died: VMs, disks, filters and reservations that carry this library's mark or
+     * stand in the journal of a launch whose program is gone; and VMs past their time to live or their idle timeout,
+     * whether their program lives, hangs or is gone. Never touches what another living program uses, nor anything by its
+     * name alone.
+     */
+    default ReapReport reap() {
+        return reap(false);
+    }
+
+    /**
+     * Does what {@link #reap()} does, or only says what that would remove.
+     *
+     * @param dryRun whether to leave everything as it is
+     */
+    ReapReport reap(boolean dryRun);
 
     /**
      * Destroys the attached VMs that are still open and lets go of the host; launches that are under way fail and are
-     * undone. Closing twice does nothing, and all other calls then throw {@link HypervisorUnavailableException}.
+     * undone. Listeners are still told of that. Closing twice does nothing, and all other calls then throw {@link HypervisorUnavailableException}.
      */
     @Override
     void close();

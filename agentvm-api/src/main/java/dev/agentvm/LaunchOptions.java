@@ -25,6 +25,18 @@ public abstract class LaunchOptions implements WithLaunchOptions {
     }
 
     /**
+     * Whether the VM can have {@linkplain VM#snapshot snapshots}, and the launch keeps the guest's memory when its agent
+     * answers, so that {@link VM#reset} is quick: a part of the time of another boot. The launch takes longer by the time to
+     * write the memory to the host's disk, where it stays as long as the VM. If this program dies, such a VM is ended not by
+     * libvirt but by a small process that the first of them starts, within a few seconds; where that is killed too,
+     * {@link Hypervisor#reap} of any later program does it. False if not said.
+     */
+    @Value.Default
+    public boolean resettable() {
+        return false;
+    }
+
+    /**
      * How long the guest agent may take to answer, counted from the beginning of the launch, one second to one hour; two
      * minutes if not said. Each call of the hypervisor before that has a limit of its own.
      */

@@ -3,13 +3,16 @@ package dev.agentvm;
 import java.util.List;
 import org.immutables.value.Value;
 
-/** What was found that nobody owned any more, and removed. Immutable, safe for use by many threads. */
+/** What was found that nobody owned any more, and what became of it. Immutable, safe for use by many threads. */
 @ValueStyle
 @Value.Immutable
 public abstract class ReapReport {
     ReapReport() {}
 
-    /** Each thing removed, in words such as {@code domain vm-1 (4f0c…): its program is gone}. */
+    /**
+     * Each thing removed, or in a dry run each that would be, in words such as
+     * {@code domain vm-1 (4f0c…): its program is gone}.
+     */
     public abstract List<String> removed();
 
     /** Each thing that should have gone but could not be removed, with the reason. */

@@ -28,7 +28,10 @@ public interface VM extends AutoCloseable {
     /** Where it is in its life. Answers for a VM that is gone too. */
     VMState state();
 
-    /** Why it is gone, in words, or empty if it is not. */
+    /**
+     * Why it is gone, in words, or empty if it is not. If its time to live was over, they say {@code time to live}, if it
+     * was idle for too long, {@code idle}, whichever program has ended it.
+     */
     Optional<String> endReason();
 
     /**
@@ -109,7 +112,7 @@ public interface VM extends AutoCloseable {
     void setBandwidth(BandwidthLimit limit);
 
     /**
-     * What the VM has tried on its network since its launch, and what has reached it there. Attempts appear within a
+     * What the VM has tried on its network since its launch or last restore, and what has reached it there. Attempts appear within a
      * second. A VM that another program launched is watched by that program; here its log is empty and says so. Answers
      * for a VM that is gone too.
      */
@@ -125,10 +128,75 @@ public interface VM extends AutoCloseable {
     List<String> warnings();
 
     /**
-     * The last that the guest wrote to its serial console, 64 KiB at most; empty on a VM that was found, whose launching
+     * The last that the guest wrote to its serial console since its launch or last restore, 64 KiB at most; empty on a VM that was found, whose launching
      * program reads it. Answers for a VM that is gone too.
      */
     String serialLog();
+
+    /**
+     * Keeps the VM as it is now, memory and disk together, under a name. The guest stands still meanwhile, for about as
+     * long as the host takes to write its memory to a disk; commands go on afterwards. If this fails, nothing is kept and
+     * the VM goes on, unless it cannot be known whether it failed: then the VM is destroyed, and the exception says so.
+     * Snapshots are gone with their VM.
+     *
+     * @param name a letter, then up to 60 of A-Z a-z 0-9 _ . -
+     * @throws InvalidValueException if that is no name
+     * @throws SnapshotAlreadyExistsException if the name is taken
+     * @throws VMDestroyedException if the VM is or goes away
+     * @throws AgentVMException if the VM was not launched {@linkplain LaunchOptions#resettable resettable}, is paused, has
+     *     as many snapshots as it can have, or was launched by another program, which alone knows its snapshots
+     */
+    Snapshot snapshot(String name);
+
+    /**
+     * Puts the VM back to a snapshot. What the guest has done since is gone from its memory and its disk; its identity,
+     * name, labels and address stay, and so do all snapshots. What the guest's kernel knows of its connections is that of
+     * the snapshot, while the host has forgotten them, where it lets this program do so; else {@link #warnings()} says so.
+     * Before this returns, the guest's clock is set and its random numbers take another course.
+     *
+     * <p>The network policy and the bandwidth limit that are in force stay in force, from the first instruction on.
+     * {@link #connectionLog()} and {@link #serialLog()} begin anew; the times of the template count on.
+     *
+     * <p>Commands and file copies under way, and what is called meanwhile, fail with {@link VMRestoredException}. Programs
+     * that commands ran at the time of the snapshot run again in the guest, and belong to nobody. If the restore fails
+     * after it has begun, the VM is destroyed, and the exception says so.
+     *
+     * @throws SnapshotNotFoundException if there is none of that name
+     * @throws HostNotReadyException if the policy was not found in force; the VM was not let run
+     * @throws VMDestroyedException if the VM is or goes away
+     * @throws GuestAgentException if the guest does not answer afterwards, or its clock cannot be set
+     * @throws AgentVMException if the VM is paused, or was launched by another program
+     */
+    void restore(String name);
+
+    /**
+     * Its snapshots, the earliest first; none of a VM that is gone.
+     *
+     * @throws AgentVMException if the VM was launched by another program
+     */
+    List<Snapshot> snapshots();
+
+    /**
+     * Deletes a snapshot. The others, and what the VM has on its disk, stay.
+     *
+     * @throws SnapshotNotFoundException if there is none of that name
+     * @throws VMDestroyedException if the VM is or goes away
+     * @throws AgentVMException if the VM was launched by another program
+     */
+    void deleteSnapshot(String name);
+
+    /**
+     * Puts the VM back to what it was just after its launch, as {@link #restore} does, and deletes its snapshots. If it was
+     * launched {@linkplain LaunchOptions#resettable resettable}, it goes on from the memory that was kept then; else it
+     * boots anew from a fresh disk, which takes as long as at its launch.
+     *
+     * @throws HostNotReadyException if the policy was not found in force; the VM was not let run
+     * @throws VMDestroyedException if the VM is or goes away
+     * @throws OperationTimeoutException if it boots anew and the guest agent does not answer in time
+     * @throws GuestAgentException if the guest does not answer afterwards, or its clock cannot be set
+     * @throws AgentVMException if the VM is paused, or was launched by another program
+     */
+    void reset();
 
     /**
      * Destroys the VM and removes everything that its launch made. Does nothing if it is gone already.

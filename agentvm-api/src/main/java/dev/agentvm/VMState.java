@@ -8,6 +8,8 @@ public enum VMState {
     RUNNING,
     /** Its guest stands still and keeps its memory. */
     PAUSED,
+    /** It is being put back to an earlier state; its guest agent has not answered yet. */
+    RESTORING,
     /** It is gone for good. */
     DESTROYED
 }

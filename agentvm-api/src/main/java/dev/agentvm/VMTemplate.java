@@ -68,12 +68,18 @@ public abstract class VMTemplate implements WithVMTemplate {
     /** What cloud-init does at the first boot of an image that has it; nothing is prepared for it if empty. */
     public abstract Optional<CloudInit> cloudInit();
 
-    /** How long after its launch the VM is destroyed, more than zero and at most 3650 days; never if empty. */
+    /**
+     * How long after its launch the VM is destroyed, more than zero and at most 3650 days; never if empty. The program that
+     * launched it sees to that while it lives, and then or if it hangs {@link Hypervisor#reap} of any other.
+     */
     public abstract Optional<Duration> timeToLive();
 
     /**
-     * How long the VM may go without a command before it is destroyed, more than zero and at most 3650 days;
-     * for ever if empty.
+     * How long the VM may go without a command before it is destroyed, more than zero and at most 3650 days; for ever if
+     * empty. It is not idle while something that {@link VM#exec}, {@link VM#start} or {@link VM#files} began is under way,
+     * through whichever handle of whichever program; what else goes on in the guest does not count. The program that
+     * launched it sees to that while it lives, and then or if it hangs {@link Hypervisor#reap} of any other, which sees the
+     * use of a VM by its mark and so waits a little longer: half of the timeout, from 2 seconds to 2 minutes.
      */
     public abstract Optional<Duration> idleTimeout();
 

@@ -35,6 +35,7 @@ class ArchitectureTest {
                     "java..",
                     "dev.agentvm",
                     "dev.agentvm.cloudinit",
+                    "dev.agentvm.event",
                     "dev.agentvm.network",
                     "dev.agentvm.pool",
                     "dev.agentvm.spi",

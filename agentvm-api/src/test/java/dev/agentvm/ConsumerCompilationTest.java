@@ -24,6 +24,7 @@ import javax.tools.ToolProvider;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.Logger;
 
 /** What a host application's compiler says, given nothing but what this module publishes, and all warnings as errors. */
 class ConsumerCompilationTest {
@@ -112,6 +113,14 @@ class ConsumerCompilationTest {
         }
     }
 
+    private static String paths(Class<?>... types) throws URISyntaxException {
+        List<String> paths = new ArrayList<>();
+        for (Class<?> type : types) {
+            paths.add(published(type).toString());
+        }
+        return String.join(File.pathSeparator, paths);
+    }
+
     private static URL url(Path path) {
         try {
             return path.toUri().toURL();
@@ -135,7 +144,7 @@ class ConsumerCompilationTest {
 
     @Test
     void consumer_withTheNullAnnotationsThatComeAlong_compilesOnBothPaths() throws Exception {
-        String both = published(VMTemplate.class) + File.pathSeparator + published(NullMarked.class);
+        String both = paths(VMTemplate.class, NullMarked.class, Logger.class);
         assertThat(compile(List.of("--release", "17", "-classpath", both), CONSUMER_17))
                 .isEmpty();
         assertThat(compile(List.of("--release", "17", "--module-path", both), MODULE, CONSUMER_17))
@@ -143,21 +152,21 @@ class ConsumerCompilationTest {
     }
 
     @Test
-    void consumer_compiledAsAModule_runsWithTheApiAlone() throws Exception {
-        String both = published(VMTemplate.class) + File.pathSeparator + published(NullMarked.class);
+    void consumer_compiledAsAModule_runsWithTheApiAndWhatItLogsTo() throws Exception {
+        String both = paths(VMTemplate.class, NullMarked.class, Logger.class);
         assertThat(compile(List.of("--release", "17", "--module-path", both), MODULE, CONSUMER_17))
                 .isEmpty();
         Configuration modules = ModuleLayer.boot()
                 .configuration()
                 .resolve(
-                        ModuleFinder.of(folder.resolve("out"), published(VMTemplate.class)),
+                        ModuleFinder.of(folder.resolve("out"), published(VMTemplate.class), published(Logger.class)),
                         ModuleFinder.of(),
                         Set.of("consumer"));
         ModuleLayer layer =
                 ModuleLayer.boot().defineModulesWithOneLoader(modules, ClassLoader.getPlatformClassLoader());
         assertThat(layer.modules())
                 .extracting(Module::getName)
-                .containsExactlyInAnyOrder("consumer", "dev.agentvm.api");
+                .containsExactlyInAnyOrder("consumer", "dev.agentvm.api", "org.slf4j");
         Class<?> consumer = layer.findLoader("consumer").loadClass("consumer.Consumer");
         assertThat(consumer.getMethod("use").invoke(null)).isEqualTo("third ALLOWED x NAT_FILTERED name false");
     }

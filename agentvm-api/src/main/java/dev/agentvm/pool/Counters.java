@@ -6,6 +6,8 @@ import java.time.Duration;
 final class Counters {
     private long launches;
     private long launchesFailed;
+    private long resets;
+    private long resetsFailed;
     private long acquired;
     private Duration totalWait = Duration.ZERO;
     private Duration longestWait = Duration.ZERO;
@@ -19,6 +21,15 @@ final class Counters {
         launchesFailed++;
     }
 
+    void reset() {
+        resets++;
+    }
+
+    void resetFailed() {
+        resets++;
+        resetsFailed++;
+    }
+
     void acquired(Duration wait) {
         acquired++;
         totalWait = totalWait.plus(wait);
@@ -28,6 +39,8 @@ final class Counters {
     void writeTo(PoolMetrics.Builder metrics) {
         metrics.launches(launches)
                 .launchesFailed(launchesFailed)
+                .resets(resets)
+                .resetsFailed(resetsFailed)
                 .acquired(acquired)
                 .totalWait(totalWait)
                 .longestWait(longestWait);

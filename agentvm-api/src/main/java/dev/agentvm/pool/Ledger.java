@@ -120,14 +120,46 @@ final class Ledger {
             member.state(State.IDLE);
             return;
         }
-        member.state(State.LEASED);
+        member.lend();
         counters.acquired(Duration.between(first.since(), now));
         first.given().complete(member);
     }
 
-    /** A lease was closed: nobody gets that VM again. */
-    void released(Member member, Instant now) {
+    /**
+     * A lease was closed: nobody gets that VM again as it is.
+     *
+     * @param quiet whether no call of the tenant was under way, which might otherwise reach the VM after its reset
+     */
+    void released(Member member, boolean quiet, Instant now) {
         if (member.is(State.LEASED)) {
+            if (quiet && !shut && member.uses() < settings.maxUses() && !isOld(member, now)) {
+                member.state(State.USED);
+            } else {
+                member.doom(now);
+            }
+        }
+    }
+
+    private boolean isOld(Member member, Instant now) {
+        return settings.maxAge()
+                .filter(age -> !member.launchedAt().plus(age).isAfter(now))
+                .isPresent();
+    }
+
+    /** A VM is as it was after its launch. */
+    void reset(Member member, Instant now) {
+        counters.reset();
+        if (member.is(State.RESETTING)) {
+            member.ready(now);
+        }
+    }
+
+    /** A VM could not be reset. */
+    void resetFailed(Member member, Instant now) {
+        if (!shut) {
+            counters.resetFailed();
+        }
+        if (member.is(State.RESETTING)) {
             member.doom(now);
         }
     }
@@ -188,6 +220,10 @@ final class Ledger {
     List<Step> plan(Instant now) {
         List<Step> steps = new ArrayList<>();
         if (!shut) {
+            in(State.USED).forEach(member -> {
+                member.state(State.RESETTING);
+                steps.add(new Step(Step.Kind.RESET, member));
+            });
             retireOld(now);
             check(steps);
             retireSpare(now);
@@ -201,21 +237,19 @@ final class Ledger {
     }
 
     private void retireOld(Instant now) {
-        settings.maxAge().ifPresent(age -> expired(age, now).forEach(member -> member.doom(now)));
+        in(State.IDLE).filter(member -> isOld(member, now)).toList().forEach(member -> member.doom(now));
     }
 
     /** Those beyond the minimum that nobody has needed for long. */
     private void retireSpare(Instant now) {
         settings.idleTimeout().ifPresent(time -> {
             int spare = Math.max(0, count(State.IDLE) - settings.min());
-            expired(time, now).stream().limit(spare).forEach(member -> member.doom(now));
+            in(State.IDLE)
+                    .filter(member -> !member.readySince().plus(time).isAfter(now))
+                    .limit(spare)
+                    .toList()
+                    .forEach(member -> member.doom(now));
         });
-    }
-
-    private List<Member> expired(Duration time, Instant now) {
-        return in(State.IDLE)
-                .filter(member -> !member.readySince().plus(time).isAfter(now))
-                .toList();
     }
 
     /** One VM for each who waits. */
@@ -244,7 +278,8 @@ final class Ledger {
     }
 
     private int missing() {
-        return settings.min() + waiters.size() - count(State.IDLE) - count(State.CHECKING) - count(State.BUILDING);
+        int coming = count(State.IDLE) + count(State.CHECKING) + count(State.BUILDING) + count(State.RESETTING);
+        return settings.min() + waiters.size() - coming;
     }
 
     /** When {@link #plan} is to be asked again, even if nothing happens. */
@@ -254,7 +289,7 @@ final class Ledger {
             return closes.min(Instant::compareTo);
         }
         Stream<Instant> ages = settings.maxAge().stream()
-                .flatMap(age -> in(State.IDLE).map(member -> member.readySince().plus(age)));
+                .flatMap(age -> in(State.IDLE).map(member -> member.launchedAt().plus(age)));
         Stream<Instant> idles = settings.idleTimeout().stream()
                 .flatMap(
                         time -> in(State.IDLE).map(member -> member.readySince().plus(time)));
@@ -279,7 +314,8 @@ final class Ledger {
     String describe(Instant now) {
         PoolMetrics is = metrics();
         String said = is.live() + " of at most " + settings.max() + " VMs are live (" + is.leased() + " lent, "
-                + is.building() + " being built, " + is.idle() + " ready, " + is.closing() + " being destroyed), and "
+                + is.building() + " being built, " + is.idle() + " ready, " + is.resetting() + " being reset, "
+                + is.closing() + " being destroyed), and "
                 + is.waiting() + " other callers wait";
         String failed = backoff.failure()
                 .map(reason -> ". The last failure: " + text(reason))
@@ -302,6 +338,7 @@ final class Ledger {
                 .building(count(State.BUILDING))
                 .idle(count(State.IDLE) + count(State.CHECKING))
                 .leased(count(State.LEASED))
+                .resetting(count(State.USED) + count(State.RESETTING))
                 .closing(count(State.DOOMED) + count(State.CLOSING))
                 .waiting(waiters.size())
                 .lastFailure(backoff.failure().map(Ledger::text))

@@ -10,10 +10,13 @@ final class Member {
     private final int round;
     private State state = State.BUILDING;
     private @Nullable VM vm;
+    private Instant launchedAt = Instant.MAX;
     private Instant readySince = Instant.MAX;
+    private int uses;
     private Instant closeAt = Instant.MIN;
     private @Nullable Job job;
     private boolean abandoned;
+    private boolean throttled;
 
     /** Where it is in its life. */
     enum State {
@@ -25,6 +28,10 @@ final class Member {
         CHECKING,
         /** It is lent. */
         LEASED,
+        /** It was given back, and is to be reset. */
+        USED,
+        /** It is being reset. */
+        RESETTING,
         /** It is to be closed. */
         DOOMED,
         /** It is being closed. */
@@ -65,11 +72,42 @@ final class Member {
 
     void launched(VM launched, Instant now) {
         vm = launched;
-        readySince = now;
-        state = State.IDLE;
+        launchedAt = now;
+        ready(now);
     }
 
-    /** When its launch was complete. It stands ready since then, too, because it is lent once at most. */
+    /** It can be lent. */
+    void ready(Instant now) {
+        readySince = now;
+        state(State.IDLE);
+    }
+
+    /** It is lent. */
+    void lend() {
+        uses++;
+        state(State.LEASED);
+    }
+
+    /** To how many it was lent. */
+    int uses() {
+        return uses;
+    }
+
+    /** Whether its tenant has changed its bandwidth limit. */
+    void throttled(boolean value) {
+        throttled = value;
+    }
+
+    boolean isThrottled() {
+        return throttled;
+    }
+
+    /** When its launch was complete. */
+    Instant launchedAt() {
+        return launchedAt;
+    }
+
+    /** When it was last launched or reset. */
     Instant readySince() {
         return readySince;
     }

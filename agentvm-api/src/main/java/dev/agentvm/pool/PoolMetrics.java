@@ -11,7 +11,8 @@ public abstract class PoolMetrics {
     PoolMetrics() {}
 
     /**
-     * How many VMs there are in all: {@link #building}, {@link #idle}, {@link #leased} and {@link #closing} together;
+     * How many VMs there are in all: {@link #building}, {@link #idle}, {@link #leased}, {@link #resetting} and {@link #closing}
+     * together;
      * never more than the pool's max.
      */
     public abstract int live();
@@ -24,6 +25,9 @@ public abstract class PoolMetrics {
 
     /** How many VMs are lent. */
     public abstract int leased();
+
+    /** How many VMs are being put back to what they were after their launch. */
+    public abstract int resetting();
 
     /** How many VMs are being destroyed. */
     public abstract int closing();
@@ -39,6 +43,12 @@ public abstract class PoolMetrics {
 
     /** How many launches have failed since the pool was opened. */
     public abstract long launchesFailed();
+
+    /** How many resets have ended since the pool was opened, well or not. */
+    public abstract long resets();
+
+    /** How many resets have failed since the pool was opened. */
+    public abstract long resetsFailed();
 
     /** How long all those together have waited who were given a lease. */
     public abstract Duration totalWait();

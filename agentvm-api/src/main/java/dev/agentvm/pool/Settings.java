@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param launchOptions how they are launched
  * @param min how many stand ready
  * @param max how many there are at most, whatever their state
+ * @param maxUses how many leases one VM serves, one after the other
  * @param maxAge how old a VM may be when it is lent
  * @param idleTimeout how long those beyond {@code min} stand ready
  * @param healthCheck what a VM must pass before it is lent
@@ -21,6 +22,7 @@ record Settings(
         LaunchOptions launchOptions,
         int min,
         int max,
+        int maxUses,
         Optional<Duration> maxAge,
         Optional<Duration> idleTimeout,
         HealthCheck healthCheck) {}

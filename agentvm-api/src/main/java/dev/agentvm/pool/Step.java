@@ -13,6 +13,8 @@ record Step(Kind kind, Member member) {
         LAUNCH,
         /** See whether it can be lent. */
         CHECK,
+        /** Put it back to what it was after its launch. */
+        RESET,
         /** Destroy it. */
         CLOSE
     }

@@ -13,11 +13,22 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * }</pre>
  */
 public final class VMLease implements AutoCloseable {
-    private final Runnable release;
+    private final Release release;
     private final LeasedVM vm;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    VMLease(VM vm, Runnable release) {
+    /** Is told of the end of a lease. */
+    interface Release {
+        /**
+         * The lease is over.
+         *
+         * @param quiet whether no call of the tenant is under way
+         * @param throttled whether the tenant has changed the bandwidth limit
+         */
+        void released(boolean quiet, boolean throttled);
+    }
+
+    VMLease(VM vm, Release release) {
         this.release = release;
         this.vm = new LeasedVM(vm, this);
     }
@@ -30,18 +41,16 @@ public final class VMLease implements AutoCloseable {
         return vm;
     }
 
-    boolean isClosed() {
-        return closed.get();
-    }
-
     /**
-     * Gives the VM back. It is destroyed in the background, and the pool launches another in its stead; nobody else ever
-     * sees it. Closing twice does nothing, nor does closing after the pool.
+     * Gives the VM back. It is destroyed in the background, and the pool launches another in its stead; or it is reset, if
+     * the pool lends its VMs {@linkplain VMPool.Builder#maxUses more than once}. Nobody else ever sees what was done in it.
+     * Closing twice does nothing, nor does closing after the pool.
      */
     @Override
     public void close() {
         if (!closed.getAndSet(true)) {
-            release.run();
+            vm.giveBack();
+            release.released(vm.isQuiet(), vm.isThrottled());
         }
     }
 

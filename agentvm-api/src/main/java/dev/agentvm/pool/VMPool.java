@@ -22,9 +22,9 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * VMs of one template that stand ready before they are needed. Each is lent to one caller, once; when its lease is closed
- * it is destroyed, and another is launched in its stead, so that nobody meets what somebody else left. Safe for use by
- * many threads.
+ * VMs of one template that stand ready before they are needed. Each is lent to one caller; when its lease is closed it is
+ * destroyed, and another is launched in its stead, or it is reset, so that nobody meets what somebody else left. Safe for
+ * use by many threads.
  *
  * <pre>{@code
  * try (VMPool pool = new VMPool.Builder(hypervisor, template).min(2).max(8).open()) {
@@ -112,7 +112,12 @@ public final class VMPool implements AutoCloseable {
         } catch (CompletionException e) {
             throw e.getCause() instanceof PoolClosedException closed ? closed : e;
         }
-        return new VMLease(member.vm(), () -> update(now -> ledger.released(member, now)));
+        return new VMLease(
+                member.vm(),
+                (quiet, throttled) -> update(now -> {
+                    member.throttled(throttled);
+                    ledger.released(member, quiet, now);
+                }));
     }
 
     private OperationTimeoutException timedOut(Duration timeout) {
@@ -222,6 +227,7 @@ public final class VMPool implements AutoCloseable {
                         yield () -> launch(member, template);
                     }
                     case CHECK -> () -> check(member);
+                    case RESET -> () -> reset(member);
                     case CLOSE -> () -> close(member);
                 });
         member.job(job);
@@ -307,6 +313,27 @@ public final class VMPool implements AutoCloseable {
         });
     }
 
+    /** What the tenant has changed outside of the guest goes first, so that nothing runs under it afterwards. */
+    private void reset(Member member) {
+        VM vm = member.vm();
+        VMTemplate template = settings.template();
+        try {
+            if (vm.networkPolicy()
+                    .filter(policy -> !policy.equals(template.networkPolicy()))
+                    .isPresent()) {
+                vm.setNetworkPolicy(template.networkPolicy());
+            }
+            if (member.isThrottled()) {
+                vm.setBandwidth(template.bandwidth());
+            }
+            vm.reset();
+        } catch (Throwable e) {
+            update(now -> ledger.resetFailed(member, now));
+            return;
+        }
+        update(now -> ledger.reset(member, now));
+    }
+
     private void close(Member member) {
         try {
             member.vm().close();
@@ -333,12 +360,14 @@ public final class VMPool implements AutoCloseable {
     /** Says what a pool is to be. Not thread-safe. */
     public static final class Builder {
         private static final int MOST = 1000;
+        private static final int MOST_USES = 1_000_000;
 
         private final Hypervisor hypervisor;
         private final VMTemplate template;
         private LaunchOptions launchOptions = LaunchOptions.standard();
         private int min = 1;
         private Optional<Integer> max = Optional.empty();
+        private int maxUses = 1;
         private Optional<Duration> maxAge = Optional.empty();
         private Optional<Duration> idleTimeout = Optional.empty();
         private HealthCheck healthCheck = HealthCheck.running();
@@ -368,6 +397,18 @@ public final class VMPool implements AutoCloseable {
          */
         public Builder max(int value) {
             max = Optional.of(value);
+            return this;
+        }
+
+        /**
+         * How many leases one VM serves, one after the other, 1 to 1,000,000; 1 if not said, so that each is destroyed when
+         * its lease is closed. With more, it is {@linkplain VM#reset reset} instead, under the template's policy and
+         * bandwidth, and lent again; its launch {@linkplain LaunchOptions#resettable keeps its memory} for that. If the
+         * reset fails, or calls of the tenant are still under way when the lease is closed, the VM is replaced all the
+         * same.
+         */
+        public Builder maxUses(int value) {
+            maxUses = value;
             return this;
         }
 
@@ -437,13 +478,24 @@ public final class VMPool implements AutoCloseable {
             if (min < 0 || min > most) {
                 throw new InvalidValueException("min", min, "must be from 0 to max, which is " + most);
             }
+            if (maxUses < 1 || maxUses > MOST_USES) {
+                throw new InvalidValueException("maxUses", maxUses, "must be from 1 to " + MOST_USES);
+            }
             if (launchOptions.detached()) {
                 throw new InvalidValueException(
                         "launchOptions", launchOptions, "must not be detached: a pool's VMs go when it is closed");
             }
             VMPool pool = new VMPool(
                     hypervisor,
-                    new Settings(template, launchOptions, min, most, maxAge, idleTimeout, healthCheck),
+                    new Settings(
+                            template,
+                            maxUses == 1 ? launchOptions : launchOptions.withResettable(true),
+                            min,
+                            most,
+                            maxUses,
+                            maxAge,
+                            idleTimeout,
+                            healthCheck),
                     time);
             pool.update(now -> {});
             pool.lookLater();

@@ -9,6 +9,8 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEventListener;
+import dev.agentvm.event.VMEvents;
 import dev.agentvm.libvirt.internal.domain.LibvirtHost;
 import dev.agentvm.libvirt.internal.domain.Settings;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
@@ -16,6 +18,8 @@ import dev.agentvm.network.Cidr;
 import dev.agentvm.network.IPv4Address;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -66,8 +70,13 @@ public final class LibvirtHypervisor implements Hypervisor {
     }
 
     @Override
-    public ReapReport reap() {
-        return host.reap();
+    public VMEvents events() {
+        return host.events();
+    }
+
+    @Override
+    public ReapReport reap(boolean dryRun) {
+        return host.reap(dryRun);
     }
 
     @Override
@@ -88,6 +97,9 @@ public final class LibvirtHypervisor implements Hypervisor {
         private NetworkSettings network = NetworkSettings.standard();
         private @Nullable Accelerator accelerator;
         private boolean confinement;
+        private boolean reaping = true;
+        private Duration sampling = Duration.ofSeconds(10);
+        private final List<VMEventListener> listeners = new ArrayList<>();
 
         /** Starts with all defaults. */
         public Builder() {}
@@ -208,8 +220,32 @@ public final class LibvirtHypervisor implements Hypervisor {
             return this;
         }
 
+        /** Leaves it to {@link Hypervisor#reap}, or to another program, to remove what programs that died have left. */
+        public Builder withoutReaping() {
+            reaping = false;
+            return this;
+        }
+
+        /** Is told of all that happens, as by {@link VMEvents#listen}, from before the first launch. */
+        public Builder addListener(VMEventListener listener) {
+            listeners.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
         /**
-         * Connects, and removes what programs that died have left.
+         * How often listeners are told what each VM has used ({@link dev.agentvm.event.TrafficSampled}), one second to one
+         * hour; every ten seconds if not said. While nobody listens, nothing is measured.
+         */
+        public Builder samplingInterval(Duration value) {
+            if (value.compareTo(Duration.ofSeconds(1)) < 0 || value.compareTo(Duration.ofHours(1)) > 0) {
+                throw new InvalidValueException("samplingInterval", value, "must be from one second to one hour");
+            }
+            sampling = value;
+            return this;
+        }
+
+        /**
+         * Connects, and removes what programs that died have left unless that was {@linkplain #withoutReaping declined}.
          *
          * @throws HypervisorUnavailableException if libvirt cannot be reached; the message says what was tried and what
          *     to install or grant
@@ -217,7 +253,7 @@ public final class LibvirtHypervisor implements Hypervisor {
          */
         public LibvirtHypervisor connect() {
             network.requireComplete();
-            return new LibvirtHypervisor(LibvirtHost.open(new Settings(
+            Settings settings = new Settings(
                     uri,
                     stateDirectory,
                     imageDirectory,
@@ -226,7 +262,10 @@ public final class LibvirtHypervisor implements Hypervisor {
                     network,
                     Optional.ofNullable(accelerator).or(Builder::acceleratorOfEnvironment),
                     confinement,
-                    Clock.systemUTC())));
+                    sampling,
+                    List.copyOf(listeners),
+                    Clock.systemUTC());
+            return new LibvirtHypervisor(reaping ? LibvirtHost.open(settings) : LibvirtHost.openAsIs(settings));
         }
 
         private static Optional<Accelerator> acceleratorOfEnvironment() {

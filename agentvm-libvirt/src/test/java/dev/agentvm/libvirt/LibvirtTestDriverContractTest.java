@@ -15,6 +15,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -72,6 +73,8 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
                 NetworkSettings.standard(),
                 Optional.of(Accelerator.TCG),
                 false,
+                Duration.ofSeconds(10),
+                List.of(),
                 Clock.systemUTC()));
         opened.add(hypervisor);
         return hypervisor;

@@ -125,6 +125,11 @@ final class FakeHost {
         remains(vm).things.add(thing);
     }
 
+    /** Something that was made is gone. */
+    synchronized void removed(UUID vm, String thing) {
+        remains(vm).things.remove(thing);
+    }
+
     /** What a launch under way has made; if its program was killed, another may have reaped that. */
     private Remains remains(UUID vm) {
         Remains of = remains.get(vm);
@@ -235,17 +240,16 @@ final class FakeHost {
         }
     }
 
-    /** Removes what programs that died have left, and VMs past their time to live. */
-    List<String> reap() {
+    /** Removes what programs that died have left, and VMs past their times, unless it is only to say so. */
+    List<String> reap(boolean dryRun) {
         List<String> removed = new ArrayList<>();
         Map<Machine, String> ended = new LinkedHashMap<>();
         synchronized (this) {
             for (Machine machine : domains.values()) {
-                if (machine.isPastItsTime()) {
-                    ended.put(machine, "its time to live is over");
-                    removed.add("domain " + machine.template().name() + " (" + machine.id()
-                            + "): its time to live is over");
-                }
+                machine.overdue().ifPresent(why -> {
+                    ended.put(machine, why);
+                    removed.add("domain " + machine.template().name() + " (" + machine.id() + "): " + why);
+                });
             }
             for (UUID vm : List.copyOf(remains.keySet())) {
                 Remains of = remains.get(vm);
@@ -259,10 +263,14 @@ final class FakeHost {
                 }
                 of.things.forEach(thing -> removed.add(thing + " (" + vm + "): its program is gone"));
                 machine.ifPresent(domain -> ended.put(domain, "its program is gone"));
-                remove(vm);
+                if (!dryRun) {
+                    remove(vm);
+                }
             }
         }
-        ended.forEach(Machine::end);
+        if (!dryRun) {
+            ended.forEach(Machine::die);
+        }
         return removed;
     }
 

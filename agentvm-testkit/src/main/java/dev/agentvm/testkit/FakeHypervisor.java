@@ -12,7 +12,13 @@ import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMNotFoundException;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEventListener;
+import dev.agentvm.event.VMEvents;
+import dev.agentvm.event.VMIdentity;
 import dev.agentvm.network.Cidr;
+import dev.agentvm.network.NetworkMode;
+import dev.agentvm.spi.EventDispatcher;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -20,6 +26,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
@@ -42,6 +49,8 @@ import java.util.function.Consumer;
 public final class FakeHypervisor implements Hypervisor {
     private final FakeHost host;
     private final Consumer<FakeVM> launchWatcher;
+    private final String owner = UUID.randomUUID().toString();
+    private final EventDispatcher events = new EventDispatcher();
     private final Set<Machine> launched = ConcurrentHashMap.newKeySet();
     private final List<Thread> launching = new ArrayList<>();
     private volatile boolean closed;
@@ -121,9 +130,47 @@ public final class FakeHypervisor implements Hypervisor {
     }
 
     @Override
-    public ReapReport reap() {
+    public ReapReport reap(boolean dryRun) {
         requireOpen("reap");
-        return new ReapReport.Builder().addAllRemoved(host.reap()).build();
+        return new ReapReport.Builder().addAllRemoved(host.reap(dryRun)).build();
+    }
+
+    /**
+     * What happens to the VMs that this program launched, in its virtual time. It is told by threads of its own, as on a real
+     * host: a test waits for it by {@link dev.agentvm.event.Registration#awaitDelivery}. The fake measures no traffic and
+     * resolves no names; a test may {@linkplain VMEvents#publish publish} such events itself.
+     */
+    @Override
+    public VMEvents events() {
+        return events;
+    }
+
+    /** What tells of a VM that this program is about to launch. */
+    VMEventSource launching(UUID id, VMTemplate template) {
+        return VMEventSource.ofLaunch(
+                events,
+                host.time()::now,
+                identity(id, template, owner),
+                template.networkMode().equals(NetworkMode.ISOLATED)
+                        ? Optional.empty()
+                        : Optional.of(template.networkPolicy()));
+    }
+
+    /** What tells of what this program does to a VM. */
+    VMEventSource source(Machine machine) {
+        return machine.program() == this
+                ? machine.source()
+                : VMEventSource.ofForeign(
+                        events, host.time()::now, identity(machine.id(), machine.template(), machine.program().owner));
+    }
+
+    private static VMIdentity identity(UUID id, VMTemplate template, String owner) {
+        return new VMIdentity.Builder()
+                .id(id)
+                .name(template.name())
+                .owner(owner)
+                .labels(template.labels())
+                .build();
     }
 
     /** Launches that are under way fail and are undone before this returns. */
@@ -136,9 +183,10 @@ public final class FakeHypervisor implements Hypervisor {
             if (machine.isDetached()) {
                 machine.unwatch();
             } else {
-                machine.end("closed by its program");
+                machine.close("closed by its program");
             }
         });
+        events.close();
     }
 
     /** A listener may close the hypervisor during its own launch, which is not waited for. */
@@ -165,6 +213,7 @@ public final class FakeHypervisor implements Hypervisor {
     public void kill() {
         closed = true;
         alive = false;
+        events.close();
         launched.forEach(Machine::unwatch);
         host.abandon(this);
         host.time().wake();
@@ -190,12 +239,12 @@ public final class FakeHypervisor implements Hypervisor {
         return whenExec(CommandMatcher.argv(argv));
     }
 
-    /** Makes the next launch or command that comes to where {@code fault} happens fail so. */
+    /** Makes the next launch, command or restore that comes to where {@code fault} happens fail so. */
     public void failNext(Fault fault) {
         host.faults().add(fault);
     }
 
-    /** Makes every launch or command from now on fail so, until {@link #heal}. */
+    /** Makes every launch, command or restore from now on fail so, until {@link #heal}. */
     public void failEvery(Fault fault) {
         host.faults().always(fault);
     }
@@ -252,6 +301,7 @@ public final class FakeHypervisor implements Hypervisor {
         private long seed;
         private double probability;
         private Consumer<FakeVM> launchWatcher = vm -> {};
+        private final List<VMEventListener> listeners = new ArrayList<>();
 
         /** Starts with all defaults. */
         public Builder() {}
@@ -304,11 +354,11 @@ public final class FakeHypervisor implements Hypervisor {
         }
 
         /**
-         * Makes launches and commands fail at random, each in one of the ways of {@link Fault}; the same seed gives the
+         * Makes launches, commands and restores fail at random, each in one of the ways of {@link Fault}; the same seed gives the
          * same faults to the same calls in the same order.
          *
          * @param seed where chance starts
-         * @param probability of a fault in each launch and each command, 0 to 1
+         * @param probability of a fault in each launch, each command and each restore, 0 to 1
          */
         public Builder randomFaults(long seed, double probability) {
             if (!(probability >= 0 && probability <= 1)) {
@@ -328,12 +378,20 @@ public final class FakeHypervisor implements Hypervisor {
             return this;
         }
 
+        /** Is told of all that happens, as by {@link VMEvents#listen}, from before the first launch. */
+        public Builder addListener(VMEventListener listener) {
+            listeners.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
         /** Makes the hypervisor. */
         public FakeHypervisor build() {
             FakeHost host = new FakeHost(
                     new FakeHost.Settings(time, Set.copyOf(images), accelerator, subnet, shaping, bootTime),
                     new FaultPlan(seed, probability));
-            return new FakeHypervisor(host, launchWatcher);
+            FakeHypervisor hypervisor = new FakeHypervisor(host, launchWatcher);
+            listeners.forEach(hypervisor.events::listen);
+            return hypervisor;
         }
     }
 }

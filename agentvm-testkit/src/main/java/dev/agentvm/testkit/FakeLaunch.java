@@ -14,9 +14,11 @@ import dev.agentvm.StoredImage;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMLaunched;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -34,6 +36,7 @@ final class FakeLaunch {
     private final LaunchOptions options;
     private final UUID id = UUID.randomUUID();
     private final Instant start;
+    private final VMEventSource events;
     private final Optional<Fault> chance;
     private final List<String> warnings = new ArrayList<>();
 
@@ -47,6 +50,7 @@ final class FakeLaunch {
         this.options = options;
         this.start = host.time().now();
         this.chance = host.faults().chanceOfLaunch();
+        this.events = program.launching(id, template);
     }
 
     Machine run() {
@@ -62,7 +66,12 @@ final class FakeLaunch {
                 throw e;
             }
         } catch (AgentVMException e) {
-            throw e.during("Launch of '" + template.name() + "' at " + current);
+            AgentVMException failure = e.during("Launch of '" + template.name() + "' at " + current);
+            events.launchFailed(String.valueOf(failure.getMessage()));
+            throw failure;
+        } catch (RuntimeException | Error e) {
+            events.launchFailed("Launch of '" + template.name() + "' at " + current + ": " + e);
+            throw e;
         }
     }
 
@@ -134,13 +143,14 @@ final class FakeLaunch {
         if (networked) {
             step(LaunchStep.POLICY_DEFINED, () -> host.made(id, "filter " + FakeVM.filter(id)));
         }
-        Machine machine = new Machine(host, program, options.detached(), id, template, attachment, warnings, bandwidth);
+        Machine machine =
+                new Machine(host, program, events, options.detached(), id, template, attachment, warnings, bandwidth);
         program.register(machine);
         try {
             return start(machine, networked);
         } catch (RuntimeException | Error e) {
             if (program.isAlive()) {
-                machine.end("its launch failed");
+                machine.die("its launch failed");
             }
             throw e;
         }
@@ -172,7 +182,12 @@ final class FakeLaunch {
         machine.print("the guest agent answers\n");
         done();
         requireAlive(machine);
-        machine.launched();
+        events.launched(new VMLaunched.Builder()
+                .policy(machine.attachment().map(unused -> machine.policy()))
+                .attachment(machine.attachment())
+                .detached(options.detached())
+                .warnings(warnings));
+        machine.launched(options.resettable());
         return machine;
     }
 
@@ -225,6 +240,7 @@ final class FakeLaunch {
     }
 
     private void done() {
+        events.step(current, elapsed());
         options.listener().ifPresent(listener -> {
             Duration elapsed = elapsed();
             int calls = host.time().suspend();

@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** A command that runs in a fake VM as its reply says. */
@@ -33,6 +34,7 @@ final class FakeProcess implements VMProcess {
     private final Command command;
     private final long pid;
     private final Reply reply;
+    private final Consumer<ExitStatus> onEnd;
     private final FakePipe stdout;
     private final FakePipe stderr;
     private final Input stdin = new Input();
@@ -41,19 +43,22 @@ final class FakeProcess implements VMProcess {
     private VirtualTime.@Nullable Timer timer;
     private volatile boolean done;
 
-    private FakeProcess(VirtualTime time, Machine machine, Command command, long pid, Reply reply) {
+    private FakeProcess(
+            VirtualTime time, Machine machine, Command command, long pid, Reply reply, Consumer<ExitStatus> onEnd) {
         this.time = time;
         this.machine = machine;
         this.command = command;
         this.pid = pid;
         this.reply = reply;
+        this.onEnd = onEnd;
         this.stdout = new FakePipe(time, reply.isEndless(), this::endIfNothingHoldsItUp);
         this.stderr = new FakePipe(time, false, this::endIfNothingHoldsItUp);
         this.exit = new Exit(time);
     }
 
-    static FakeProcess begin(VirtualTime time, Machine machine, Command command, long pid, Reply reply) {
-        FakeProcess process = new FakeProcess(time, machine, command, pid, reply);
+    static FakeProcess begin(
+            VirtualTime time, Machine machine, Command command, long pid, Reply reply, Consumer<ExitStatus> onEnd) {
+        FakeProcess process = new FakeProcess(time, machine, command, pid, reply, onEnd);
         process.stdout.put(reply.isEcho() ? command.stdin() : reply.stdout());
         process.stderr.put(reply.stderr());
         machine.watch(process);
@@ -101,9 +106,9 @@ final class FakeProcess implements VMProcess {
                 context());
     }
 
-    /** Its VM is gone. */
-    void lost() {
-        end(ExitStatus.failed(machine.gone("start", Objects.requireNonNull(machine.endReason()))));
+    /** The state of its VM that it ran in is gone, or the VM is. */
+    void lost(AgentVMException reason) {
+        end(ExitStatus.failed(reason));
     }
 
     /** The handle on its VM that started it is closed. */
@@ -131,6 +136,7 @@ final class FakeProcess implements VMProcess {
                 .orElse(null);
         stdout.end(failure);
         stderr.end(failure);
+        onEnd.accept(status);
         exit.complete(status);
         time.wake();
     }

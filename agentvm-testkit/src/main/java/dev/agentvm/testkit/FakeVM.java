@@ -11,10 +11,12 @@ import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
 import dev.agentvm.OutputLimit;
 import dev.agentvm.OutputLimitException;
+import dev.agentvm.Snapshot;
 import dev.agentvm.VM;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
+import dev.agentvm.event.ConnectionAttempted;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
@@ -22,6 +24,7 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
+import dev.agentvm.spi.VMEventSource;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,6 +35,7 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A VM of a {@link FakeHypervisor}: it keeps the promises of {@link VM}, and a test may play its guest. Safe for use by many
@@ -51,6 +55,7 @@ public final class FakeVM implements VM {
     private final Machine machine;
     private final Kind kind;
     private final ExecScript.Book scripts;
+    private final VMEventSource events;
     /** What was started through this handle. */
     private final Queue<FakeProcess> started = new ConcurrentLinkedQueue<>();
 
@@ -69,6 +74,7 @@ public final class FakeVM implements VM {
         this.machine = machine;
         this.kind = kind;
         this.scripts = machine.scripts();
+        this.events = program.source(machine);
     }
 
     /** The name of the filter that a real host would have for that VM. */
@@ -99,6 +105,9 @@ public final class FakeVM implements VM {
         if (kind != Kind.FOUND && !machine.isLaunched()) {
             return VMState.STARTING;
         }
+        if (machine.isRestoring()) {
+            return VMState.RESTORING;
+        }
         return machine.isPaused() ? VMState.PAUSED : VMState.RUNNING;
     }
 
@@ -125,10 +134,15 @@ public final class FakeVM implements VM {
     @Override
     public ExecResult exec(Command command) {
         require("exec");
+        requireNotRestoring("exec");
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException(
                     "The thread was interrupted; the command was not started", context("run a command"));
         }
+        return events.tellEnd(command, () -> run(command));
+    }
+
+    private ExecResult run(Command command) {
         program.time().enter();
         Instant begin = program.time().now();
         long pid = machine.begin(command);
@@ -171,19 +185,31 @@ public final class FakeVM implements VM {
     @Override
     public VMProcess start(Command command) {
         require("start");
+        requireNotRestoring("start");
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException(
                     "The thread was interrupted; the command was not started", context("start a command"));
         }
         program.time().enter();
+        Instant begin = program.time().now();
         long pid = machine.begin(command);
         try {
             Reply reply = reply(command);
             require("start");
-            FakeProcess process = FakeProcess.begin(program.time(), machine, command, pid, reply);
+            FakeProcess process = FakeProcess.begin(
+                    program.time(),
+                    machine,
+                    command,
+                    pid,
+                    reply,
+                    status -> events.commandEnded(command, begin, status));
             started.removeIf(earlier -> !earlier.isAlive());
             started.add(process);
             return process;
+        } catch (AgentVMException e) {
+            machine.finish(pid);
+            events.commandFailed(command, begin, e);
+            throw e;
         } catch (RuntimeException | Error e) {
             machine.finish(pid);
             throw e;
@@ -200,6 +226,7 @@ public final class FakeVM implements VM {
 
     private void beReady(String operation) {
         require(operation);
+        requireNotRestoring(operation);
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException("The " + operation + " was interrupted", context(operation));
         }
@@ -271,7 +298,7 @@ public final class FakeVM implements VM {
                         context("run a command"));
             case CONNECTION_LOST_DURING_COMMAND -> throw machine.host().unreachable("run a command", name());
             case GUEST_DIES -> {
-                machine.end("its domain stopped (crashed)");
+                machine.die("its domain stopped (crashed)");
                 yield Reply.exit(0);
             }
             default -> throw new AssertionError(fault + " is not of commands");
@@ -310,8 +337,9 @@ public final class FakeVM implements VM {
     }
 
     private void pass(String what, Duration time) {
+        int era = machine.era();
         try {
-            program.time().awaitInside(() -> machine.isGone() || program.isClosed(), time);
+            program.time().awaitInside(() -> machine.isGone() || program.isClosed() || machine.era() != era, time);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AgentVMException(
@@ -320,6 +348,15 @@ public final class FakeVM implements VM {
                     e);
         }
         require("exec");
+        if (machine.era() != era) {
+            throw machine.restored("exec");
+        }
+    }
+
+    private void requireNotRestoring(String operation) {
+        if (machine.isRestoring()) {
+            throw machine.restored(operation);
+        }
     }
 
     private void require(String operation) {
@@ -349,17 +386,87 @@ public final class FakeVM implements VM {
     }
 
     @Override
+    public Snapshot snapshot(String name) {
+        Snapshot snapshot = new Snapshot(name, program.time().now());
+        requireOwn("take a snapshot");
+        changing("take a snapshot", () -> machine.take(snapshot));
+        return snapshot;
+    }
+
+    @Override
+    public void restore(String name) {
+        requireOwn("restore");
+        changing("restore", () -> machine.restore(name));
+    }
+
+    @Override
+    public List<Snapshot> snapshots() {
+        if (!machine.isGone()) {
+            requireOwn("list the snapshots");
+        }
+        return machine.snapshots();
+    }
+
+    @Override
+    public void deleteSnapshot(String name) {
+        requireOwn("delete a snapshot");
+        machine.delete(name);
+    }
+
+    @Override
+    public void reset() {
+        requireOwn("reset");
+        changing("reset", machine::reset);
+    }
+
+    private interface Change {
+        void make() throws InterruptedException;
+    }
+
+    private void changing(String operation, Change change) {
+        if (machine.isPaused()) {
+            throw new AgentVMException("The VM '" + name() + "' is paused, and must run for this", context(operation));
+        }
+        if (Thread.currentThread().isInterrupted()) {
+            throw interrupted(operation, null);
+        }
+        program.time().enter();
+        try {
+            change.make();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw interrupted(operation, e);
+        } finally {
+            program.time().leave();
+        }
+    }
+
+    private AgentVMException interrupted(String operation, @Nullable Throwable cause) {
+        return new AgentVMException(
+                "The thread was interrupted; nothing was done to " + operation, context(operation), cause);
+    }
+
+    private void requireOwn(String operation) {
+        require(operation);
+        if (!machine.isOf(program)) {
+            throw new AgentVMException(
+                    "The VM '" + name() + "' was launched by another program, which alone can " + operation,
+                    context(operation));
+        }
+    }
+
+    @Override
     public void destroy() {
         if (kind != Kind.ATTACHED && !machine.isGone()) {
             program.requireOpen("destroy");
         }
-        machine.end("destroyed by its program");
+        machine.close("destroyed by its program", events);
     }
 
     @Override
     public void close() {
         if (kind == Kind.ATTACHED) {
-            machine.end("closed by its program");
+            machine.close("closed by its program", events);
         } else if (!machine.isGone()) {
             started.forEach(FakeProcess::endWithHandle);
         }
@@ -369,7 +476,8 @@ public final class FakeVM implements VM {
     public void setNetworkPolicy(NetworkPolicy policy) {
         require("change the network policy");
         requireNetwork("networkPolicy", policy);
-        machine.policy(policy, program);
+        Optional<NetworkPolicy> before = machine.policy(policy, program);
+        events.policyChanged(before, policy);
     }
 
     @Override
@@ -396,7 +504,7 @@ public final class FakeVM implements VM {
     }
 
     /**
-     * Plays an attempt to communicate: it is judged by the policy in force, and remembered. A limit of connections is
+     * Plays an attempt to communicate: it is judged by the policy in force, remembered, and told as an event. A limit of connections is
      * not counted, since nothing tells when one ends.
      *
      * @return what becomes of it
@@ -406,7 +514,9 @@ public final class FakeVM implements VM {
         require("connect");
         NetworkAttachment attachment = requireNetwork("flow", flow);
         Verdict verdict = machine.policy().evaluate(flow, attachment);
-        machine.add(new ConnectionAttempt(program.time().now(), flow, Optional.of(verdict)));
+        Instant now = program.time().now();
+        machine.add(new ConnectionAttempt(now, flow, Optional.of(verdict)));
+        machine.source().publish(ConnectionAttempted.of(now, machine.source().vm(), flow, verdict, Optional.empty()));
         return verdict;
     }
 
@@ -463,7 +573,7 @@ public final class FakeVM implements VM {
 
     /** The guest ends by itself, as by {@code poweroff}. */
     public void powerOff() {
-        machine.end("its domain stopped (shutdown)");
+        machine.die("its domain stopped (shutdown)");
     }
 
     /** The guest stands still, as after {@code virsh suspend}: its agent is silent. */

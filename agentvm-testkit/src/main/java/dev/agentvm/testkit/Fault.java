@@ -42,22 +42,39 @@ public enum Fault {
     /** The connection is lost during a command: {@link dev.agentvm.HypervisorUnavailableException}, worth a retry. */
     CONNECTION_LOST_DURING_COMMAND(null),
     /** The VM ends during a command: {@link dev.agentvm.VMDestroyedException}. */
-    GUEST_DIES(null);
+    GUEST_DIES(null),
 
+    /**
+     * A VM is put back to an earlier state, by a restore or a reset, and its guest does not answer any more:
+     * {@link dev.agentvm.GuestAgentException}, and the VM is destroyed.
+     */
+    RESTORE_FAILS(Place.RESTORE, null);
+
+    /** Where it happens. */
+    enum Place {
+        LAUNCH,
+        COMMAND,
+        RESTORE
+    }
+
+    private final Place place;
     private final @Nullable LaunchStep step;
 
     Fault(@Nullable LaunchStep step) {
+        this(step == null ? Place.COMMAND : Place.LAUNCH, step);
+    }
+
+    Fault(Place place, @Nullable LaunchStep step) {
+        this.place = place;
         this.step = step;
     }
 
-    /** The step of a launch that it makes fail; empty if it makes a command fail. */
+    /** The step of a launch that it makes fail; empty if it makes something else fail. */
     public Optional<LaunchStep> step() {
         return Optional.ofNullable(step);
     }
 
-    static List<Fault> ofLaunches(boolean launches) {
-        return Arrays.stream(values())
-                .filter(fault -> fault.step().isPresent() == launches)
-                .toList();
+    static List<Fault> at(Place place) {
+        return Arrays.stream(values()).filter(fault -> fault.place == place).toList();
     }
 }

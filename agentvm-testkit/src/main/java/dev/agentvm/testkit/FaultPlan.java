@@ -10,8 +10,9 @@ import java.util.Random;
 /** Which faults happen next. Safe for use by many threads. */
 final class FaultPlan {
     private static final int ALWAYS = Integer.MAX_VALUE;
-    private static final List<Fault> OF_LAUNCHES = Fault.ofLaunches(true);
-    private static final List<Fault> OF_COMMANDS = Fault.ofLaunches(false);
+    private static final List<Fault> OF_LAUNCHES = Fault.at(Fault.Place.LAUNCH);
+    private static final List<Fault> OF_COMMANDS = Fault.at(Fault.Place.COMMAND);
+    private static final List<Fault> OF_RESTORES = Fault.at(Fault.Place.RESTORE);
 
     private final Map<Fault, Integer> pending = new EnumMap<>(Fault.class);
     private final Random random;
@@ -49,7 +50,15 @@ final class FaultPlan {
     }
 
     synchronized Optional<Fault> ofCommand() {
-        return OF_COMMANDS.stream().filter(this::take).findFirst().or(() -> chance(OF_COMMANDS));
+        return next(OF_COMMANDS);
+    }
+
+    synchronized Optional<Fault> ofRestore() {
+        return next(OF_RESTORES);
+    }
+
+    private Optional<Fault> next(List<Fault> among) {
+        return among.stream().filter(this::take).findFirst().or(() -> chance(among));
     }
 
     private boolean take(Fault fault) {

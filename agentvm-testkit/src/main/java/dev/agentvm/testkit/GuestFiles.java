@@ -54,6 +54,17 @@ final class GuestFiles {
         ROOT.forEach(path -> nodes.put(path, directory(0)));
     }
 
+    /** All that is there, as it is now. */
+    synchronized Map<String, Node> all() {
+        return new TreeMap<>(nodes);
+    }
+
+    /** Puts all of {@code others} in place of all that is there. */
+    synchronized void become(Map<String, Node> others) {
+        nodes.clear();
+        nodes.putAll(others);
+    }
+
     private Node directory(long uid) {
         return new Node(GuestFile.Kind.DIRECTORY, new byte[0], "", "0755", uid, clock.get());
     }

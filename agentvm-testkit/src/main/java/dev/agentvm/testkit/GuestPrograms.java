@@ -192,7 +192,7 @@ final class GuestPrograms {
 
     /** The guest is gone before the program ends. */
     private static Reply poweroff(Call call) {
-        call.machine().end("its domain stopped (shutdown)");
+        call.machine().die("its domain stopped (shutdown)");
         return Reply.exit(0);
     }
 }

@@ -42,17 +42,34 @@ import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.OutputLimit;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.ReapReport;
+import dev.agentvm.Snapshot;
+import dev.agentvm.SnapshotAlreadyExistsException;
+import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.StoredImage;
 import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
+import dev.agentvm.VMRestoredException;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.CommandEnded;
+import dev.agentvm.event.ConnectionAllowed;
+import dev.agentvm.event.ConnectionAttempted;
+import dev.agentvm.event.ConnectionDenied;
+import dev.agentvm.event.LaunchFailed;
+import dev.agentvm.event.LaunchStarted;
+import dev.agentvm.event.PolicyChanged;
+import dev.agentvm.event.VMClosed;
+import dev.agentvm.event.VMDied;
+import dev.agentvm.event.VMEvent;
+import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMRestored;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
+import dev.agentvm.network.FloorClause;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
@@ -81,6 +98,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -122,6 +140,9 @@ public abstract class HypervisorContract {
 
     private static final LaunchOptions DETACHED =
             new LaunchOptions.Builder().detached(true).build();
+
+    private static final LaunchOptions RESETTABLE =
+            new LaunchOptions.Builder().resettable(true).build();
 
     /** For subclasses. */
     protected HypervisorContract() {}
@@ -557,6 +578,46 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void reap_detachedVMPastItsIdleTimeout_isRemoved() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        Hypervisor first = connect();
+        first.launch(template("abandoned").withIdleTimeout(Duration.ofSeconds(1)), DETACHED);
+        first.close();
+        Hypervisor second = connect();
+
+        elapse(Duration.ofSeconds(4));
+        ReapReport report = second.reap();
+
+        assertEquals(List.of(), report.failed());
+        assertEquals(before, left());
+    }
+
+    @Test
+    void reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        Hypervisor hypervisor = connect();
+        Hypervisor first = connect();
+        launchInProgramThatDies(template("orphan"), LaunchStep.DISK_MADE);
+        VM expired = first.launch(template("expired").withTimeToLive(Duration.ofSeconds(1)), DETACHED);
+        first.close();
+        elapse(Duration.ofSeconds(2));
+        List<String> remains = left();
+
+        ReapReport report = hypervisor.reap(true);
+
+        assertEquals(List.of(), report.failed());
+        String said = String.join("; ", report.removed());
+        assertTrue(said.contains("expired") && said.contains("time to live"), said);
+        assertTrue(said.contains("program is gone"), said);
+        assertEquals(remains, left());
+        assertEquals(expired.id(), hypervisor.find("expired").map(VM::id).orElse(null));
+        assertEquals(report.removed(), hypervisor.reap().removed());
+        assertEquals(before, left());
+    }
+
+    @Test
     void reap_nothingLeft_isEmpty() {
         Hypervisor hypervisor = connect();
         hypervisor.reap();
@@ -673,6 +734,10 @@ public abstract class HypervisorContract {
         assertThrows(VMDestroyedException.class, vm::isolation);
         assertThrows(VMDestroyedException.class, () -> vm.setNetworkPolicy(NetworkPolicy.none()));
         assertThrows(VMDestroyedException.class, () -> vm.setBandwidth(BandwidthLimit.unlimited()));
+        assertThrows(VMDestroyedException.class, () -> vm.snapshot("late"));
+        assertThrows(VMDestroyedException.class, () -> vm.restore("late"));
+        assertThrows(VMDestroyedException.class, () -> vm.deleteSnapshot("late"));
+        assertThrows(VMDestroyedException.class, vm::reset);
     }
 
     @Test
@@ -1706,6 +1771,217 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void events_launchAndClose_areToldInTheirOrder() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("told").withLabels(Map.of("task", "t-2")));
+        vm.close();
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+
+        List<VMEvent> lifecycle = events.stream()
+                .filter(event -> event instanceof LaunchStarted
+                        || event instanceof VMLaunched
+                        || event instanceof VMClosed
+                        || event instanceof VMDied)
+                .toList();
+        assertEquals(
+                List.of(LaunchStarted.class, VMLaunched.class, VMClosed.class),
+                lifecycle.stream().map(HypervisorContract::kind).toList());
+        VMLaunched launched = of(events, VMLaunched.class).get(0);
+        assertEquals(List.of(LaunchStep.values()), List.copyOf(launched.steps().keySet()));
+        assertEquals(vm.attachment(), launched.attachment());
+        assertEquals(Optional.of(NetworkPolicy.agentDefault()), launched.policy());
+        assertSame(lifecycle.get(2), events.get(events.size() - 1), "nothing is told after the end");
+        for (VMEvent event : events) {
+            assertEquals(vm.id(), event.vm().id());
+            assertEquals("told", event.vm().name());
+            assertEquals(Map.of("task", "t-2"), event.vm().labels());
+            assertTrue(event.vm().owner().isPresent());
+        }
+    }
+
+    @Test
+    void events_launchThatFails_isToldWithItsReason() {
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+
+        assertThrows(
+                ImageNotFoundException.class,
+                () -> hypervisor.launch(template("failed").withImage(GuestImage.named("no-such-image"))));
+
+        eventually("its end is told", () -> !of(events, LaunchFailed.class).isEmpty());
+        assertEquals(
+                List.of(LaunchStarted.class, LaunchFailed.class),
+                events.stream().map(HypervisorContract::kind).toList());
+        assertTrue(of(events, LaunchFailed.class).get(0).reason().contains("no-such-image"));
+    }
+
+    @Test
+    void events_guestPowersOff_diedAndWasNotClosed() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("off"));
+        assertThrows(AgentVMException.class, () -> vm.exec(Command.of("poweroff", "-f")));
+        eventually("its end is told", () -> !of(events, VMDied.class).isEmpty());
+        vm.close();
+        hypervisor.close();
+
+        assertEquals(vm.endReason(), Optional.of(of(events, VMDied.class).get(0).reason()));
+        assertEquals(List.of(), of(events, VMClosed.class));
+    }
+
+    @Test
+    void events_connections_haveTheVerdictAndWhatDecided() {
+        requires(Ability.NETWORK);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("connecting"));
+
+        vm.exec(attempt(METADATA, 80));
+        vm.exec(attempt(PUBLIC, 443));
+        eventually("both are told", () -> tcp(events).size() >= 2);
+        vm.close();
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+
+        assertEquals(2, tcp(events).size());
+        ConnectionDenied denied =
+                assertInstanceOf(ConnectionDenied.class, tcp(events).get(0));
+        assertEquals(Optional.of(FloorClause.LINK_LOCAL), denied.verdict().clause());
+        assertEquals(METADATA, denied.flow().destination().orElseThrow().toString());
+        ConnectionAllowed allowed =
+                assertInstanceOf(ConnectionAllowed.class, tcp(events).get(1));
+        assertTrue(allowed.verdict().rule().isPresent());
+        assertEquals(Flow.Direction.FROM_VM, allowed.flow().direction());
+    }
+
+    private static List<ConnectionAttempted> tcp(List<VMEvent> events) {
+        return of(events, ConnectionAttempted.class).stream()
+                .filter(event -> event.flow().ipProtocol().equals(OptionalInt.of(Flow.TCP)))
+                .toList();
+    }
+
+    @Test
+    void events_restoreAndReset_areTold() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("restored"), RESETTABLE);
+        vm.snapshot("base");
+
+        vm.restore("base");
+        vm.reset();
+        vm.close();
+
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+        assertEquals(
+                List.of(VMRestored.class, VMRestored.class, VMClosed.class),
+                events.stream()
+                        .map(HypervisorContract::kind)
+                        .filter(kind -> kind == VMRestored.class || kind == VMClosed.class || kind == VMDied.class)
+                        .toList());
+        assertEquals(
+                List.of(Optional.of("base"), Optional.empty()),
+                of(events, VMRestored.class).stream().map(VMRestored::snapshot).toList());
+    }
+
+    @Test
+    void events_policyChange_hasBothPolicies() {
+        requires(Ability.NETWORK);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("changed"));
+
+        vm.setNetworkPolicy(NetworkPolicy.none());
+
+        eventually("it is told", () -> !of(events, PolicyChanged.class).isEmpty());
+        PolicyChanged changed = of(events, PolicyChanged.class).get(0);
+        assertEquals(Optional.of(NetworkPolicy.agentDefault()), changed.before());
+        assertEquals(NetworkPolicy.none(), changed.after());
+        assertEquals(NetworkPolicy.agentDefault().rules(), changed.removed());
+    }
+
+    @Test
+    void events_commands_haveTheirOutcomeAndNoSecret() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("commanded"));
+        Command echo = new Command.Builder()
+                .addArgv("echo", "hello")
+                .putEnvironment("TOKEN", "s3cret")
+                .stdin("s3cret".getBytes(StandardCharsets.UTF_8))
+                .build();
+
+        vm.exec(echo);
+        assertThrows(CommandStartException.class, () -> vm.exec(Command.of("no-such-program")));
+        vm.start(Command.of("pidof", "no-such-program")).waitFor();
+        eventually("all are told", () -> of(events, CommandEnded.class).size() == 3);
+
+        List<CommandEnded> commands = of(events, CommandEnded.class);
+        assertEquals(List.of("echo", "hello"), commands.get(0).argv());
+        assertEquals(OptionalInt.of(0), commands.get(0).exitCode());
+        assertTrue(commands.get(1).failure().orElseThrow().contains("no-such-program"));
+        assertEquals(OptionalInt.of(1), commands.get(2).exitCode());
+        assertFalse(events.toString().contains("s3cret"));
+    }
+
+    @Test
+    void events_ofAVMThatIsFound_areWhatThisProgramDoesToIt() {
+        requires(Ability.NETWORK);
+        Hypervisor launching = connect();
+        List<VMEvent> told = listen(launching);
+        launching.launch(template("theirs"));
+        Hypervisor finding = connect();
+        List<VMEvent> events = listen(finding);
+        VM found = finding.find("theirs").orElseThrow();
+
+        found.exec(Command.of("true"));
+        found.setNetworkPolicy(NetworkPolicy.none());
+        found.destroy();
+
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+        eventually("its own program is told", () -> !of(told, VMDied.class).isEmpty());
+        assertEquals(
+                List.of(CommandEnded.class, PolicyChanged.class, VMClosed.class),
+                events.stream().map(HypervisorContract::kind).toList());
+        assertEquals(Optional.empty(), of(events, PolicyChanged.class).get(0).before());
+        assertEquals(
+                told.get(0).vm().withTemplate(events.get(0).vm().template()),
+                events.get(0).vm());
+    }
+
+    @Test
+    void events_ofAHypervisorThatIsClosed_endWithItsVMs() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        hypervisor.launch(template("left"));
+
+        hypervisor.close();
+
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+        assertThrows(
+                HypervisorUnavailableException.class, () -> hypervisor.events().listen(event -> {}));
+    }
+
+    private static List<VMEvent> listen(Hypervisor hypervisor) {
+        List<VMEvent> events = new CopyOnWriteArrayList<>();
+        hypervisor.events().listen(events::add);
+        return events;
+    }
+
+    private static <E extends VMEvent> List<E> of(List<VMEvent> events, Class<E> type) {
+        return events.stream().filter(type::isInstance).map(type::cast).toList();
+    }
+
+    /** The class that says what an event is, not that which implements it. */
+    private static Class<?> kind(VMEvent event) {
+        return event.getClass().getSuperclass();
+    }
+
+    @Test
     void serialLog_launched_hasWhatTheGuestWrote() {
         requires(Ability.LAUNCH);
 
@@ -1713,6 +1989,281 @@ public abstract class HypervisorContract {
 
         assertFalse(log.isBlank());
         assertTrue(log.length() <= 64 * 1024);
+    }
+
+    @Test
+    void restore_snapshot_bringsBackWhatTheGuestWasThen() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.files().writeText("/tmp/kept", "before");
+            VMProcess running = vm.start(Command.of("sleep", "313"));
+            Snapshot snapshot = vm.snapshot("base");
+            assertEquals("base", snapshot.name());
+            assertEquals(VMState.RUNNING, vm.state());
+            assertTrue(running.isAlive());
+            running.kill();
+            vm.files().writeText("/tmp/kept", "after");
+            vm.files().writeText("/tmp/new", "after");
+
+            vm.restore("base");
+
+            assertEquals(VMState.RUNNING, vm.state());
+            assertEquals("before", vm.files().readText("/tmp/kept", 100));
+            assertFalse(vm.files().exists("/tmp/new"));
+            assertTrue(isRunning(vm, "sleep"));
+            assertEquals(List.of(snapshot), vm.snapshots());
+            vm.files().writeText("/tmp/new", "again");
+            vm.restore("base");
+            assertFalse(vm.files().exists("/tmp/new"));
+        });
+    }
+
+    @Test
+    void restore_anySnapshot_keepsTheVMsIdentityAndPlace() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            Object id = vm.id();
+            Object attachment = vm.attachment();
+            vm.snapshot("base");
+
+            vm.restore("base");
+
+            VM found = connect().find(vm.name()).orElseThrow();
+            assertEquals(id, vm.id());
+            assertEquals(id, found.id());
+            assertEquals(attachment, vm.attachment());
+            assertEquals(attachment, found.attachment());
+            assertEquals(vm.labels(), found.labels());
+        });
+    }
+
+    @Test
+    void restore_severalSnapshots_goesToEachInAnyOrder() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            for (String name : List.of("first", "second", "third")) {
+                vm.files().writeText("/tmp/which", name);
+                vm.snapshot(name);
+            }
+            vm.files().writeText("/tmp/which", "none");
+
+            for (String name : List.of("second", "third", "first", "third")) {
+                vm.restore(name);
+                assertEquals(name, vm.files().readText("/tmp/which", 100));
+            }
+        });
+    }
+
+    @Test
+    void deleteSnapshot_one_leavesTheOthersAndTheVM() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.files().writeText("/tmp/which", "first");
+            vm.snapshot("first");
+            vm.files().writeText("/tmp/which", "second");
+            Snapshot second = vm.snapshot("second");
+            vm.files().writeText("/tmp/which", "now");
+
+            vm.deleteSnapshot("first");
+
+            assertEquals(List.of(second), vm.snapshots());
+            assertEquals("now", vm.files().readText("/tmp/which", 100));
+            assertThrows(SnapshotNotFoundException.class, () -> vm.restore("first"));
+            vm.restore("second");
+            assertEquals("second", vm.files().readText("/tmp/which", 100));
+        });
+    }
+
+    @Test
+    void snapshot_badTakenOrUnknownName_isRefused() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.files().writeText("/tmp/kept", "before");
+            vm.snapshot("taken");
+            vm.files().writeText("/tmp/kept", "after");
+
+            for (String bad : List.of("", "../up", "a b", "a\n", "x".repeat(62))) {
+                assertThrows(InvalidValueException.class, () -> vm.snapshot(bad), () -> "'" + bad + "'");
+            }
+            assertContains(assertThrows(SnapshotAlreadyExistsException.class, () -> vm.snapshot("taken")), "'taken'");
+            assertContains(assertThrows(SnapshotNotFoundException.class, () -> vm.restore("other")), "taken");
+            assertContains(assertThrows(SnapshotNotFoundException.class, () -> vm.deleteSnapshot("other")), "taken");
+
+            assertEquals("after", vm.files().readText("/tmp/kept", 100));
+            vm.restore("taken");
+            assertEquals("before", vm.files().readText("/tmp/kept", 100));
+        });
+    }
+
+    @Test
+    void snapshot_vmThatIsNotResettable_isRefusedInWords() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("plain"));
+
+        assertContains(assertThrows(AgentVMException.class, () -> vm.snapshot("base")), "resettable");
+
+        assertEquals(List.of(), vm.snapshots());
+        assertTrue(vm.exec(Command.of("true")).success());
+        vm.close();
+        assertEquals(before, left());
+    }
+
+    @Test
+    void snapshot_ofAVMOfAnotherProgram_isRefused() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.snapshot("own");
+            VM found = connect().find(vm.name()).orElseThrow();
+
+            List<Runnable> calls = List.of(
+                    () -> found.snapshot("other"),
+                    () -> found.restore("own"),
+                    found::snapshots,
+                    () -> found.deleteSnapshot("own"),
+                    found::reset);
+
+            for (Runnable call : calls) {
+                assertContains(assertThrows(AgentVMException.class, call::run), "another program");
+            }
+            assertEquals(VMState.RUNNING, vm.state());
+            assertEquals(1, vm.snapshots().size());
+        });
+    }
+
+    @Test
+    void restore_commandsUnderWay_areToldAtOnce() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.snapshot("base");
+            withTimeHeld(() -> {
+                Call<ExecResult> call = Call.begin(() -> vm.exec(Command.of("sleep", "314")));
+                eventually("it runs", () -> call.isOver() || isRunning(vm, "sleep"));
+                VMProcess process = vm.start(Command.of("sleep", "315"));
+                Call<ExitStatus> waiter = Call.begin(process::waitFor);
+                eventually("it is waited for", () -> waiter.isOver() || waiter.waits());
+
+                Call<Boolean> restore = Call.begin(() -> {
+                    vm.restore("base");
+                    return true;
+                });
+                finish(call);
+                finish(waiter);
+
+                assertInstanceOf(VMRestoredException.class, call.failure());
+                assertInstanceOf(
+                        VMRestoredException.class, waiter.value().failure().orElseThrow());
+                process.close();
+                finishInTime(restore);
+                assertTrue(restore.value());
+            });
+            assertFalse(isRunning(vm, "sleep"));
+        });
+    }
+
+    @Test
+    void restore_policyChangedSince_isTheOneInForce() {
+        requires(Ability.NETWORK);
+        withSnapshots(vm -> {
+            vm.snapshot("base");
+            vm.setNetworkPolicy(NetworkPolicy.none());
+
+            vm.restore("base");
+
+            assertEquals(Optional.of(NetworkPolicy.none()), vm.networkPolicy());
+            vm.exec(attempt(PUBLIC, 443));
+            eventually("it is written down", () -> tcp(vm).size() == 1);
+            assertEquals(
+                    List.of(PUBLIC + ":443 REFUSED"),
+                    tcp(vm).stream().map(HypervisorContract::line).toList());
+        });
+    }
+
+    @Test
+    void restore_logs_beginAnew() {
+        requires(Ability.NETWORK);
+        withSnapshots(vm -> {
+            vm.snapshot("base");
+            vm.exec(attempt(METADATA, 80));
+            eventually("it is written down", () -> tcp(vm).size() == 1);
+            assertFalse(vm.serialLog().isBlank());
+
+            vm.restore("base");
+
+            assertEquals(List.of(), tcp(vm));
+            assertTrue(vm.serialLog().isBlank(), vm::serialLog);
+        });
+    }
+
+    @Test
+    void reset_resettableOrNot_isTheStateAfterTheLaunch() {
+        requires(Ability.LAUNCH);
+        for (boolean resettable : List.of(true, false)) {
+            List<String> before = left();
+            VM vm = connect()
+                    .launch(
+                            template("reset"),
+                            new LaunchOptions.Builder().resettable(resettable).build());
+            Object id = vm.id();
+            Object attachment = vm.attachment();
+            for (int tenant = 1; tenant <= 2; tenant++) {
+                assertFalse(vm.files().exists("/tmp/tenant"), "files of before");
+                assertFalse(isRunning(vm, "sleep"), "processes of before");
+                vm.files().writeText("/tmp/tenant", "a");
+                vm.start(Command.of("sleep", "316"));
+                if (resettable) {
+                    vm.snapshot("of-this-tenant");
+                }
+
+                vm.reset();
+
+                assertEquals(VMState.RUNNING, vm.state());
+                assertEquals(List.of(), vm.snapshots());
+                assertEquals(id, vm.id());
+                assertEquals(attachment, vm.attachment());
+            }
+            assertFalse(vm.files().exists("/tmp/tenant"), "files of before");
+            assertFalse(isRunning(vm, "sleep"), "processes of before");
+            vm.close();
+            assertEquals(before, left());
+        }
+    }
+
+    @Test
+    void restore_vmClosedMeanwhile_leavesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("closed"), RESETTABLE);
+        vm.snapshot("base");
+        withTimeHeld(() -> {
+            Call<Boolean> restore = Call.begin(() -> {
+                vm.restore("base");
+                return true;
+            });
+            eventually("it is being restored", () -> vm.state() == VMState.RESTORING || restore.isOver());
+
+            vm.close();
+            finish(restore);
+
+            assertInstanceOf(VMDestroyedException.class, restore.failure());
+        });
+        assertEquals(VMState.DESTROYED, vm.state());
+        assertEquals(before, left());
+    }
+
+    @Test
+    void close_withSnapshots_leavesNothing() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("closed"), RESETTABLE);
+        vm.snapshot("one");
+        vm.snapshot("two");
+        vm.restore("one");
+
+        vm.close();
+
+        assertEquals(List.of(), vm.snapshots());
+        assertEquals(before, left());
     }
 
     @Test
@@ -1817,6 +2368,34 @@ public abstract class HypervisorContract {
         assertTrue(vm.awaitEnd(LONG));
         assertTrue(vm.endReason().orElseThrow().contains("time to live"), () -> "why: " + vm.endReason());
         eventually("nothing is left", () -> left().equals(before));
+    }
+
+    @Test
+    void timeToLive_over_isWhyForEveryHandle() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("mortal").withTimeToLive(Duration.ofSeconds(5)));
+        VM found = connect().find("mortal").orElseThrow();
+
+        elapse(Duration.ofSeconds(5));
+
+        assertTrue(vm.awaitEnd(LONG) && found.awaitEnd(LONG));
+        AgentVMException gone = assertThrows(VMDestroyedException.class, () -> found.exec(Command.of("true")));
+        assertContains(gone, "time to live");
+    }
+
+    @Test
+    void idleTimeout_vmUsedByAnotherProgram_isNotOver() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("shared").withIdleTimeout(Duration.ofSeconds(3)));
+        VM found = connect().find("shared").orElseThrow();
+
+        assertTrue(found.exec(Command.of("sleep", "7")).success());
+        assertEquals(VMState.RUNNING, vm.state());
+        elapse(Duration.ofSeconds(6));
+
+        assertTrue(vm.awaitEnd(LONG) && found.awaitEnd(LONG));
+        assertTrue(vm.endReason().orElseThrow().contains("idle"), () -> "why: " + vm.endReason());
+        assertTrue(found.endReason().orElseThrow().contains("idle"), () -> "why: " + found.endReason());
     }
 
     @Test
@@ -2099,6 +2678,23 @@ public abstract class HypervisorContract {
             line.write(one);
         }
         return line.toString(StandardCharsets.UTF_8);
+    }
+
+    /** Hands a VM of its own to a test, whose snapshots are gone with it. */
+    private void withSnapshots(Consumer<VM> test) {
+        List<String> before = left();
+        VM vm = connect().launch(template("snapshots"), RESETTABLE);
+        test.accept(vm);
+        vm.close();
+        assertEquals(before, left());
+    }
+
+    /** Where time is held, a call that takes some of it needs it to move. */
+    private void finishInTime(Call<?> call) {
+        eventually("the call is over", () -> {
+            elapse(Duration.ofMillis(100));
+            return call.isOver();
+        });
     }
 
     private static boolean isRunning(VM vm, String program) {

@@ -3,32 +3,46 @@ package dev.agentvm.testkit;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.Snapshot;
+import dev.agentvm.SnapshotAlreadyExistsException;
+import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMRestoredException;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** One fake VM, whatever handles there are on it. Safe for use by many threads. */
 final class Machine {
     private static final int SERIAL_CAPACITY = 64 * 1024;
+    /** How long it takes to put a VM back to a state whose memory was kept. */
+    private static final Duration RESTORE_TIME = Duration.ofMillis(500);
+    /** What the state after the launch is kept as; no snapshot can be called so. */
+    private static final String LAUNCH = "(launch)";
 
     private final Object teardown = new Object();
     private final FakeHost host;
     private final FakeHypervisor program;
+    private final VMEventSource source;
     private final boolean detached;
     private final UUID id;
     private final VMTemplate template;
@@ -51,10 +65,25 @@ final class Machine {
     private volatile Instant expires = Instant.MAX;
     private long lastPid = 1;
     private ConnectionLog connectionLog = ConnectionLog.empty(Optional.empty());
+    private final Map<String, Kept> snapshots = new LinkedHashMap<>();
+    /** What programs that nobody waits for run, since the state that they ran in came back. */
+    private Map<Long, String> revived = Map.of();
+
+    private @Nullable State afterLaunch;
+    private boolean resettable;
+    private volatile boolean restoring;
+    /** Counts the restores: what began in one era has not happened in the next. */
+    private volatile int era;
+
+    /** What a snapshot keeps. */
+    private record State(Map<String, GuestFiles.Node> files, Map<Long, String> programs) {}
+
+    private record Kept(Snapshot snapshot, State state) {}
 
     Machine(
             FakeHost host,
             FakeHypervisor program,
+            VMEventSource source,
             boolean detached,
             UUID id,
             VMTemplate template,
@@ -63,6 +92,7 @@ final class Machine {
             BandwidthLimit bandwidth) {
         this.host = host;
         this.program = program;
+        this.source = source;
         this.detached = detached;
         this.id = id;
         this.template = template;
@@ -77,6 +107,15 @@ final class Machine {
 
     FakeHost host() {
         return host;
+    }
+
+    FakeHypervisor program() {
+        return program;
+    }
+
+    /** What tells the program that launched it. */
+    VMEventSource source() {
+        return source;
     }
 
     UUID id() {
@@ -111,10 +150,16 @@ final class Machine {
         return policy;
     }
 
-    /** Sets it, after which that program knows it. */
-    void policy(NetworkPolicy value, FakeHypervisor by) {
+    /**
+     * Sets it, after which that program knows it.
+     *
+     * @return what that program knew of the policy before
+     */
+    synchronized Optional<NetworkPolicy> policy(NetworkPolicy value, FakeHypervisor by) {
+        Optional<NetworkPolicy> before = policyAsKnownTo(by);
         policy = value;
         policyKnownTo.add(by);
+        return before;
     }
 
     /** A VM does not tell a program that did not launch it. */
@@ -144,26 +189,37 @@ final class Machine {
     }
 
     /** Its guest agent answers; its times begin to count. */
-    void launched() {
+    void launched(boolean keepsMemory) {
         synchronized (this) {
             launched = true;
+            afterLaunch = state();
+            resettable = keepsMemory;
+            if (keepsMemory) {
+                host.made(id, savedState(LAUNCH));
+            }
             idleSince = host.time().now();
         }
         template.timeToLive().ifPresent(time -> {
             expires = host.time().now().plus(time);
-            schedule(time, () -> end("its time to live of " + time + " is over"));
+            schedule(time, () -> close("its time to live of " + time + " is over"));
         });
         template.idleTimeout().ifPresent(time -> schedule(time, () -> endIfIdle(time)));
     }
 
-    boolean isPastItsTime() {
-        return !host.time().now().isBefore(expires);
+    /** Why it should be gone by now, if it should. */
+    synchronized Optional<String> overdue() {
+        if (!host.time().now().isBefore(expires)) {
+            return Optional.of("its time to live is over");
+        }
+        return template.idleTimeout()
+                .filter(timeout -> launched && idleTime().compareTo(timeout) >= 0)
+                .map(timeout -> "it was idle for " + timeout);
     }
 
     private void endIfIdle(Duration timeout) {
         Duration idle = idleTime();
         if (idle.compareTo(timeout) >= 0) {
-            end("it was idle for " + timeout);
+            close("it was idle for " + timeout);
         } else {
             schedule(timeout.minus(idle), () -> endIfIdle(timeout));
         }
@@ -205,8 +261,9 @@ final class Machine {
     /** That process ends when this VM does. */
     void watch(FakeProcess process) {
         processes.add(process);
-        if (isGone()) {
-            process.lost();
+        String reason = endReason;
+        if (reason != null) {
+            process.lost(gone("start", reason));
         }
     }
 
@@ -219,7 +276,9 @@ final class Machine {
     }
 
     synchronized Map<Long, String> runningPrograms() {
-        return new TreeMap<>(programs);
+        Map<Long, String> running = new TreeMap<>(revived);
+        running.putAll(programs);
+        return running;
     }
 
     synchronized List<Command> commands() {
@@ -255,11 +314,31 @@ final class Machine {
         return endReason != null;
     }
 
+    /** Its program closes it, or its time is over. */
+    void close(String reason) {
+        close(reason, source);
+    }
+
+    /** The program with those events destroys it. */
+    void close(String reason, VMEventSource by) {
+        end(reason, why -> {
+            by.closed(why);
+            // Another program that launched it knows only that it is gone.
+            source.died("its domain stopped (destroyed)");
+        });
+    }
+
+    /** It ends without that. */
+    void die(String reason) {
+        end(reason, source::died);
+    }
+
     /** It is gone, with all that its launch made; the first reason counts, and another call waits for the first. */
-    void end(String reason) {
+    void end(String reason, Consumer<String> tell) {
         synchronized (teardown) {
             if (stop(reason)) {
                 host.remove(this);
+                tell.accept(reason);
                 // Only now: who closes its program meanwhile waits here until all of it is gone.
                 program.forget(this);
             }
@@ -279,9 +358,163 @@ final class Machine {
             endReason = reason;
         }
         unwatch();
-        List.copyOf(processes).forEach(FakeProcess::lost);
+        List.copyOf(processes).forEach(process -> process.lost(gone("start", reason)));
         host.time().wake();
         return true;
+    }
+
+    boolean isRestoring() {
+        return restoring;
+    }
+
+    int era() {
+        return era;
+    }
+
+    /** Whether that program may take and restore its snapshots. */
+    boolean isOf(FakeHypervisor asking) {
+        return asking == program;
+    }
+
+    synchronized void take(Snapshot snapshot) {
+        if (!resettable) {
+            throw new AgentVMException(
+                    "The VM '" + template.name()
+                            + "' was not launched with LaunchOptions.resettable, which snapshots need",
+                    context("take a snapshot"));
+        }
+        if (snapshots.containsKey(snapshot.name())) {
+            throw new SnapshotAlreadyExistsException(
+                    "The VM '" + template.name() + "' has a snapshot '" + snapshot.name() + "' already",
+                    context("take a snapshot"));
+        }
+        if (snapshots.size() == Snapshot.MAX_PER_VM) {
+            throw new AgentVMException(
+                    "The VM '" + template.name() + "' has " + Snapshot.MAX_PER_VM
+                            + " snapshots, which is the most; delete one",
+                    context("take a snapshot"));
+        }
+        host.made(id, savedState(snapshot.name()));
+        snapshots.put(snapshot.name(), new Kept(snapshot, state()));
+    }
+
+    synchronized List<Snapshot> snapshots() {
+        return endReason != null
+                ? List.of()
+                : snapshots.values().stream().map(Kept::snapshot).toList();
+    }
+
+    synchronized void delete(String name) {
+        kept(name, "delete a snapshot");
+        snapshots.remove(name);
+        host.removed(id, savedState(name));
+    }
+
+    private synchronized Kept kept(String name, String operation) {
+        Kept found = snapshots.get(name);
+        if (found == null) {
+            throw new SnapshotNotFoundException(
+                    "The VM '" + template.name() + "' has no snapshot '" + name + "'; it has " + snapshots.keySet(),
+                    context(operation));
+        }
+        return found;
+    }
+
+    private synchronized State state() {
+        return new State(files.all(), runningPrograms());
+    }
+
+    private String savedState(String name) {
+        return "saved state " + id + " " + name;
+    }
+
+    /** Puts it back to a snapshot. */
+    void restore(String name) throws InterruptedException {
+        begin("restore");
+        Instant begin = source.now();
+        revive(kept(name, "restore").state(), RESTORE_TIME);
+        source.restored(Optional.of(name), begin);
+    }
+
+    /** Puts it back to what it was after its launch. */
+    void reset() throws InterruptedException {
+        begin("reset");
+        Instant begin = source.now();
+        State first = Objects.requireNonNull(afterLaunch);
+        revive(first, resettable ? RESTORE_TIME : host.settings().bootTime());
+        snapshots().forEach(snapshot -> delete(snapshot.name()));
+        source.restored(Optional.empty(), begin);
+    }
+
+    /** One at a time. */
+    private void begin(String operation) throws InterruptedException {
+        while (true) {
+            host.time().awaitInside(() -> !restoring || isGone(), Duration.ofDays(1));
+            requireAlive(operation);
+            synchronized (this) {
+                if (paused) {
+                    throw new AgentVMException(
+                            "The VM '" + template.name() + "' is paused, and must run for this", context(operation));
+                }
+                if (!restoring) {
+                    return;
+                }
+            }
+        }
+    }
+
+    private void revive(State state, Duration time) {
+        boolean interrupted = false;
+        restoring = true;
+        try {
+            synchronized (this) {
+                era++;
+                programs.clear();
+            }
+            host.time().wake();
+            List.copyOf(processes).forEach(process -> process.lost(restored("start")));
+            interrupted = !passUnlessInterrupted(time);
+            requireAlive("restore");
+            if (host.faults().ofRestore().isPresent()) {
+                die("its restore failed");
+                throw new GuestAgentException(
+                        "The guest agent of '" + template.name()
+                                + "' does not answer after the restore; the VM was destroyed",
+                        context("restore"));
+            }
+            files.become(state.files());
+            synchronized (this) {
+                revived = state.programs();
+                connectionLog = ConnectionLog.empty(Optional.empty());
+                serial.setLength(0);
+                idleSince = host.time().now();
+            }
+        } finally {
+            restoring = false;
+            host.time().wake();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** What has begun goes on to its end. */
+    private boolean passUnlessInterrupted(Duration time) {
+        try {
+            host.time().awaitInside(() -> isGone() || program.isClosed(), time);
+            return true;
+        } catch (InterruptedException e) {
+            return false;
+        }
+    }
+
+    AgentVMException restored(String operation) {
+        return new VMRestoredException(
+                "The VM '" + template.name() + "' was put back to an earlier state; call again", context(operation));
+    }
+
+    private FailureContext context(String operation) {
+        return FailureContext.of(operation).vm(template.name());
     }
 
     void requireAlive(String operation) {

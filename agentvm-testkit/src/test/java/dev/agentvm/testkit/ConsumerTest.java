@@ -20,6 +20,7 @@ import javax.tools.ToolProvider;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.Logger;
 
 /** The fake serves programs that have neither JUnit nor AssertJ nor jqwik. */
 class ConsumerTest {
@@ -86,23 +87,25 @@ class ConsumerTest {
     }
 
     @Test
-    void fake_asAModuleWithTheApiAlone_works() throws Exception {
+    void fake_asAModuleWithTheApiAndWhatItLogsTo_works() throws Exception {
         Path api = published(VMTemplate.class);
         Path testkit = published(FakeHypervisor.class);
+        Path slf4j = published(Logger.class);
         String path = String.join(
                 File.pathSeparator,
                 api.toString(),
                 testkit.toString(),
+                slf4j.toString(),
                 published(NullMarked.class).toString());
         assertThat(compile("--module-path", path, MODULE, CONSUMER)).isEmpty();
         Configuration modules = ModuleLayer.boot()
                 .configuration()
-                .resolve(ModuleFinder.of(out(), api, testkit), ModuleFinder.of(), Set.of("consumer"));
+                .resolve(ModuleFinder.of(out(), api, testkit, slf4j), ModuleFinder.of(), Set.of("consumer"));
         ModuleLayer layer =
                 ModuleLayer.boot().defineModulesWithOneLoader(modules, ClassLoader.getPlatformClassLoader());
         assertThat(layer.modules())
                 .extracting(Module::getName)
-                .containsExactlyInAnyOrder("consumer", "dev.agentvm.api", "dev.agentvm.testkit");
+                .containsExactlyInAnyOrder("consumer", "dev.agentvm.api", "dev.agentvm.testkit", "org.slf4j");
         assertThat(layer.findLoader("consumer")
                         .loadClass("consumer.Consumer")
                         .getMethod("use")

@@ -21,6 +21,7 @@ class FakeArchitectureTest {
             .onlyDependOnClassesThat()
             .resideInAnyPackage(
                     "dev.agentvm",
+                    "dev.agentvm.event",
                     "dev.agentvm.network",
                     "dev.agentvm.spi",
                     "dev.agentvm.pool",

@@ -276,6 +276,7 @@ class FakeHypervisorTest {
         AgentVMException failure = org.assertj.core.api.Assertions.catchThrowableOfType(AgentVMException.class, () -> {
             try (VM vm = hypervisor.launch(template("vm"))) {
                 vm.exec(Command.of("true"));
+                vm.reset();
             }
         });
 
@@ -297,7 +298,7 @@ class FakeHypervisorTest {
             case AGENT_NEVER_ANSWERS -> OperationTimeoutException.class;
             case GUEST_PANICS, GUEST_DIES -> VMDestroyedException.class;
             case COMMAND_HANGS -> CommandTimeoutException.class;
-            case AGENT_FALLS_SILENT, GUEST_DISK_FULL -> GuestAgentException.class;
+            case AGENT_FALLS_SILENT, GUEST_DISK_FULL, RESTORE_FAILS -> GuestAgentException.class;
         };
     }
 

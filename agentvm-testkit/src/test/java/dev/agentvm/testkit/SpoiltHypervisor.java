@@ -6,6 +6,7 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEvents;
 import java.util.List;
 import java.util.Optional;
 
@@ -48,8 +49,13 @@ class SpoiltHypervisor implements Hypervisor {
     }
 
     @Override
-    public ReapReport reap() {
-        return right.reap();
+    public VMEvents events() {
+        return right.events();
+    }
+
+    @Override
+    public ReapReport reap(boolean dryRun) {
+        return right.reap(dryRun);
     }
 
     @Override

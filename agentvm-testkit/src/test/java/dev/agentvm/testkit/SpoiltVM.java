@@ -3,6 +3,7 @@ package dev.agentvm.testkit;
 import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.Isolation;
+import dev.agentvm.Snapshot;
 import dev.agentvm.VM;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
@@ -112,6 +113,31 @@ class SpoiltVM implements VM {
     @Override
     public String serialLog() {
         return right.serialLog();
+    }
+
+    @Override
+    public Snapshot snapshot(String name) {
+        return right.snapshot(name);
+    }
+
+    @Override
+    public void restore(String name) {
+        right.restore(name);
+    }
+
+    @Override
+    public List<Snapshot> snapshots() {
+        return right.snapshots();
+    }
+
+    @Override
+    public void deleteSnapshot(String name) {
+        right.deleteSnapshot(name);
+    }
+
+    @Override
+    public void reset() {
+        right.reset();
     }
 
     @Override

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VM;
 import dev.agentvm.VMState;
+import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.pool.PoolClosedException;
 import dev.agentvm.pool.PoolMetrics;
 import dev.agentvm.pool.VMLease;
@@ -12,11 +13,11 @@ import dev.agentvm.pool.VMPool;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -30,8 +31,12 @@ import net.jqwik.api.state.Transformer;
 
 /** Whatever happens to a pool in whatever order, its promises hold after each step, and at the end nothing is left. */
 class VMPoolProperties {
-    private static final List<Fault> FAULTS =
-            List.of(Fault.HOST_UNREACHABLE, Fault.DISK_FULL, Fault.GUEST_PANICS, Fault.AGENT_NEVER_ANSWERS);
+    private static final List<Fault> FAULTS = List.of(
+            Fault.HOST_UNREACHABLE,
+            Fault.DISK_FULL,
+            Fault.GUEST_PANICS,
+            Fault.AGENT_NEVER_ANSWERS,
+            Fault.RESTORE_FAILS);
 
     @Property(tries = 200, shrinking = ShrinkingMode.OFF)
     void pool_anyStepsInAnyOrder_keepsItsPromises(@ForAll("chains") ActionChain<Run> chain) {
@@ -39,9 +44,25 @@ class VMPoolProperties {
         run.end();
     }
 
+    @Property(tries = 200, shrinking = ShrinkingMode.OFF)
+    void pool_thatResets_keepsItsPromisesAndShowsNobodyAnothersState(
+            @ForAll("chainsWithResets") ActionChain<Run> chain) {
+        Run run = chain.withInvariant("promises", Run::check).run();
+        run.end();
+    }
+
     @Provide
     Arbitrary<ActionChain<Run>> chains() {
-        return ActionChain.startWith(Run::new)
+        return chains(1);
+    }
+
+    @Provide
+    Arbitrary<ActionChain<Run>> chainsWithResets() {
+        return chains(3);
+    }
+
+    private static Arbitrary<ActionChain<Run>> chains(int maxUses) {
+        return ActionChain.startWith(() -> new Run(maxUses))
                 .withAction(6, step("acquire", times(), (run, time) -> run.acquire(time)))
                 .withAction(4, step("release", indexes(), (run, index) -> run.release(index)))
                 .withAction(2, step("release twice", indexes(), (run, index) -> run.releaseTwice(index)))
@@ -112,14 +133,17 @@ class VMPoolProperties {
         private final List<Waiting> waiting = new ArrayList<>();
         private final List<VMLease> leases = new ArrayList<>();
         private final List<VMLease> closed = new ArrayList<>();
-        private final Set<UUID> lent = new HashSet<>();
+        private final Map<UUID, Integer> lent = new HashMap<>();
+        private final int maxUses;
         private final VMPool pool;
         private volatile boolean nextIsUnfit;
 
-        Run() {
+        Run(int maxUses) {
+            this.maxUses = maxUses;
             pool = fixture.pool()
                     .min(MIN)
                     .max(MAX)
+                    .maxUses(maxUses)
                     .maxAge(Duration.ofMinutes(1))
                     .idleTimeout(Duration.ofSeconds(20))
                     .healthCheck(vm -> !takeUnfit(), Duration.ofSeconds(5))
@@ -198,7 +222,11 @@ class VMPoolProperties {
             PoolMetrics metrics = pool.metrics();
             assertThat(metrics.live())
                     .as("live")
-                    .isEqualTo(metrics.building() + metrics.idle() + metrics.leased() + metrics.closing())
+                    .isEqualTo(metrics.building()
+                            + metrics.idle()
+                            + metrics.leased()
+                            + metrics.resetting()
+                            + metrics.closing())
                     .isEqualTo(fixture.hypervisor().live());
             assertThat(fixture.hypervisor().most()).as("live at once").isLessThanOrEqualTo(MAX);
             assertThat(metrics.leased()).as("lent").isEqualTo(leases.size());
@@ -206,7 +234,7 @@ class VMPoolProperties {
             assertThat(metrics.idle() == 0 || metrics.waiting() == 0)
                     .as("nobody waits while a VM stands ready")
                     .isTrue();
-            assertThat(metrics.idle() + metrics.building() >= MIN
+            assertThat(metrics.idle() + metrics.building() + metrics.resetting() >= MIN
                             || metrics.live() == MAX
                             || metrics.lastFailure().isPresent())
                     .as("as many as wanted stand ready or are being built, unless launches fail")
@@ -217,9 +245,19 @@ class VMPoolProperties {
             Throwable failure = call.failure();
             if (failure == null) {
                 VMLease lease = call.value();
-                leases.add(lease);
                 assertThat(lease.vm().state()).isEqualTo(VMState.RUNNING);
-                assertThat(lent.add(lease.vm().id())).as("lent once").isTrue();
+                assertThat(leases)
+                        .noneMatch(other -> other.vm().id().equals(lease.vm().id()));
+                assertThat(lent.merge(lease.vm().id(), 1, Integer::sum))
+                        .as("uses")
+                        .isLessThanOrEqualTo(maxUses);
+                assertThat(lease.vm().networkPolicy()).contains(PoolFixture.TEMPLATE.networkPolicy());
+                assertThat(lease.vm().files().exists("/tmp/tenant"))
+                        .as("a file of a tenant before")
+                        .isFalse();
+                lease.vm().files().writeText("/tmp/tenant", "was here");
+                lease.vm().setNetworkPolicy(NetworkPolicy.none());
+                leases.add(lease);
                 assertThat(anEarlierWaits)
                         .as("served before one who came first")
                         .isFalse();

@@ -11,6 +11,7 @@ import dev.agentvm.pool.VMPool;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
@@ -18,7 +19,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Many threads use one pool on a bad host; the long form, with {@code -Dagentvm.soak=true}, goes on for longer. */
 @Timeout(300)
@@ -27,21 +28,24 @@ class VMPoolStressTest {
     private static final int ROUNDS = Boolean.getBoolean("agentvm.soak") ? 500 : 12;
     private static final int MAX = 10;
 
-    /** No VM is lent twice, not even after its lease. */
+    /** Who has been lent which VM, and how often it was lent. */
     private final Set<UUID> lent = ConcurrentHashMap.newKeySet();
+
+    private final Map<UUID, Integer> uses = new ConcurrentHashMap<>();
 
     private final AtomicInteger served = new AtomicInteger();
     private final AtomicInteger late = new AtomicInteger();
 
     @ParameterizedTest
-    @ValueSource(longs = {1, 20, 300})
-    void pool_usedBy64ThreadsOnABadHost_keepsItsPromises(long seed) {
+    @CsvSource({"1, 1", "20, 1", "1, 5", "300, 5"})
+    void pool_usedBy64ThreadsOnABadHost_keepsItsPromises(long seed, int maxUses) {
         PoolFixture fixture = new PoolFixture(
                 new FakeHypervisor.Builder().randomFaults(seed, 0.1).build());
         VirtualTime time = fixture.time();
         VMPool pool = fixture.pool(PoolFixture.TEMPLATE.withName("stress"))
                 .min(4)
                 .max(MAX)
+                .maxUses(maxUses)
                 .maxAge(Duration.ofMinutes(2))
                 .idleTimeout(Duration.ofSeconds(30))
                 .healthCheck(Command.of("true").withTimeout(Duration.ofSeconds(5)))
@@ -59,7 +63,11 @@ class VMPoolStressTest {
             }
             PoolMetrics metrics = pool.metrics();
             assertThat(metrics.live())
-                    .isEqualTo(metrics.building() + metrics.idle() + metrics.leased() + metrics.closing())
+                    .isEqualTo(metrics.building()
+                            + metrics.idle()
+                            + metrics.leased()
+                            + metrics.resetting()
+                            + metrics.closing())
                     .isLessThanOrEqualTo(MAX);
         }
         assertThat(users).allMatch(Call::value);
@@ -70,6 +78,8 @@ class VMPoolStressTest {
         assertThat(pool.metrics().acquired()).isEqualTo(served.get());
         assertThat(pool.metrics().waiting()).isZero();
         assertThat(pool.metrics().launchesFailed()).as("faults").isPositive();
+        assertThat(uses.values()).allMatch(count -> count <= maxUses);
+        assertThat(pool.metrics().resets() > 0).as("resets").isEqualTo(maxUses > 1);
 
         pool.close();
 
@@ -84,8 +94,15 @@ class VMPoolStressTest {
         for (int round = 0; round < ROUNDS; round++) {
             try (VMLease lease = pool.acquire(patience(random))) {
                 served.incrementAndGet();
-                assertThat(lent.add(lease.vm().id())).as("lent once").isTrue();
-                work(fixture, lease, random);
+                UUID id = lease.vm().id();
+                assertThat(lent.add(id)).as("lent to nobody else").isTrue();
+                uses.merge(id, 1, Integer::sum);
+                try {
+                    work(fixture, lease, random);
+                } finally {
+                    // Before the lease is closed, since another may have the VM a moment later.
+                    lent.remove(id);
+                }
             } catch (OperationTimeoutException e) {
                 late.incrementAndGet();
             }
@@ -100,12 +117,13 @@ class VMPoolStressTest {
     private static void work(PoolFixture fixture, VMLease lease, Random random) {
         try {
             FakeVM vm = fixture.host().vm(lease.vm().name());
+            assertThat(lease.vm().files().exists("/tmp/tenant"))
+                    .as("a file of a tenant before")
+                    .isFalse();
+            lease.vm().files().writeText("/tmp/tenant", "was here");
             lease.vm().exec(Command.of("echo", "work").withTimeout(Duration.ofSeconds(5)));
             if (random.nextInt(4) == 0) {
                 vm.powerOff();
-            }
-            if (random.nextInt(4) == 0) {
-                lease.close();
             }
         } catch (OperationTimeoutException e) {
             throw new AssertionError("commands do not throw this", e);

@@ -12,8 +12,12 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMFiles;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.network.BandwidthLimit;
+import dev.agentvm.network.Flow;
+import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.pool.PoolClosedException;
 import dev.agentvm.pool.PoolMetrics;
 import dev.agentvm.pool.VMLease;
@@ -139,7 +143,7 @@ class VMPoolTest {
                     .isThrownBy(() -> pool.acquire(seconds(7)))
                     .withMessage(
                             "The pool of 'job' had no VM to lend within PT7S: 2 of at most 2 VMs are live (2 lent, 0"
-                                    + " being built, 0 ready, 0 being destroyed), and 0 other callers wait")
+                                    + " being built, 0 ready, 0 being reset, 0 being destroyed), and 0 other callers wait")
                     .satisfies(e -> assertThat(e.retryable()).isTrue());
 
             assertThat(time.now()).isEqualTo(before.plusSeconds(7));
@@ -908,11 +912,14 @@ class VMPoolTest {
                             .building(1)
                             .idle(0)
                             .leased(1)
+                            .resetting(0)
                             .closing(0)
                             .waiting(2)
                             .acquired(1)
                             .launches(1)
                             .launchesFailed(0)
+                            .resets(0)
+                            .resetsFailed(0)
                             .totalWait(Duration.ZERO)
                             .longestWait(Duration.ZERO)
                             .build());
@@ -975,5 +982,128 @@ class VMPoolTest {
         open(fixture.pool().min(2).max(2));
 
         assertThatThrownBy(() -> pool.acquire(seconds(3))).hasCauseInstanceOf(HostNotReadyException.class);
+    }
+
+    @Nested
+    class Reuse {
+        private static final Duration RESET = Duration.ofMillis(500);
+
+        @Test
+        void release_usesLeft_resetsTheVMAndLendsItAgain() {
+            warm(fixture.pool().min(1).max(1).maxUses(2));
+            VMLease first = pool.acquire(PATIENCE);
+            first.vm().files().writeText("/tmp/tenant", "was here");
+            first.vm().snapshot("mine");
+            first.vm().setNetworkPolicy(NetworkPolicy.none());
+            first.vm().setBandwidth(BandwidthLimit.unlimited());
+            VMFiles files = first.vm().files();
+
+            first.close();
+            fixture.settle();
+            assertThat(pool.metrics().resetting()).isEqualTo(1);
+            fixture.advance(RESET);
+            VMLease second = pool.acquire(PATIENCE);
+
+            assertThat(second.vm().id()).isEqualTo(first.vm().id());
+            assertThat(second.vm().files().exists("/tmp/tenant")).isFalse();
+            assertThat(second.vm().snapshots()).isEmpty();
+            assertThat(second.vm().networkPolicy()).contains(PoolFixture.TEMPLATE.networkPolicy());
+            assertThat(host.vm(second.vm().name()).bandwidth()).isEqualTo(PoolFixture.TEMPLATE.bandwidth());
+            assertThat(pool.metrics().resets()).isEqualTo(1);
+            assertThatExceptionOfType(VMDestroyedException.class).isThrownBy(() -> files.exists("/tmp"));
+            second.close();
+            fixture.settle();
+            assertThat(pool.metrics().resetting()).isZero();
+        }
+
+        @Test
+        void leasedVM_leaseClosed_showsNothingOfTheNextTenant() {
+            warm(fixture.pool().min(1).max(1).maxUses(9));
+            VMLease first = pool.acquire(PATIENCE);
+            VM before = first.vm();
+            first.close();
+            fixture.settle();
+            fixture.advance(RESET);
+            VMLease second = pool.acquire(PATIENCE);
+            FakeVM guest = host.vm(second.vm().name());
+
+            guest.print("a secret of the second tenant");
+            guest.connect(Flow.tcp("140.82.112.3", 443));
+            second.vm().setNetworkPolicy(NetworkPolicy.none());
+
+            assertThat(before.serialLog()).doesNotContain("secret");
+            assertThat(before.connectionLog().attempts()).isEmpty();
+            assertThat(before.networkPolicy()).contains(PoolFixture.TEMPLATE.networkPolicy());
+            assertThat(before.state()).isEqualTo(VMState.DESTROYED);
+            assertThat(before.awaitEnd(Duration.ZERO)).isTrue();
+            before.destroy();
+            assertThat(second.vm().state()).isEqualTo(VMState.RUNNING);
+        }
+
+        @Test
+        void release_resetFails_replacesTheVM() {
+            warm(fixture.pool().min(1).max(1).maxUses(9));
+            VMLease first = pool.acquire(PATIENCE);
+            host.failNext(Fault.RESTORE_FAILS);
+
+            first.close();
+            fixture.settle();
+            fixture.advance(RESET);
+            fixture.advance(BOOT);
+            VMLease second = pool.acquire(PATIENCE);
+
+            assertThat(second.vm().id()).isNotEqualTo(first.vm().id());
+            assertThat(pool.metrics().resetsFailed()).isEqualTo(1);
+        }
+
+        @Test
+        void release_callUnderWay_replacesTheVM() {
+            warm(fixture.pool().min(1).max(1).maxUses(9));
+            VMLease first = pool.acquire(PATIENCE);
+            Call<Boolean> call =
+                    Call.begin(() -> first.vm().exec(Command.of("sleep", "100")).success());
+            PoolFixture.until(() -> !host.vm(first.vm().name()).commands().isEmpty());
+
+            first.close();
+            fixture.settle();
+            assertThat(pool.metrics().resets()).isZero();
+            assertThat(pool.metrics().resetting()).isZero();
+            fixture.advance(BOOT);
+
+            assertThat(PoolFixture.failure(call)).isInstanceOf(VMDestroyedException.class);
+            assertThat(pool.acquire(PATIENCE).vm().id()).isNotEqualTo(first.vm().id());
+        }
+
+        @Test
+        void release_olderThanMaxAge_replacesTheVM() {
+            warm(fixture.pool().min(1).max(1).maxUses(9).maxAge(seconds(60)));
+            VMLease first = pool.acquire(PATIENCE);
+            fixture.advance(seconds(61));
+
+            first.close();
+            fixture.settle();
+            assertThat(pool.metrics().resetting()).isZero();
+        }
+
+        @Test
+        void close_whileAVMIsReset_leavesNothing() {
+            warm(fixture.pool().min(1).max(1).maxUses(9));
+            pool.acquire(PATIENCE).close();
+            fixture.settle();
+            assertThat(pool.metrics().resetting()).isEqualTo(1);
+
+            pool.close();
+
+            assertThat(host.leftovers()).isEmpty();
+        }
+
+        @Test
+        void maxUses_outOfBounds_isRefused() {
+            for (int bad : new int[] {0, -1, 1_000_001}) {
+                assertThatThrownBy(() -> fixture.pool().max(1).maxUses(bad).open())
+                        .isInstanceOf(InvalidValueException.class)
+                        .hasMessageContaining("maxUses '" + bad + "'");
+            }
+        }
     }
 }

@@ -99,6 +99,8 @@ final class WrongFakes {
         all.addAll(images());
         all.addAll(processes());
         all.addAll(WrongFiles.all());
+        all.addAll(WrongEvents.all());
+        all.addAll(WrongSnapshots.all());
         return all;
     }
 
@@ -109,8 +111,12 @@ final class WrongFakes {
                         launched(FirstLooksLikeStarting::new),
                         "close_found_leavesItRunning",
                         "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver",
                         "launch_returns_aRunningVMThatAnswers",
-                        "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"),
+                        "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone",
+                        "reset_resettableOrNot_isTheStateAfterTheLaunch",
+                        "restore_snapshot_bringsBackWhatTheGuestWasThen",
+                        "snapshot_ofAVMOfAnotherProgram_isRefused"),
                 wrong(
                         "a VM has another name",
                         launched(vm -> new SpoiltVM(vm) {
@@ -127,7 +133,9 @@ final class WrongFakes {
                         "gone_values_stillAnswer",
                         "launch_template_givesTheVMItsNameAndLabels",
                         "list_running_hasTheVMsOfEveryProgram",
-                        "setNetworkPolicy_another_isTheOneInForce"),
+                        "restore_anySnapshot_keepsTheVMsIdentityAndPlace",
+                        "setNetworkPolicy_another_isTheOneInForce",
+                        "snapshot_ofAVMOfAnotherProgram_isRefused"),
                 wrong(
                         "labels are lost",
                         launched(vm -> new SpoiltVM(vm) {
@@ -226,6 +234,7 @@ final class WrongFakes {
                 wrong(
                         "an unknown image is another",
                         launching((template, launch) -> launch.apply(template.withImage(GuestImage.named("default")))),
+                        "events_launchThatFails_isToldWithItsReason",
                         "launch_imageUnknown_isRefusedBeforeAnythingIsMade",
                         "removeImage_unused_isGoneForEveryProgram",
                         "removeImage_usedByAVM_isRefusedUntilItEnds"),
@@ -284,8 +293,11 @@ final class WrongFakes {
                             }
                         }),
                         "close_detached_leavesItToBeFoundAgain",
+                        "events_launchAndClose_areToldInTheirOrder",
                         "find_running_givesTheSameVMToEveryProgram",
-                        "launch_sameTemplateAgain_givesAnotherId"),
+                        "launch_sameTemplateAgain_givesAnotherId",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
+                        "restore_anySnapshot_keepsTheVMsIdentityAndPlace"),
                 wrong(
                         "a new policy is forgotten",
                         launched(vm -> new SpoiltVM(vm) {
@@ -296,7 +308,9 @@ final class WrongFakes {
                                 }
                             }
                         }),
+                        "events_policyChange_hasBothPolicies",
                         "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen",
+                        "restore_policyChangedSince_isTheOneInForce",
                         "setNetworkPolicy_another_isTheOneInForce"),
                 wrong(
                         "an isolated VM takes a policy",
@@ -340,6 +354,7 @@ final class WrongFakes {
                             }
                         }),
                         "gone_values_stillAnswer",
+                        "restore_logs_beginAnew",
                         "serialLog_launched_hasWhatTheGuestWrote"));
     }
 
@@ -356,7 +371,9 @@ final class WrongFakes {
                             }
                         }),
                         "close_detached_leavesItToBeFoundAgain",
-                        "find_running_givesTheSameVMToEveryProgram"),
+                        "find_running_givesTheSameVMToEveryProgram",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
+                        "restore_anySnapshot_keepsTheVMsIdentityAndPlace"),
                 wrong(
                         "the log of a VM that is found looks complete",
                         found(vm -> new SpoiltVM(vm) {
@@ -445,6 +462,7 @@ final class WrongFakes {
                             }
                         }),
                         "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
+                        "events_ofAVMThatIsFound_areWhatThisProgramDoesToIt",
                         "destroy_found_endsItForEveryHandle"));
     }
 
@@ -453,7 +471,9 @@ final class WrongFakes {
                 wrong(
                         "nothing is reaped",
                         reaping((right, world) -> new ReapReport.Builder().build()),
+                        "reap_detachedVMPastItsIdleTimeout_isRemoved",
                         "reap_detachedVMPastItsTimeToLive_isRemoved",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "reap_programThatDied_removesWhatItLeft"),
                 wrong(
                         "what is reaped is not said",
@@ -461,6 +481,7 @@ final class WrongFakes {
                             right.reap();
                             return new ReapReport.Builder().build();
                         }),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "reap_programThatDied_removesWhatItLeft"),
                 wrong(
                         "VMs of living programs are reaped",
@@ -469,6 +490,7 @@ final class WrongFakes {
                             vms.forEach(VM::destroy);
                             return right.reap();
                         }),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"),
                 wrong(
                         "a detached VM has no time to live",
@@ -480,13 +502,34 @@ final class WrongFakes {
                                         options);
                             }
                         },
-                        "reap_detachedVMPastItsTimeToLive_isRemoved"),
+                        "reap_detachedVMPastItsTimeToLive_isRemoved",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
+                wrong(
+                        "a detached VM may be idle for ever",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            public VM launch(VMTemplate template, LaunchOptions options) {
+                                return super.launch(
+                                        options.detached() ? template.withIdleTimeout(Optional.empty()) : template,
+                                        options);
+                            }
+                        },
+                        "reap_detachedVMPastItsIdleTimeout_isRemoved"),
+                wrong(
+                        "a dry run removes",
+                        dryRuns(right -> right.reap(false)),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
+                wrong(
+                        "a dry run finds nothing",
+                        dryRuns(right -> new ReapReport.Builder().build()),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
                 wrong(
                         "nothing is reaped and said",
                         reaping((right, world) -> new ReapReport.Builder()
                                 .from(right.reap())
                                 .addRemoved("nothing")
                                 .build()),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "reap_nothingLeft_isEmpty",
                         "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone"));
     }
@@ -523,9 +566,9 @@ final class WrongFakes {
                             }
 
                             @Override
-                            public ReapReport reap() {
+                            public ReapReport reap(boolean dryRun) {
                                 requireOpen();
-                                return super.reap();
+                                return super.reap(dryRun);
                             }
 
                             private void requireOpen() {
@@ -540,7 +583,9 @@ final class WrongFakes {
                             }
                         },
                         "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
-                        "closeHypervisor_duringALaunch_undoesIt"),
+                        "events_ofAHypervisorThatIsClosed_endWithItsVMs",
+                        "closeHypervisor_duringALaunch_undoesIt",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
                 wrong(
                         "closing destroys detached VMs",
                         (world, right) -> new SpoiltHypervisor(right) {
@@ -558,7 +603,8 @@ final class WrongFakes {
                                 super.close();
                             }
                         },
-                        "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn"),
+                        "closeHypervisor_attachedVMs_areDestroyedAndDetachedLiveOn",
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing"),
                 wrong(
                         "closing a hypervisor twice throws",
                         (world, right) -> new SpoiltHypervisor(right) {
@@ -581,6 +627,7 @@ final class WrongFakes {
                                 return world.host().find(name);
                             }
                         },
+                        "events_ofAVMThatIsFound_areWhatThisProgramDoesToIt",
                         "closeHypervisor_thenUse_isRefused"),
                 wrong(
                         "closing leaves what a launch under way has made",
@@ -612,6 +659,7 @@ final class WrongFakes {
                                 super.close();
                             }
                         }),
+                        "events_guestPowersOff_diedAndWasNotClosed",
                         "close_twiceAndAtOnce_doesNothing"),
                 wrong(
                         "closing a VM leaves its address",
@@ -626,7 +674,20 @@ final class WrongFakes {
                         }),
                         "close_attached_destroysItAndLeavesNothing",
                         "close_interruptedCaller_isDoneToItsEnd",
-                        "close_twiceAndAtOnce_doesNothing"),
+                        "close_twiceAndAtOnce_doesNothing",
+                        "close_withSnapshots_leavesNothing",
+                        "deleteSnapshot_one_leavesTheOthersAndTheVM",
+                        "reset_resettableOrNot_isTheStateAfterTheLaunch",
+                        "restore_anySnapshot_keepsTheVMsIdentityAndPlace",
+                        "restore_commandsUnderWay_areToldAtOnce",
+                        "restore_logs_beginAnew",
+                        "restore_policyChangedSince_isTheOneInForce",
+                        "restore_severalSnapshots_goesToEachInAnyOrder",
+                        "restore_snapshot_bringsBackWhatTheGuestWasThen",
+                        "restore_vmClosedMeanwhile_leavesNothing",
+                        "snapshot_badTakenOrUnknownName_isRefused",
+                        "snapshot_ofAVMOfAnotherProgram_isRefused",
+                        "snapshot_vmThatIsNotResettable_isRefusedInWords"),
                 wrong(
                         "a second close does not wait for the first",
                         (world, right) -> spoilLaunched(right, vm -> new ClosedTooSoon(vm, world)),
@@ -687,7 +748,8 @@ final class WrongFakes {
                                         log.limitation());
                             }
                         }),
-                        "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen"),
+                        "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen",
+                        "restore_policyChangedSince_isTheOneInForce"),
                 wrong(
                         "a VM that is gone forgets its attempts",
                         launched(vm -> new SpoiltVM(vm) {
@@ -726,8 +788,10 @@ final class WrongFakes {
                             }
                         }),
                         "exec_guestPowersOff_throwsThatAndLeavesNothing",
+                        "events_guestPowersOff_diedAndWasNotClosed",
                         "gone_values_stillAnswer",
                         "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver",
                         "timeToLive_over_endsTheVM"),
                 wrong(
                         "calls on a VM that is gone fail in another way",
@@ -790,17 +854,58 @@ final class WrongFakes {
                                 template.name().equals("forgotten")
                                         ? template
                                         : template.withTimeToLive(Optional.empty()))),
-                        "timeToLive_over_endsTheVM"),
+                        "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
+                        "timeToLive_over_endsTheVM",
+                        "timeToLive_over_isWhyForEveryHandle"),
                 wrong(
                         "a VM is never idle",
                         launching((template, launch) -> launch.apply(template.withIdleTimeout(Optional.empty()))),
-                        "idleTimeout_over_endsTheVMUnlessACommandRuns"),
+                        "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver",
+                        "reap_detachedVMPastItsIdleTimeout_isRemoved"),
+                wrong(
+                        "what another program does in a VM does not count as use",
+                        (world, right) -> new SpoiltHypervisor(right) {
+                            @Override
+                            VM found(VM vm) {
+                                return new SpoiltVM(vm) {
+                                    @Override
+                                    public ExecResult exec(Command command) {
+                                        if (command.argv().get(0).equals("sleep")) {
+                                            world.host().time().advance(Duration.ofSeconds(7));
+                                            return result().exitCode(0).build();
+                                        }
+                                        return super.exec(command);
+                                    }
+                                };
+                            }
+                        },
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver"),
+                wrong(
+                        "only the program that ends a VM says why",
+                        found(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public ExecResult exec(Command command) {
+                                if (isGone()) {
+                                    throw new VMDestroyedException("The domain stopped (destroyed)", CONTEXT);
+                                }
+                                return super.exec(command);
+                            }
+
+                            @Override
+                            public Optional<String> endReason() {
+                                return super.endReason().map(unused -> "its domain stopped (destroyed)");
+                            }
+                        }),
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver",
+                        "timeToLive_over_isWhyForEveryHandle"),
                 wrong(
                         "a VM is idle while a command runs",
                         launching((template, launch) -> launch.apply(template.idleTimeout()
                                 .map(template::withTimeToLive)
                                 .orElse(template))),
-                        "idleTimeout_over_endsTheVMUnlessACommandRuns"));
+                        "idleTimeout_over_endsTheVMUnlessACommandRuns",
+                        "idleTimeout_vmUsedByAnotherProgram_isNotOver"));
     }
 
     private static List<WrongFake> commands() {
@@ -874,6 +979,7 @@ final class WrongFakes {
                                 return result().exitCode(127).build();
                             }
                         }),
+                        "events_commands_haveTheirOutcomeAndNoSecret",
                         "exec_directoryThatTheGuestLacks_isNotStarted",
                         "exec_programThatTheGuestLacks_isNotStarted",
                         "exec_userThatTheGuestLacks_isNotStarted"),
@@ -940,6 +1046,7 @@ final class WrongFakes {
                                 throw e;
                             }
                         }),
+                        "events_guestPowersOff_diedAndWasNotClosed",
                         "exec_guestPowersOff_throwsThatAndLeavesNothing"),
                 wrong(
                         "a process that is left holds its command up",
@@ -1517,13 +1624,22 @@ final class WrongFakes {
         };
     }
 
+    private static BiFunction<World, Hypervisor, Hypervisor> dryRuns(Function<Hypervisor, ReapReport> spoil) {
+        return (world, right) -> new SpoiltHypervisor(right) {
+            @Override
+            public ReapReport reap(boolean dryRun) {
+                return dryRun ? spoil.apply(right) : super.reap(false);
+            }
+        };
+    }
+
     private static BiFunction<World, Hypervisor, Hypervisor> reaping(BiFunction<Hypervisor, World, ReapReport> spoil) {
         return (world, right) -> new SpoiltHypervisor(right) {
             @Override
-            public ReapReport reap() {
+            public ReapReport reap(boolean dryRun) {
                 // A closed one refuses in any case.
                 List<VM> unused = right.list();
-                return spoil.apply(right, world);
+                return dryRun ? right.reap(true) : spoil.apply(right, world);
             }
         };
     }

@@ -31,9 +31,11 @@ public final class Main {
     private static Section run(Options.Kind kind, int pairs) throws Exception {
         return switch (kind) {
             case LAUNCH -> LaunchBenchmark.run(pairs);
+            case RESET -> ResetBenchmark.run(pairs);
             case FILTER -> FilterBenchmark.run(pairs);
             case TRAFFIC -> TrafficBenchmark.run(pairs);
             case EXEC -> ExecBenchmark.run(pairs);
+            case COPY -> CopyBenchmark.run(pairs);
             case POLICY -> PolicyBenchmark.run();
             case FAKE -> FakeBenchmark.run();
             case POOL -> PoolBenchmark.run();

@@ -20,15 +20,17 @@ import java.util.Set;
  */
 record Options(Set<Kind> kinds, int pairs, boolean check, Optional<Path> document) {
     static final String USAGE =
-            "usage: lab/bench [launch|filter|traffic|exec|policy|fake|pool|all] [--pairs N] [--check] [--write]";
+            "usage: lab/bench [launch|reset|filter|traffic|exec|copy|policy|fake|pool|all] [--pairs N] [--check] [--write]";
     private static final int PAIRS = 12;
 
     /** A benchmark. */
     enum Kind {
         LAUNCH,
+        RESET,
         FILTER,
         TRAFFIC,
         EXEC,
+        COPY,
         POLICY,
         FAKE,
         POOL

@@ -1,12 +1,14 @@
 package dev.agentvm.libvirt.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.CopyOptions;
 import dev.agentvm.CopyReport;
+import dev.agentvm.GuestAgentException;
 import dev.agentvm.GuestFileException;
 import dev.agentvm.GuestFileException.Reason;
 import dev.agentvm.Hypervisor;
@@ -14,12 +16,15 @@ import dev.agentvm.Resources;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMFiles;
+import dev.agentvm.VMProcess;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
@@ -30,6 +35,8 @@ import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
+import org.assertj.core.api.InstanceOfAssertFactories;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -272,6 +279,195 @@ class FilesIT {
         CompletionException failure = catchThrowableOfType(CompletionException.class, copy::join);
         assertThat(System.nanoTime() - destroyed).isLessThan(TimeUnit.SECONDS.toNanos(2));
         assertThat(failure).hasCauseInstanceOf(VMDestroyedException.class);
+    }
+
+    @Test
+    void copyOut_vmDestroyedMeanwhile_throwsThatWithinASecond() throws Exception {
+        VM other = hypervisor.launch(Lab.tiny("destroyed"));
+        Lab.output(other, Command.shell("head -c 30000000 /dev/zero >/tmp/f"));
+        CompletableFuture<Long> begun = new CompletableFuture<>();
+        CopyOptions options = CopyOptions.standard().toBuilder()
+                .listener((entries, bytes) -> begun.complete(bytes))
+                .build();
+        CompletableFuture<CopyReport> copy =
+                CompletableFuture.supplyAsync(() -> other.files().copyOut("/tmp", temporary.resolve("out"), options));
+        begun.get(1, TimeUnit.MINUTES);
+
+        other.destroy();
+        long destroyed = System.nanoTime();
+
+        CompletionException failure = catchThrowableOfType(CompletionException.class, copy::join);
+        assertThat(System.nanoTime() - destroyed).isLessThan(TimeUnit.SECONDS.toNanos(2));
+        assertThat(failure).hasCauseInstanceOf(VMDestroyedException.class);
+        assertThat(here()).containsExactly("");
+    }
+
+    /** How many of the guest's programs have a port open; the agent is one. */
+    private static int portsOpen() {
+        return Integer.parseInt(
+                Lab.output(vm, Command.shell("ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c vport || :")));
+    }
+
+    private static void awaitNoPortOpen() {
+        Awaitility.await().atMost(Duration.ofSeconds(20)).until(FilesIT::portsOpen, open -> open == 1);
+    }
+
+    @Test
+    void copy_bothWays_goesByAPort() throws Exception {
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("big"), random(4 * MIB));
+        List<Integer> open = new ArrayList<>();
+        CopyOptions options = CopyOptions.standard().toBuilder()
+                .listener((entries, bytes) -> open.add(portsOpen()))
+                .build();
+
+        files.copyIn(temporary.resolve("in"), "/tmp/by-port", options);
+        assertThat(open).first(InstanceOfAssertFactories.INTEGER).isGreaterThan(1);
+        open.clear();
+        files.copyOut("/tmp/by-port", temporary.resolve("out"), options);
+        assertThat(open).first(InstanceOfAssertFactories.INTEGER).isGreaterThan(1);
+
+        files.deleteRecursively("/tmp/by-port");
+        awaitNoPortOpen();
+    }
+
+    @Test
+    void copy_moreThanThereArePorts_areAllComplete() throws Exception {
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(2 * MIB));
+        List<CompletableFuture<CopyReport>> copies = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            String place = "/tmp/many-" + i;
+            Path out = temporary.resolve("out-" + i);
+            copies.add(CompletableFuture.supplyAsync(
+                    () -> {
+                        files.copyIn(temporary.resolve("in"), place);
+                        return files.copyOut(place, out);
+                    },
+                    task -> new Thread(task).start()));
+        }
+        for (int i = 0; i < 4; i++) {
+            copies.get(i).join();
+            assertThat(temporary.resolve("out-" + i + "/f")).hasBinaryContent(random(2 * MIB));
+            files.deleteRecursively("/tmp/many-" + i);
+        }
+    }
+
+    @Test
+    void copy_guestHoldsThePorts_goesAnotherWay() throws Exception {
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(MIB));
+        try (VMProcess holder = vm.start(Command.shell("""
+                for name in /sys/class/virtio-ports/*/name; do
+                  case $(cat $name) in
+                    dev.agentvm.*)
+                      port=${name%/name}
+                      cat /dev/zero >/dev/${port##*/} &
+                      ;;
+                  esac
+                done
+                echo held
+                wait
+                """))) {
+            assertThat(holder.stdoutReader().readLine()).isEqualTo("held");
+            files.copyIn(temporary.resolve("in"), "/tmp/held");
+            files.copyOut("/tmp/held", temporary.resolve("out"));
+        }
+        assertThat(temporary.resolve("out/f")).hasBinaryContent(random(MIB));
+        files.deleteRecursively("/tmp/held");
+        awaitNoPortOpen();
+    }
+
+    @Test
+    void copyIn_tarThatLeavesItUnread_holdsNothingUpWhenItIsGivenUp() throws Exception {
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(20 * MIB));
+        List<String> tars = List.of("exec sleep 4718", "head -c 1000000 >/dev/null; exec sleep 4718");
+        for (String tar : tars) {
+            withTar(tar, () -> {
+                CompletableFuture<Throwable> end = new CompletableFuture<>();
+                Thread copying = new Thread(() -> {
+                    try {
+                        files.copyIn(temporary.resolve("in"), "/tmp/unread");
+                        end.complete(new AssertionError("it was copied"));
+                    } catch (AgentVMException e) {
+                        end.complete(e);
+                    }
+                });
+                copying.start();
+                Thread.sleep(2000);
+                long begin = System.nanoTime();
+                copying.interrupt();
+                assertThat(end.get(20, TimeUnit.SECONDS)).hasMessageContaining("interrupted");
+                assertThat(System.nanoTime() - begin).isLessThan(TimeUnit.SECONDS.toNanos(5));
+            });
+            // What was on its way is in no other copy.
+            awaitNoPortOpen();
+            for (int i = 0; i < 2; i++) {
+                files.copyIn(temporary.resolve("in"), "/tmp/read");
+                files.copyOut("/tmp/read", temporary.resolve("out"));
+                assertThat(Files.mismatch(temporary.resolve("in/f"), temporary.resolve("out/f")))
+                        .isEqualTo(-1);
+                Files.delete(temporary.resolve("out/f"));
+                Files.delete(temporary.resolve("out"));
+                files.deleteRecursively("/tmp/read");
+            }
+        }
+        assertThat(Lab.output(vm, Command.shell("ps -o args | grep -c '[s]leep 4718' || :")))
+                .isEqualTo("0");
+    }
+
+    @Test
+    void copyIn_nothingIsTaken_endsInAMinuteOrSoAndNamesThePort() throws Exception {
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(20 * MIB));
+        withTar("exec sleep 4719", () -> {
+            long begin = System.nanoTime();
+            assertThatThrownBy(() -> files.copyIn(temporary.resolve("in"), "/tmp/stalled"))
+                    .isInstanceOf(GuestAgentException.class)
+                    .hasMessageContaining("the port dev.agentvm.bulk.0 takes nothing");
+            assertThat(System.nanoTime() - begin).isLessThan(TimeUnit.SECONDS.toNanos(90));
+        });
+        awaitNoPortOpen();
+    }
+
+    @Test
+    void copyOut_programThatKeepsThePort_isInNoOtherCopy() throws Exception {
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(MIB));
+        files.copyIn(temporary.resolve("in"), "/tmp/kept");
+        files.write("/tmp/stream", stream(tar -> put(tar, entry("f", TarConstants.LF_NORMAL), "", "x")));
+        withTar("cat /tmp/stream; setsid sh -c 'echo $$ >/tmp/pid; while :; do echo ../garbage; done' &", () -> {
+            try {
+                files.copyOut("/tmp/kept", temporary.resolve("first"));
+            } catch (GuestFileException e) {
+                // What comes behind an archive may or may not be too much, by the time.
+                assertThat(e.reason()).isEqualTo(Reason.MALFORMED);
+            }
+        });
+        assertThat(portsOpen()).isGreaterThan(1);
+        for (String out : List.of("one", "two")) {
+            files.copyOut("/tmp/kept", temporary.resolve(out));
+            assertThat(temporary.resolve(out + "/f")).hasBinaryContent(random(MIB));
+        }
+        Lab.output(vm, Command.shell("kill -9 $(cat /tmp/pid)"));
+        files.deleteRecursively("/tmp/kept");
+        awaitNoPortOpen();
+    }
+
+    @Test
+    void copy_guestWithoutTar_saysSo() throws Exception {
+        withTar("echo 'tar: not found' >&2; exit 127", () -> {
+            assertThat(reason(() -> files.copyOut("/etc", temporary.resolve("out"))))
+                    .isEqualTo(Reason.NO_TAR);
+            assertThat(reason(() -> files.copyIn(temporary, "/tmp/in"))).isEqualTo(Reason.NO_TAR);
+        });
+    }
+
+    @Test
+    void copyIn_asUser_belongsToThatUser() throws Exception {
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(MIB));
+        Lab.output(vm, Command.shell("mkdir -m 777 -p /tmp/open"));
+        files.asUser("nobody").copyIn(temporary.resolve("in"), "/tmp/open/tree");
+        assertThat(Lab.output(vm, Command.shell("stat -c %U /tmp/open/tree/f"))).isEqualTo("nobody");
+        Lab.output(vm, Command.shell("chmod 000 /tmp/open/tree/f; chown 0 /tmp/open/tree/f"));
+        assertThat(reason(() -> files.asUser("nobody").copyOut("/tmp/open/tree", temporary.resolve("out"))))
+                .isEqualTo(Reason.NOT_PERMITTED);
+        files.deleteRecursively("/tmp/open");
     }
 
     @Test

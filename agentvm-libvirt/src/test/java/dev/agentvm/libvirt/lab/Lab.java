@@ -24,7 +24,7 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 
 /** The lab that these tests run in. */
-final class Lab {
+public final class Lab {
     private static final Properties FACTS = facts();
 
     private Lab() {}
@@ -57,12 +57,12 @@ final class Lab {
     }
 
     /** Whether the long forms of tests run. */
-    static boolean soak() {
+    public static boolean soak() {
         return Boolean.getBoolean("agentvm.soak");
     }
 
     /** A template of the tiny guest that leaves room for others beside it. */
-    static VMTemplate tiny(String name) {
+    public static VMTemplate tiny(String name) {
         return new VMTemplate.Builder()
                 .name(name)
                 .image(GuestImage.named("tiny"))
@@ -75,7 +75,7 @@ final class Lab {
     }
 
     /** What a command in the guest prints; it must succeed. */
-    static String output(VM vm, Command command) {
+    public static String output(VM vm, Command command) {
         ExecResult result = vm.exec(command);
         assertThat(result.success())
                 .as("%s: %s %s %s", command.argv(), result, result.stdoutText(), result.stderrText())
@@ -151,7 +151,7 @@ final class Lab {
     }
 
     /** Runs a program of the host, and gives what it prints; it must succeed. */
-    static String host(String... command) {
+    public static String host(String... command) {
         try {
             Process process =
                     new ProcessBuilder(command).redirectErrorStream(true).start();

@@ -13,13 +13,13 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** What VMs left on the host, as libvirt's own tools and the kernel tell it. */
-final class Leftovers {
+public final class Leftovers {
     private static final Path STATE = Path.of("/var/lib/agentvm");
 
     private Leftovers() {}
 
     /** Each thing that is there, and its kind. */
-    static List<String> all() {
+    public static List<String> all() {
         List<String> all = new ArrayList<>();
         lines("virsh", "--quiet", "list", "--all", "--name").forEach(name -> all.add("domain " + name));
         lines("virsh", "--quiet", "nwfilter-list").stream()
@@ -41,12 +41,21 @@ final class Leftovers {
         return all;
     }
 
+    /** Where libvirt keeps the sockets of domains that run, by which it speaks to QEMU and the guest's agent. */
+    static List<Path> sockets() {
+        return Stream.of("/var/lib/libvirt/qemu", "/var/lib/libvirt/qemu/channel/target", "/run/libvirt/qemu/channel")
+                .flatMap(directory -> files(Path.of(directory)).stream())
+                .filter(file -> file.getFileName().toString().matches("(domain-)?[0-9]+-.*"))
+                .toList();
+    }
+
     /** The locks of programs that launch or launched. */
-    static List<Path> owners() {
+    public static List<Path> owners() {
         return files(STATE.resolve("owners"));
     }
 
-    static void assertNone() {
+    /** Finds nothing on the host. */
+    public static void assertNone() {
         assertThat(all()).as("left on the host").isEmpty();
     }
 

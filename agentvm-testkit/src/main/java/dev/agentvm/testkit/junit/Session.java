@@ -6,6 +6,7 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEvents;
 import dev.agentvm.testkit.FakeHypervisor;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -119,8 +120,13 @@ final class Session implements AutoCloseable {
         }
 
         @Override
-        public ReapReport reap() {
-            return hypervisor.reap();
+        public VMEvents events() {
+            return hypervisor.events();
+        }
+
+        @Override
+        public ReapReport reap(boolean dryRun) {
+            return hypervisor.reap(dryRun);
         }
 
         @Override

@@ -6,20 +6,28 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.Flow.Direction;
 import dev.agentvm.network.MacAddress;
 import java.time.Duration;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The exchanges of one VM with others, of which it remembers the latest: which frame begins one, and which belongs to one
- * that has begun. Not thread-safe.
+ * The exchanges of one VM with others, of which it remembers the latest: which frame begins one, and which belongs to
+ * one that has begun. Not thread-safe.
  */
 final class Exchanges {
     /** More than a guest has open in honest work; one that opens more is told of some of them twice. */
     private static final int CAPACITY = 16_384;
     /** When nothing was seen of an exchange for so long it is over, unless it is TCP. */
     private static final long OVER_NANOS = Duration.ofMinutes(1).toNanos();
+    /** Linux asks for a TCP connection again after 64 seconds at most, then it gives up. */
+    private static final long UNANSWERED_NANOS = Duration.ofMinutes(2).toNanos();
+    /**
+     * A late answer is still known for one: the kernel lets those of UDP in for two minutes, or as long as it is told
+     * to.
+     */
+    private static final long FORGOTTEN_NANOS = Duration.ofMinutes(5).toNanos();
 
     private static final int DHCP_SERVER = 67;
     private static final int DHCP_CLIENT = 68;
@@ -28,20 +36,46 @@ final class Exchanges {
     private static final int NO_ICMP_TYPE = 255;
 
     private final MacAddress own;
-    private final Map<Parties, Progress> known = new LinkedHashMap<>(16, 0.75f, true) {
+    private final Consumer<Exchange> onOver;
+    private @Nullable Long missedNanos;
+    private final Map<Parties, Exchange> known = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
         @Override
-        protected boolean removeEldestEntry(Map.Entry<Parties, Progress> eldest) {
-            return size() > CAPACITY;
+        protected boolean removeEldestEntry(Map.Entry<Parties, Exchange> eldest) {
+            if (size() <= CAPACITY) {
+                return false;
+            }
+            onOver.accept(eldest.getValue());
+            return true;
         }
     };
 
     /**
+     * What a frame has to do with an exchange.
+     *
+     * @param exchange which it is part of
+     * @param part which part it is
+     */
+    record Sighting(Exchange exchange, Part part) {}
+
+    /** What a frame is to an exchange. */
+    enum Part {
+        /** The first that was seen of it. */
+        BEGIN,
+        /** Another of whoever began. */
+        MORE,
+        /** One of the other side. */
+        ANSWER,
+        /** An ICMP error about what whoever began has sent. */
+        ERROR
+    }
+
+    /**
      * Who began to speak with whom, and about what.
      *
-     * @param falseSource the MAC address that the VM says is its own and is not; null if it says the truth, so that nothing
-     *     passes for a part of an honest exchange that is none
+     * @param falseSource the MAC address that the VM says is its own and is not; null if it says the truth, so that
+     *     nothing passes for a part of an honest exchange that is none
      * @param from an address, and a port or what takes its place
      * @param to the same
      */
@@ -54,24 +88,55 @@ final class Exchanges {
 
     private record End(@Nullable Object address, int port) {}
 
-    /** When something was last seen of an exchange, and the number that a TCP connection began with. */
-    private record Progress(long nanos, long sequence) {}
-
-    /** Nothing has been seen of the VM of that MAC address. */
-    Exchanges(MacAddress own) {
+    /**
+     * Nothing has been seen of the VM of that MAC address.
+     *
+     * @param onOver is told of each exchange that is forgotten, or of which nothing was seen for so long that it is
+     *     over; of one it may be told more than once
+     */
+    Exchanges(MacAddress own, Consumer<Exchange> onOver) {
         this.own = own;
+        this.onOver = onOver;
     }
 
     /**
-     * What the frame begins, or empty if it belongs to what has begun.
+     * What the frame begins, or what it belongs to.
      *
      * @param fromVM whether the VM sends it
      * @param nanos the time, as {@link System#nanoTime} tells it
      */
-    Optional<Flow> begunBy(Headers frame, boolean fromVM, long nanos) {
+    Sighting see(Headers frame, boolean fromVM, long nanos) {
         Ip ip = frame.ip();
-        boolean begins = ip == null ? begins(other(frame, fromVM), nanos) : begins(frame, ip, fromVM, nanos);
-        return begins ? Optional.of(flow(frame, fromVM)) : Optional.empty();
+        return ip == null ? see(other(frame, fromVM), frame, fromVM, nanos) : see(frame, ip, fromVM, nanos);
+    }
+
+    /** Frames have gone by unseen, so that exchanges may have begun that are not known. */
+    void missed(long nanos) {
+        missedNanos = nanos;
+    }
+
+    /** Tells of those that are over because nothing was seen of them, and forgets those of long ago. */
+    void sweep(long nanos) {
+        Iterator<Exchange> eldestFirst = known.values().iterator();
+        while (eldestFirst.hasNext()) {
+            Exchange exchange = eldestFirst.next();
+            long silence = nanos - exchange.seenNanos();
+            if (silence < OVER_NANOS) {
+                return;
+            }
+            boolean tcp = exchange.flow().ipProtocol().orElse(-1) == Flow.TCP;
+            if (!tcp || (!exchange.isAnswered() && silence >= UNANSWERED_NANOS)) {
+                onOver.accept(exchange);
+            }
+            if (!tcp && silence >= FORGOTTEN_NANOS) {
+                eldestFirst.remove();
+            }
+        }
+    }
+
+    /** Tells of all, since nothing more will be seen of them. */
+    void end() {
+        known.values().forEach(onOver);
     }
 
     private Parties other(Headers frame, boolean fromVM) {
@@ -85,7 +150,7 @@ final class Exchanges {
         return fromVM && !frame.source().equals(own) ? frame.source() : null;
     }
 
-    private boolean begins(Headers frame, Ip ip, boolean fromVM, long nanos) {
+    private Sighting see(Headers frame, Ip ip, boolean fromVM, long nanos) {
         if (ip.cut()) {
             Parties pieces = new Parties(
                     fromVM,
@@ -94,52 +159,70 @@ final class Exchanges {
                     ip.protocol(),
                     new End(ip.source(), ip.id()),
                     new End(ip.destination(), -1));
-            boolean first = begins(pieces, nanos);
+            Sighting first = see(pieces, frame, fromVM, nanos);
             if (ip.laterFragment()) {
                 return first;
             }
         }
         Icmp icmp = ip.icmp();
         // An error is sent to the one whose packet it is about.
-        if (icmp != null
-                && Icmp.isError(icmp.type())
-                && icmp.about() != null
-                && continues(parties(frame.etherType(), icmp.about(), !fromVM, null), nanos)) {
-            return false;
+        if (icmp != null && Icmp.isError(icmp.type()) && icmp.about() != null) {
+            Sighting about = known(parties(frame.etherType(), icmp.about(), !fromVM, null), nanos);
+            if (about != null) {
+                return new Sighting(about.exchange(), about.part() == Part.MORE ? Part.ERROR : Part.MORE);
+            }
         }
         Parties parties = parties(frame.etherType(), ip, fromVM, falseSource(frame, fromVM));
         Headers.Tcp tcp = ip.tcp();
-        return tcp == null ? begins(parties, nanos) : begins(parties, tcp, nanos);
+        return tcp == null ? see(parties, frame, fromVM, nanos) : see(parties, tcp, frame, fromVM, nanos);
     }
 
     /** One that asks again for the same connection repeats itself; a new one between the same ports counts anew. */
-    private boolean begins(Parties parties, Headers.Tcp tcp, long nanos) {
-        Progress progress = known.get(parties);
-        boolean same = progress != null && progress.sequence() == tcp.sequence();
-        if (tcp.begins() ? same : progress != null || known.containsKey(parties.reversed())) {
-            return false;
+    private Sighting see(Parties parties, Headers.Tcp tcp, Headers frame, boolean fromVM, long nanos) {
+        Exchange same = known.get(parties);
+        if (tcp.begins() && (same == null || same.sequence() != tcp.sequence())) {
+            return begin(parties, tcp.sequence(), frame, fromVM, nanos);
         }
-        known.put(parties, new Progress(nanos, tcp.sequence()));
-        return true;
+        Sighting part = known(parties, nanos);
+        return part == null ? begin(parties, tcp.sequence(), frame, fromVM, nanos) : part;
     }
 
-    private boolean begins(Parties parties, long nanos) {
-        if (continues(parties, nanos)) {
-            return false;
-        }
-        known.put(parties, new Progress(nanos, 0));
-        return true;
+    private Sighting see(Parties parties, Headers frame, boolean fromVM, long nanos) {
+        Sighting part = known(parties, nanos);
+        return part == null ? begin(parties, 0, frame, fromVM, nanos) : part;
     }
 
-    private boolean continues(Parties parties, long nanos) {
-        for (Parties candidate : new Parties[] {parties, parties.reversed()}) {
-            Progress progress = known.get(candidate);
-            if (progress != null && (candidate.protocol() == Flow.TCP || nanos - progress.nanos() < OVER_NANOS)) {
-                known.put(candidate, new Progress(nanos, progress.sequence()));
-                return true;
-            }
+    private Sighting begin(Parties parties, long sequence, Headers frame, boolean fromVM, long nanos) {
+        boolean late = known.containsKey(parties.reversed())
+                || known.size() >= CAPACITY
+                || (missedNanos != null && nanos - missedNanos < FORGOTTEN_NANOS);
+        boolean asks = frame.ip() != null
+                && frame.ip().tcp() != null
+                && frame.ip().tcp().begins();
+        Exchange exchange = new Exchange(flow(frame, fromVM), nanos, sequence, asks, late);
+        Exchange before = known.put(parties, exchange);
+        if (before != null) {
+            onOver.accept(before);
         }
-        return false;
+        return new Sighting(exchange, Part.BEGIN);
+    }
+
+    private @Nullable Sighting known(Parties parties, long nanos) {
+        Exchange begun = current(parties, nanos);
+        if (begun != null) {
+            return new Sighting(begun, Part.MORE);
+        }
+        Exchange answered = current(parties.reversed(), nanos);
+        return answered == null ? null : new Sighting(answered, Part.ANSWER);
+    }
+
+    private @Nullable Exchange current(Parties parties, long nanos) {
+        Exchange exchange = known.get(parties);
+        if (exchange == null || (parties.protocol() != Flow.TCP && nanos - exchange.seenNanos() >= OVER_NANOS)) {
+            return null;
+        }
+        exchange.seen(nanos);
+        return exchange;
     }
 
     private static Parties parties(int etherType, Ip ip, boolean fromVM, @Nullable MacAddress falseSource) {

@@ -27,7 +27,9 @@ record Headers(
     private static final int FRAGMENT_OFFSET = 0x1fff;
     private static final int MORE_FRAGMENTS = 0x2000;
     private static final int SMALLEST_HEADER = 20;
+    private static final int FIN = 0x01;
     private static final int SYN = 0x02;
+    private static final int RST = 0x04;
     private static final int ACK = 0x10;
 
     /**
@@ -68,8 +70,11 @@ record Headers(
      *
      * @param sequence tells one that begins from the next between the same ports
      * @param begins whether it asks for a connection
+     * @param agrees whether it agrees to one
+     * @param finishes whether its sender has no more to say
+     * @param resets whether it ends or refuses a connection at once
      */
-    record Tcp(long sequence, boolean begins) {}
+    record Tcp(long sequence, boolean begins, boolean agrees, boolean finishes, boolean resets) {}
 
     /**
      * An ICMP message.
@@ -154,7 +159,9 @@ record Headers(
         long sequence = Integer.toUnsignedLong(bytes.getInt());
         skip(bytes, 5);
         int flags = u8(bytes);
-        return new Tcp(sequence, (flags & SYN) != 0 && (flags & ACK) == 0);
+        boolean syn = (flags & SYN) != 0;
+        boolean ack = (flags & ACK) != 0;
+        return new Tcp(sequence, syn && !ack, syn && ack, (flags & FIN) != 0, (flags & RST) != 0);
     }
 
     private static Icmp icmp(ByteBuffer bytes, boolean outermost) {

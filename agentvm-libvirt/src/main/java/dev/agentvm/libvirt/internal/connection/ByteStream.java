@@ -10,6 +10,12 @@ public interface ByteStream extends AutoCloseable {
      */
     void send(ByteBuffer bytes);
 
+    /**
+     * Ends the stream behind all that was sent, once that is passed on, waiting as {@link #send} does; it is still to
+     * be closed.
+     */
+    void finish();
+
     /** Whether the stream is still open. */
     boolean open();
 

@@ -2,24 +2,25 @@ package dev.agentvm.libvirt.internal.connection;
 
 import dev.agentvm.libvirt.internal.connection.Errors.Operation;
 
-/** {@link Consoles} over the stream connection. */
+/** {@link Consoles} over the connections that carry streams. */
 final class ConsoleCalls implements Consoles {
-    private final Streams streams;
+    private final Streams consoles;
+    private final Channels channels;
     private final Scope scope;
 
-    ConsoleCalls(Streams streams, Scope scope) {
-        this.streams = streams;
+    ConsoleCalls(Streams consoles, Channels channels, Scope scope) {
+        this.consoles = consoles;
+        this.channels = channels;
         this.scope = scope;
     }
 
     @Override
     public ByteStream openConsole(DomainRef domain, ByteSink sink) {
-        return streams.open(scope, new Operation("console", domain), sink, c -> c.openConsole(domain.uuid()));
+        return consoles.open(scope, new Operation("console", domain), sink, c -> c.openConsole(domain.uuid()));
     }
 
     @Override
     public ByteStream openChannel(DomainRef domain, String name, ByteSink sink) {
-        return streams.open(
-                scope, new Operation("channel " + name, domain), sink, c -> c.openChannel(domain.uuid(), name));
+        return channels.open(scope, domain, name, sink);
     }
 }

@@ -14,6 +14,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,7 +25,8 @@ import org.slf4j.LoggerFactory;
  *   <li>owner: owns the domains that are to end with the program, creates them, hears the events;
  *   <li>control: make all other short calls;
  *   <li>agents: carry the calls that wait for guests;
- *   <li>stream: carries consoles and channels, however much a guest writes.
+ *   <li>console: carries consoles, however much a guest writes;
+ *   <li>channels: carry a channel each, as {@link Channels} says.
  * </ul>
  */
 final class Core {
@@ -44,14 +46,16 @@ final class Core {
     private final ManagedConnection ownerConnection;
     private final Lane owner;
     private final Lane control;
-    private final Streams streams;
+    private final Streams consoles;
+    private final Channels channels;
     private final AgentPool agents;
 
     Core(LibvirtOptions options) {
         this.ownerConnection = new ManagedConnection("owner", options, losses, new Owner());
         this.owner = Lane.sharing("owner", ownerConnection, cleanup);
         this.control = Lane.separate("control", () -> plain("control", options), cleanup);
-        this.streams = new Streams(options, losses, cleanup);
+        this.consoles = new Streams("console", options, losses, cleanup);
+        this.channels = new Channels(() -> new Streams("channel", options, losses, cleanup), control, cleanup);
         List<ManagedConnection> places = IntStream.range(0, options.agentConnections())
                 .mapToObj(i -> plain("agent", options))
                 .toList();
@@ -126,8 +130,12 @@ final class Core {
         return control;
     }
 
-    Streams streams() {
-        return streams;
+    Streams consoles() {
+        return consoles;
+    }
+
+    Channels channels() {
+        return channels;
     }
 
     AgentPool agents() {
@@ -146,22 +154,25 @@ final class Core {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
-        streams.close();
+        consoles.close();
+        channels.close();
         agents.close();
-        streams.lane().close();
+        consoles.lane().close();
         control.close();
         owner.close();
-        List<ThreadPoolExecutor> pools = List.of(
-                streams.closer().executor(),
-                streams.readerThread().executor(),
-                agents.executor(),
-                streams.lane().executor(),
-                control.executor(),
-                owner.executor(),
-                losses.executor(),
-                reconnect.executor(),
-                cleanup.executor(),
-                notifier.executor());
+        List<ThreadPoolExecutor> pools = Stream.of(
+                        consoles.executors(),
+                        channels.executors(),
+                        Stream.of(
+                                agents.executor(),
+                                control.executor(),
+                                owner.executor(),
+                                losses.executor(),
+                                reconnect.executor(),
+                                cleanup.executor(),
+                                notifier.executor()))
+                .flatMap(executors -> executors)
+                .toList();
         pools.forEach(ThreadPoolExecutor::shutdown);
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
         for (ThreadPoolExecutor pool : pools) {

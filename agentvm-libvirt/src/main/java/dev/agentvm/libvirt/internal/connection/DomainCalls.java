@@ -4,6 +4,7 @@ import dev.agentvm.libvirt.internal.connection.Errors.Operation;
 import dev.agentvm.libvirt.internal.nativeaccess.ErrorCode;
 import dev.agentvm.libvirt.internal.nativeaccess.LibvirtError;
 import dev.agentvm.libvirt.internal.nativeaccess.NativeConnection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,6 +27,30 @@ final class DomainCalls implements Domains {
     public DomainRef create(String xml, Set<CreateFlag> flags) {
         int bits = flags.stream().mapToInt(CreateFlag::bit).reduce(0, (a, b) -> a | b);
         return owner.get(new Operation("create", null), c -> c.domains().create(xml, bits, DomainRef::new));
+    }
+
+    @Override
+    public void snapshot(DomainRef domain, String xml) {
+        calls.run(new Operation("snapshot", domain), c -> c.domains().snapshot(domain.uuid(), xml));
+    }
+
+    @Override
+    public String savedXml(String file) {
+        return calls.read(
+                new Operation("XML of " + file, null), c -> c.domains().savedXml(file));
+    }
+
+    @Override
+    public void restore(DomainRef domain, String file, String xml) {
+        calls.run(new Operation("restore", domain), c -> c.domains().restore(file, xml));
+    }
+
+    @Override
+    public Map<UUID, DomainStatistics> statistics() {
+        Map<UUID, DomainStatistics> statistics = new HashMap<>();
+        calls.get(new Operation("read statistics", null), c -> c.domains().statistics())
+                .forEach((uuid, numbers) -> statistics.put(uuid, DomainStatistics.of(numbers)));
+        return statistics;
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.connection;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -13,6 +14,25 @@ public interface Domains {
      * @throws dev.agentvm.VMAlreadyExistsException if a domain of that name or UUID exists
      */
     DomainRef create(String xml, Set<CreateFlag> flags);
+
+    /**
+     * Takes an external snapshot of a running domain, memory and disks, all of it or nothing, and lets it run on. libvirt
+     * keeps no record of it.
+     *
+     * @param xml a {@code <domainsnapshot>}, whose files are there already
+     */
+    void snapshot(DomainRef domain, String xml);
+
+    /** The XML of the domain whose memory is in that file of the host. */
+    String savedXml(String file);
+
+    /**
+     * Creates the domain whose memory is in that file of the host, paused. libvirt ties no restored domain to a
+     * connection: it outlives this program.
+     *
+     * @param xml its XML, changed where a host's files are named and nowhere else
+     */
+    void restore(DomainRef domain, String file, String xml);
 
     /** Lets the vCPUs run. */
     void resume(DomainRef domain);
@@ -54,6 +74,9 @@ public interface Domains {
 
     /** A domain by its UUID. */
     Optional<DomainRef> lookup(UUID uuid);
+
+    /** What each running domain has used so far, whoever made it, in one call. */
+    Map<UUID, DomainStatistics> statistics();
 
     /** All domains, running or not, each with its metadata element of the namespace {@code metadataUri}. */
     List<DomainListing> list(String metadataUri);

@@ -64,7 +64,7 @@ final class LibvirtClient implements Libvirt {
 
     @Override
     public Consoles consoles() {
-        return new ConsoleCalls(core.streams(), scope);
+        return new ConsoleCalls(core.consoles(), core.channels(), scope);
     }
 
     @Override

@@ -8,8 +8,10 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,7 @@ final class OpenStream implements ByteStream {
     private final Executor reader;
     private final Streams streams;
 
+    private final AtomicInteger underWay = new AtomicInteger();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition writable = lock.newCondition();
     private boolean reading;
@@ -163,11 +166,23 @@ final class OpenStream implements ByteStream {
         while (bytes.hasRemaining()) {
             int length = Math.min(chunk.capacity(), bytes.remaining());
             chunk.clear().put(bytes.slice().limit(length));
-            int sent = lane.run(scope, operation, () -> stream.send(chunk, length));
+            int sent = lane.run(scope, operation, () -> heldUp(() -> stream.send(chunk, length)));
             if (sent == NativeStream.WOULD_BLOCK) {
                 awaitWritable(deadline);
             } else {
                 bytes.position(bytes.position() + sent);
+            }
+        }
+    }
+
+    /** What libvirt holds up. */
+    private <T> T heldUp(Supplier<T> call) {
+        underWay.incrementAndGet();
+        try {
+            return call.get();
+        } finally {
+            if (underWay.decrementAndGet() == 0 && !open()) {
+                streams.remove(this);
             }
         }
     }
@@ -204,24 +219,43 @@ final class OpenStream implements ByteStream {
     }
 
     @Override
+    public void finish() {
+        boolean unused = lane.run(
+                scope,
+                operation,
+                () -> heldUp(() -> {
+                    stream.finish();
+                    return true;
+                }));
+    }
+
+    @Override
     public void close() {
+        boolean unused = close(CLOSE_TIMEOUT);
+    }
+
+    /** As {@link #close()}, and tells whether it came to its end in that time. */
+    boolean close(Duration timeout) {
         if (!markClosed()) {
-            return;
+            return true;
         }
         reader.execute(() -> end(Optional.empty()));
         try {
-            lane.run(new Scope(CLOSE_TIMEOUT, Optional.empty()), operation, () -> {
+            return lane.run(new Scope(timeout, Optional.empty()), operation, () -> {
                 closeNative();
-                return true;
+                return underWay.get() == 0;
             });
         } catch (AgentVMException e) {
             LOG.debug("Closing a stream", e);
+            return false;
         }
     }
 
     /** On a library thread. */
     void closeNative() {
         stream.close();
-        streams.remove(this);
+        if (underWay.get() == 0) {
+            streams.remove(this);
+        }
     }
 }

@@ -8,21 +8,25 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** All open streams, their connection and the thread that reads them. */
+/** Open streams of one kind, their connection and the thread that reads them. */
 final class Streams {
     private static final int BUFFER = 64 * 1024;
 
     private final Lane lane;
-    private final Background reader = new Background("streams-reader");
-    private final Background closer = new Background("streams-closer");
+    private final Background reader;
+    private final Background closer;
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
     private final Set<OpenStream> open = ConcurrentHashMap.newKeySet();
 
-    Streams(LibvirtOptions options, Background losses, Background cleanup) {
-        ManagedConnection connection = new ManagedConnection("stream", options, losses, new ManagedConnection.Owner() {
+    Streams(String role, LibvirtOptions options, Background losses, Background cleanup) {
+        this.reader = new Background(role + "-reader");
+        this.closer = new Background(role + "-closer");
+        ManagedConnection connection = new ManagedConnection(role, options, losses, new ManagedConnection.Owner() {
             @Override
             public void lost(String reason) {
                 UnreachableException lost =
@@ -31,10 +35,10 @@ final class Streams {
                 List.copyOf(open).forEach(stream -> stream.fail(failure));
             }
         });
-        this.lane = Lane.sharing("streams", connection, cleanup);
+        this.lane = Lane.sharing(role, connection, cleanup);
     }
 
-    ByteStream open(
+    OpenStream open(
             Scope scope, Errors.Operation operation, ByteSink sink, Function<NativeConnection, NativeStream> opener) {
         // A stream whose caller gave up, or that does not begin, is nobody's.
         StreamSlot slot = new StreamSlot();
@@ -94,12 +98,14 @@ final class Streams {
         return lane;
     }
 
-    Background closer() {
-        return closer;
+    /** Its threads, in the order in which they can be ended. */
+    Stream<ThreadPoolExecutor> executors() {
+        return Stream.of(closer.executor(), reader.executor(), lane.executor());
     }
 
-    Background readerThread() {
-        return reader;
+    /** Whether there is none. */
+    boolean isEmpty() {
+        return open.isEmpty();
     }
 
     /** Ends all streams. */

@@ -5,7 +5,9 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.journal.Entry;
+import dev.agentvm.libvirt.internal.journal.Resource;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -21,13 +23,16 @@ final class Cleaner {
     }
 
     /**
-     * Removes all of {@code entries}, in their order, going on where one fails.
+     * Removes all of {@code entries}, going on where one fails: domains first, since one that runs may still be given or
+     * make what stands in the others; these in their order.
      *
      * @return what could not be removed
      */
     List<Failure> removeAll(List<Entry> entries) {
         List<Failure> failures = new ArrayList<>();
-        for (Entry entry : entries) {
+        List<Entry> inOrder = new ArrayList<>(entries);
+        inOrder.sort(Comparator.comparing(entry -> entry.resource() != Resource.DOMAIN));
+        for (Entry entry : inOrder) {
             try {
                 remove(entry);
             } catch (AgentVMException e) {

@@ -17,6 +17,7 @@ import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import dev.agentvm.libvirt.internal.xml.PortOptionsXml;
 import dev.agentvm.libvirt.internal.xml.SizeXml;
 import dev.agentvm.network.DataRate;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,8 @@ import org.jspecify.annotations.Nullable;
  *       and {@code svm}: nested virtualisation is a large attack surface that agents do not need. On AMD without
  *       {@code arch-capabilities}, an Intel register that KVM emulates there, and not every KVM can. {@code maximum} is
  *       the most that emulation offers.
+ *   <li><b>genid</b>: libvirt changes it at each restore, and a Linux that is built with {@code vmgenid} then gives its
+ *       random numbers another course by itself.
  *   <li><b>memory</b>: out of QEMU's core dumps, since it may hold secrets; no balloon, through which a guest could push
  *       at the host's memory management. The hard limit leaves QEMU 1 GiB beyond the guest's memory for itself: a limit
  *       equal to the guest's memory invites the OOM killer.
@@ -46,7 +49,10 @@ import org.jspecify.annotations.Nullable;
  *       the filter's binding is found (libvirt replaces names that begin with {@code vnet}); an isolated port, so that
  *       VMs on one bridge do not see each other even below the filter. An address that is learnt is learnt from
  *       DHCP servers' answers ({@code CTRL_IP_LEARNING}); libvirt's default believes the guest. No boot ROM: nothing boots from the network.
- *   <li><b>channel</b>: where the guest agent listens.
+ *   <li><b>channel</b>: where the guest agent listens, and two spare ones through which copies of files go at many
+ *       times the agent's pace, without a network; two, so that one copy each way can be under way, and no more,
+ *       since each is a queue of its own in QEMU. They are ports of the controller that the agent's channel needs, no
+ *       other device.
  *   <li><b>rng</b>: so that the guest does not wait for entropy; limited, so that it does not drain the host.
  *   <li><b>serial</b>: a pty, read through libvirt into a bounded buffer; a file would grow with what the guest writes.
  *   <li><b>absent</b>: graphics, video, USB, sound, tablet, TPM, watchdog: each is code that a guest could attack.
@@ -60,6 +66,13 @@ import org.jspecify.annotations.Nullable;
 public final class DomainRenderer {
     /** libvirt's own channel name for the agent, and the one that qemu-ga opens by default. */
     public static final String AGENT_CHANNEL = "org.qemu.guest_agent.0";
+
+    /** What the guest calls its own disk, and what its seed. */
+    static final String OWN_DISK = "vda";
+
+    static final String SEED_DISK = "vdb";
+    /** The spare channels. */
+    static final List<String> BULK_CHANNELS = List.of("dev.agentvm.bulk.0", "dev.agentvm.bulk.1");
 
     private static final int HEADROOM_MIB = 1024;
     private static final long SHARES_PER_CPU = 1024;
@@ -76,6 +89,7 @@ public final class DomainRenderer {
         domain.type = kvm ? "kvm" : "qemu";
         domain.name = plan.name();
         domain.uuid = plan.id().toString();
+        domain.genid = "";
         domain.metadata = MetadataXml.of(mark(plan));
         limits(domain, plan.resources());
         domain.os = os(plan.boot());
@@ -162,20 +176,30 @@ public final class DomainRenderer {
         serial.type = "pty";
         devices.serials.add(serial);
         devices.channels.add(DomainXml.CharacterDevice.virtioChannel(AGENT_CHANNEL));
+        BULK_CHANNELS.stream().map(DomainXml.CharacterDevice::virtioChannel).forEach(devices.channels::add);
         devices.memballoon = DomainXml.Memballoon.none();
         devices.rngs.add(rng());
     }
 
-    private static DomainXml.Disk disk(VMDisk own, BootSource boot) {
+    private static DomainXml.BackingStore below(VMDisk own) {
+        DomainXml.BackingStore below = own.backing()
+                .map(backing -> DomainXml.BackingStore.last(backing.file().toString(), format(backing.format())))
+                .orElseGet(DomainXml.BackingStore::none);
+        for (int i = own.layers().size() - 1; i >= 0; i--) {
+            below = DomainXml.BackingStore.overlay(own.layers().get(i).path(), below);
+        }
+        return below;
+    }
+
+    /** The VM's own disk. */
+    static DomainXml.Disk disk(VMDisk own, BootSource boot) {
         DomainXml.DiskDriver driver = new DomainXml.DiskDriver();
         driver.name = "qemu";
         driver.type = "qcow2";
         driver.cache = "unsafe";
         driver.discard = "unmap";
-        DomainXml.Disk disk = disk("vda", own.volume(), driver);
-        disk.backingStore = own.backing()
-                .map(backing -> DomainXml.BackingStore.last(backing.file().toString(), format(backing.format())))
-                .orElseGet(DomainXml.BackingStore::none);
+        DomainXml.Disk disk = disk(OWN_DISK, own.volume(), driver);
+        disk.backingStore = below(own);
         if (boot instanceof BootSource.FromDisk) {
             disk.boot = DomainXml.Boot.order(1);
         }
@@ -186,7 +210,7 @@ public final class DomainRenderer {
         DomainXml.DiskDriver driver = new DomainXml.DiskDriver();
         driver.name = "qemu";
         driver.type = "raw";
-        DomainXml.Disk disk = disk("vdb", seed, driver);
+        DomainXml.Disk disk = disk(SEED_DISK, seed, driver);
         disk.readonly = Flag.present();
         return disk;
     }

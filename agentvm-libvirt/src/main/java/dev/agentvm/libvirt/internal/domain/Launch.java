@@ -10,6 +10,8 @@ import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.cloudinit.CloudInit;
+import dev.agentvm.event.VMIdentity;
+import dev.agentvm.event.VMLaunched;
 import dev.agentvm.libvirt.internal.connection.CreateFlag;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.journal.Resource;
@@ -29,6 +31,7 @@ import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkMode;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -38,6 +41,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sequence of one launch. What is about to be made is announced in the journal first; if a step fails, all that was
@@ -53,6 +57,10 @@ final class Launch {
     private final DomainRef domain;
     private final long start = System.nanoTime();
     private final List<String> warnings = new ArrayList<>();
+    /** When its domain was first created; empty until then. A reset does not prolong its life. */
+    private volatile @Nullable Instant birth;
+
+    private final VMEventSource events;
 
     private LaunchStep current = LaunchStep.HOST_CHECKED;
 
@@ -62,6 +70,18 @@ final class Launch {
         this.template = template;
         this.options = options;
         this.domain = new DomainRef(UUID.randomUUID(), template.name());
+        this.events = VMEventSource.ofLaunch(
+                parts.events(),
+                parts.clock(),
+                new VMIdentity.Builder()
+                        .id(domain.uuid())
+                        .name(domain.name())
+                        .owner(parts.journals().ownerId())
+                        .labels(template.labels())
+                        .build(),
+                template.networkMode().equals(NetworkMode.ISOLATED)
+                        ? Optional.empty()
+                        : Optional.of(template.networkPolicy()));
     }
 
     /** Runs all steps. */
@@ -73,11 +93,16 @@ final class Launch {
             try {
                 return launch(prepared, ledger);
             } catch (RuntimeException | Error e) {
-                host.undo(ledger, e);
+                host.undo(domain.uuid(), ledger, e);
                 throw e;
             }
         } catch (AgentVMException e) {
-            throw e.during("Launch of '" + domain.name() + "' at " + current);
+            AgentVMException failure = e.during("Launch of '" + domain.name() + "' at " + current);
+            events.launchFailed(String.valueOf(failure.getMessage()));
+            throw failure;
+        } catch (RuntimeException | Error e) {
+            events.launchFailed("Launch of '" + domain.name() + "' at " + current + ": " + e);
+            throw e;
         }
     }
 
@@ -107,14 +132,21 @@ final class Launch {
         Optional<Card> card =
                 place.map(where -> card(where, prepared.bandwidth().limit(), ledger));
 
-        LibvirtVM vm =
-                host.register(new LibvirtVM.Identity(domain, template.labels(), warnings, !options.detached()), ledger);
+        LibvirtVM vm = host.register(
+                new LibvirtVM.Identity(domain, template.labels(), warnings, !options.detached()), events, ledger);
         vm.bandwidth(prepared.bandwidth());
         card.flatMap(made -> made.policy()).ifPresent(vm::policy);
         try {
             begin(LaunchStep.DOMAIN_CREATED);
             ledger.announce(Resource.DOMAIN, domain.uuid().toString(), domain.name());
-            create(prepared.boot(), disk, seed, card.map(Card::plan));
+            Blueprint blueprint = new Blueprint(
+                    domain,
+                    prepared.boot(),
+                    seed.isPresent(),
+                    place.map(Place::mac),
+                    options.timeout(),
+                    own -> create(prepared.boot(), own, seed, card.map(Card::plan)));
+            blueprint.create().accept(disk);
             vm.openConsole();
             done();
             place.ifPresent(where -> {
@@ -129,17 +161,37 @@ final class Launch {
             if (place.filter(where -> where.attached().isEmpty()).isPresent()) {
                 learnAddress(vm);
             }
+            keepFirst(vm, ledger, blueprint, disk);
             ledger.ready();
             done();
             vm.started();
             // From here on an end is cleaned up after by the host; one that came just before is found here.
             requireAlive(vm);
+            events.launched(new VMLaunched.Builder()
+                    .policy(vm.networkPolicy())
+                    .attachment(vm.attachment())
+                    .detached(options.detached())
+                    .warnings(vm.warnings()));
             host.watch(vm, template);
             return vm;
         } catch (RuntimeException | Error e) {
             host.forget(vm);
             throw e;
         }
+    }
+
+    private void keepFirst(LibvirtVM vm, Ledger ledger, Blueprint blueprint, VMDisk disk) {
+        Layers layers = new Layers(
+                domain.uuid(),
+                parts.volumes(),
+                ledger,
+                disk,
+                template.resources().diskGiB());
+        Snapshots snapshots = new Snapshots(parts, vm, blueprint, new Return(host, vm, blueprint), layers, disk);
+        if (options.resettable()) {
+            snapshots.takeFirst();
+        }
+        host.snapshots(vm, snapshots);
     }
 
     private Volume seed(CloudInit wanted, Optional<MacAddress> mac, Ledger ledger) {
@@ -249,7 +301,11 @@ final class Launch {
 
     /** A creation whose caller gave up may still succeed, and is then undone. */
     private void create(BootSource boot, VMDisk disk, Optional<Volume> seed, Optional<DomainPlan.Card> card) {
-        Instant now = parts.clock().instant().truncatedTo(ChronoUnit.SECONDS);
+        Instant created = birth;
+        if (created == null) {
+            created = parts.clock().instant().truncatedTo(ChronoUnit.SECONDS);
+            birth = created;
+        }
         String xml = LibvirtXml.write(DomainRenderer.render(new DomainPlan(
                 domain.uuid(),
                 domain.name(),
@@ -262,11 +318,16 @@ final class Launch {
                 card,
                 parts.journals().ownerId(),
                 template.labels(),
-                now,
-                template.timeToLive().map(now::plus))));
+                created,
+                template.timeToLive().map(created.plus(options.timeout())::plus))));
         Set<CreateFlag> flags = EnumSet.of(CreateFlag.START_PAUSED, CreateFlag.VALIDATE);
         if (!options.detached()) {
-            flags.add(CreateFlag.AUTODESTROY);
+            // libvirtd 9.0 crashes if it has to end a domain with its connection while it saves the domain's memory.
+            if (options.resettable()) {
+                host.guard().watch(domain.uuid());
+            } else {
+                flags.add(CreateFlag.AUTODESTROY);
+            }
         }
         parts.libvirt()
                 .withUndo(() -> parts.libvirt().domains().destroy(domain))
@@ -306,6 +367,7 @@ final class Launch {
     }
 
     private void done() {
+        events.step(current, elapsed());
         options.listener().ifPresent(listener -> listener.onStep(current, elapsed()));
     }
 

@@ -17,10 +17,13 @@ final class Ledger {
         this.entries.addAll(entries);
     }
 
-    /** A thing is about to be made. */
+    /** A thing is about to be made. What was announced once, and is made again, is on the list already. */
     synchronized void announce(Resource resource, String... names) {
-        journal.announce(resource, names);
-        entries.add(new Entry(resource, List.of(names)));
+        Entry entry = new Entry(resource, List.of(names));
+        if (!entries.contains(entry)) {
+            journal.announce(resource, names);
+            entries.add(entry);
+        }
     }
 
     /** The launch is complete. */

@@ -10,6 +10,8 @@ import dev.agentvm.ReapReport;
 import dev.agentvm.VM;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEvents;
+import dev.agentvm.event.VMIdentity;
 import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.connection.DomainListing;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
@@ -17,13 +19,17 @@ import dev.agentvm.libvirt.internal.connection.DomainState;
 import dev.agentvm.libvirt.internal.connection.LibvirtEvent;
 import dev.agentvm.libvirt.internal.journal.Entry;
 import dev.agentvm.libvirt.internal.journal.Resource;
+import dev.agentvm.libvirt.internal.life.Guard;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.IPv4Address;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,16 +55,20 @@ public final class LibvirtHost implements Hypervisor {
     private static final Duration WATCH = Duration.ofSeconds(1);
 
     private final Parts parts;
+    private final Guard guard;
+    private final Sampler sampler;
     private final Set<LibvirtVM> launched = ConcurrentHashMap.newKeySet();
     private final Set<LibvirtVM> found = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
     private final ScheduledThreadPoolExecutor housekeeping;
-    private final Map<UUID, Activity> activities = new ConcurrentHashMap<>();
+    private final Map<UUID, Common> commons = new ConcurrentHashMap<>();
     private final Set<Ledger> unfinished = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Phaser launches = new Phaser(1);
 
-    LibvirtHost(Parts parts) {
+    LibvirtHost(Parts parts, Guard guard) {
         this.parts = parts;
+        this.guard = guard;
+        this.sampler = new Sampler(parts.libvirt());
         this.housekeeping = new ScheduledThreadPoolExecutor(HOUSEKEEPERS, work -> {
             Thread thread = new Thread(work, "agentvm-housekeeping");
             thread.setDaemon(true);
@@ -67,13 +77,26 @@ public final class LibvirtHost implements Hypervisor {
         housekeeping.setRemoveOnCancelPolicy(true);
         housekeeping.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
         parts.libvirt().addListener(this::onEvent);
+        repeat(WATCH, this::refreshPolicies);
+        repeat(WATCH, () -> commons.values().forEach(common -> common.activity().tellIfDue()));
+        repeat(parts.sampling(), this::sample);
+    }
+
+    private void repeat(Duration interval, Runnable work) {
         Future<?> unused = housekeeping.scheduleWithFixedDelay(
-                () -> keepHouse(this::refreshPolicies), WATCH.toMillis(), WATCH.toMillis(), TimeUnit.MILLISECONDS);
+                () -> keepHouse(work), interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** Connects to libvirt, and leaves there what programs that died have left. */
+    public static LibvirtHost openAsIs(Settings settings) {
+        Parts parts = Parts.open(settings);
+        return new LibvirtHost(
+                parts, GuardProgram.guard(settings, parts.journals().ownerId()));
     }
 
     /** Connects to libvirt, and removes what programs that died have left there. */
     public static LibvirtHost open(Settings settings) {
-        LibvirtHost host = new LibvirtHost(Parts.open(settings));
+        LibvirtHost host = openAsIs(settings);
         try {
             host.reap().failed().forEach(failure -> LOG.warn("left behind by a program that died: {}", failure));
         } catch (RuntimeException e) {
@@ -87,6 +110,11 @@ public final class LibvirtHost implements Hypervisor {
         return parts;
     }
 
+    /** What ends the VMs with this program that libvirt does not. */
+    Guard guard() {
+        return guard;
+    }
+
     @Override
     public VM launch(VMTemplate template, LaunchOptions options) {
         launches.register();
@@ -98,16 +126,22 @@ public final class LibvirtHost implements Hypervisor {
     }
 
     /** A VM of this program that is being launched. */
-    LibvirtVM register(LibvirtVM.Identity identity, Ledger ledger) {
+    LibvirtVM register(LibvirtVM.Identity identity, VMEventSource events, Ledger ledger) {
         DomainRef domain = identity.domain();
         LibvirtVM vm =
-                new LibvirtVM(parts, identity, VMState.STARTING, activity(domain.uuid()), () -> clear(domain, ledger));
+                new LibvirtVM(parts, identity, VMState.STARTING, common(domain), events, () -> clear(domain, ledger));
         launched.add(vm);
         return vm;
     }
 
-    private Activity activity(UUID id) {
-        return activities.computeIfAbsent(id, unused -> new Activity());
+    private Common common(DomainRef domain) {
+        return commons.computeIfAbsent(
+                domain.uuid(), unused -> new Common(new Activity(parts.clock(), mark -> parts.mark(domain, mark))));
+    }
+
+    /** It can be put back from now on. */
+    void snapshots(LibvirtVM vm, Snapshots snapshots) {
+        common(vm.domain()).snapshots(snapshots);
     }
 
     /** The VM stays on the list until all of it is gone, so that {@link #reap} and {@link #close} try again. */
@@ -115,17 +149,20 @@ public final class LibvirtHost implements Hypervisor {
         Cleaner.combined(ledger.clear(parts.cleaner())).ifPresent(failure -> {
             throw failure.during("Removal of '" + domain.name() + "'");
         });
+        guard.release(domain.uuid());
         launched.removeIf(vm -> vm.id().equals(domain.uuid()));
-        activities.remove(domain.uuid());
+        commons.remove(domain.uuid());
     }
 
     /** Removes what a launch that failed has made; what cannot be removed now is tried again later. */
-    void undo(Ledger ledger, Throwable failure) {
+    void undo(UUID domain, Ledger ledger, Throwable failure) {
         try {
             Uninterrupted.run(() -> {
                 List<Cleaner.Failure> left = ledger.clear(parts.cleaner());
                 left.forEach(one -> failure.addSuppressed(one.cause()));
-                if (!left.isEmpty()) {
+                if (left.isEmpty()) {
+                    guard.release(domain);
+                } else {
                     unfinished.add(ledger);
                 }
             });
@@ -138,24 +175,50 @@ public final class LibvirtHost implements Hypervisor {
     /** Its launch failed and is about to be undone. */
     void forget(LibvirtVM vm) {
         launched.remove(vm);
-        activities.remove(vm.id());
-        vm.ended("its launch failed");
+        commons.remove(vm.id());
+        vm.died("its launch failed");
         vm.release();
     }
 
     /** Ends the VM when its time is over. */
     void watch(LibvirtVM vm, VMTemplate template) {
-        template.timeToLive()
-                .ifPresent(time -> schedule(vm, time, () -> vm.destroy("its time to live of " + time + " is over")));
-        template.idleTimeout().ifPresent(time -> schedule(vm, time, () -> destroyIfIdle(vm, time)));
+        template.timeToLive().ifPresent(time -> {
+            vm.activity().expires(parts.clock().instant().plus(time).truncatedTo(ChronoUnit.MILLIS));
+            schedule(vm, time, () -> vm.destroy("its time to live of " + time + " is over"));
+        });
+        template.idleTimeout().ifPresent(time -> {
+            vm.activity().limit(time);
+            schedule(vm, time, () -> destroyIfIdle(vm, time));
+        });
+        vm.activity().tell();
     }
 
     private void destroyIfIdle(LibvirtVM vm, Duration timeout) {
         Duration left = timeout.minus(vm.activity().idleTime());
         if (left.isNegative() || left.isZero()) {
+            left = leftByOthers(vm);
+        }
+        if (left.isNegative() || left.isZero()) {
             vm.destroy("it was idle for " + timeout);
         } else {
             schedule(vm, left, () -> destroyIfIdle(vm, timeout));
+        }
+    }
+
+    /** Other programs use the VM by handles of their own. What cannot be seen now is looked at again. */
+    private Duration leftByOthers(LibvirtVM vm) {
+        try {
+            Optional<DomainXml> xml = parts.domainXml(vm.domain());
+            if (xml.isEmpty() || vm.isReturning()) {
+                return RETRY;
+            }
+            return xml.flatMap(IdleTime::of)
+                    .filter(vm.activity()::isOthers)
+                    .map(idle -> idle.left(parts.clock().instant()))
+                    .orElse(Duration.ZERO);
+        } catch (AgentVMException e) {
+            LOG.debug("whether others use '{}' is not known yet: {}", vm.name(), e.getMessage());
+            return RETRY;
         }
     }
 
@@ -192,6 +255,11 @@ public final class LibvirtHost implements Hypervisor {
     }
 
     @Override
+    public VMEvents events() {
+        return parts.events();
+    }
+
+    @Override
     public Images images() {
         return new LibvirtImages(this);
     }
@@ -213,28 +281,50 @@ public final class LibvirtHost implements Hypervisor {
         }
         DomainXml xml = read.get();
         boolean paused = domain.state().state() == DomainState.State.PAUSED;
+        OwnerXml mark = Parts.mark(xml);
+        Optional<LibvirtVM> own = own(domain.domain().uuid());
         LibvirtVM vm = new LibvirtVM(
                 parts,
-                new LibvirtVM.Identity(domain.domain(), Parts.mark(xml).labelMap(), List.of(), false),
+                new LibvirtVM.Identity(domain.domain(), mark.labelMap(), List.of(), false),
                 paused ? VMState.PAUSED : VMState.RUNNING,
-                activity(domain.domain().uuid()),
+                common(domain.domain()),
+                own.map(LibvirtVM::events).orElseGet(() -> foreign(domain.domain(), mark)),
                 () -> clear(domain.domain(), ledger(domain.domain())));
+        if (own.isEmpty()) {
+            Parts.expires(xml).ifPresent(vm.activity()::expires);
+            IdleTime.of(xml).ifPresent(idle -> vm.activity().limit(idle.timeout()));
+        }
         policy(domain.domain(), xml).ifPresent(vm::policy);
-        vm.watchedBy(log(vm));
+        vm.watchedBy(log(vm, own));
         found.add(vm);
         return Optional.of(vm);
     }
 
     /** A VM's tap is watched by the program that launched it. */
-    private Supplier<ConnectionLog> log(LibvirtVM found) {
-        Optional<LibvirtVM> own =
-                launched.stream().filter(vm -> vm.id().equals(found.id())).findFirst();
+    private static Supplier<ConnectionLog> log(LibvirtVM found, Optional<LibvirtVM> own) {
         if (own.isPresent()) {
             return own.get()::connectionLog;
         }
         ConnectionLog nothing = ConnectionLog.empty(
                 found.policy().map(unused -> "the VM is watched by the program that launched it, not by this one"));
         return () -> nothing;
+    }
+
+    private Optional<LibvirtVM> own(UUID id) {
+        return launched.stream().filter(vm -> vm.id().equals(id)).findFirst();
+    }
+
+    private VMEventSource foreign(DomainRef domain, OwnerXml mark) {
+        return VMEventSource.ofForeign(
+                parts.events(),
+                parts.clock(),
+                new VMIdentity.Builder()
+                        .id(domain.uuid())
+                        .name(domain.name())
+                        .template(mark.template == null ? domain.name() : mark.template)
+                        .owner(Optional.ofNullable(mark.id))
+                        .labels(mark.labelMap())
+                        .build());
     }
 
     /** All handles of a VM share what is known of its policy. */
@@ -251,6 +341,8 @@ public final class LibvirtHost implements Hypervisor {
     private void refreshPolicies() {
         List<LibvirtVM> running = allHandles().stream()
                 .filter(vm -> vm.launchIsOver()
+                        // Its policy is looked after by whoever puts it back, and held until then.
+                        && !vm.isReturning()
                         && vm.endReason().isEmpty()
                         && vm.networkPolicy().isPresent())
                 .toList();
@@ -268,8 +360,22 @@ public final class LibvirtHost implements Hypervisor {
         }
     }
 
-    /** A domain that no journal tells of was launched with another state directory: then only it itself is known. */
+    private void sample() {
+        if (parts.events().hasListeners()) {
+            sampler.sample(launched.stream()
+                    .filter(vm -> vm.launchIsOver()
+                            && !vm.isReturning()
+                            && vm.endReason().isEmpty())
+                    .toList());
+        }
+    }
+
     private Ledger ledger(DomainRef domain) {
+        return ledger(parts, domain);
+    }
+
+    /** A domain that no journal tells of was launched with another state directory: then only it itself is known. */
+    static Ledger ledger(Parts parts, DomainRef domain) {
         return new Ledger(
                 parts.journals().at(domain.uuid()),
                 parts.journals()
@@ -279,10 +385,12 @@ public final class LibvirtHost implements Hypervisor {
     }
 
     @Override
-    public ReapReport reap() {
+    public ReapReport reap(boolean dryRun) {
         requireOpen("reap");
-        finishOwn();
-        return new Reaper(parts, this::ledger).reap();
+        if (!dryRun) {
+            finishOwn();
+        }
+        return new Reaper(parts, this::ledger, dryRun).reap();
     }
 
     /** Tries again to remove what this program could not remove before. */
@@ -310,13 +418,44 @@ public final class LibvirtHost implements Hypervisor {
     private void onLifecycle(LibvirtEvent.DomainLifecycle event) {
         UUID id = event.domain().uuid();
         switch (event.type()) {
-            case STOPPED -> {
-                handles(id).forEach(vm -> vm.ended("its domain stopped (" + event.detailText() + ")"));
-                housekeep(() -> cleanUpAfter(id));
-            }
+            case STOPPED -> onStopped(id, event.detailText());
             case RESUMED -> handles(id).forEach(vm -> vm.running(true));
             case SUSPENDED -> handles(id).forEach(vm -> vm.running(false));
             default -> LOG.debug("{}", event);
+        }
+    }
+
+    /** A VM that is put back stops on the way, and word of that may come when it runs again: then libvirt is asked. */
+    private void onStopped(UUID id, String how) {
+        List<LibvirtVM> handles = handles(id);
+        if (handles.stream().anyMatch(LibvirtVM::hasReturned)) {
+            housekeep(() -> endIfGone(id, how));
+        } else {
+            handles.forEach(vm -> vm.stopped(how));
+            housekeep(() -> cleanUpAfter(id));
+        }
+    }
+
+    private void endIfGone(UUID id, String how) {
+        Map<LibvirtVM, Integer> before = new HashMap<>();
+        handles(id).forEach(vm -> before.put(vm, vm.returns()));
+        if (before.keySet().stream().anyMatch(LibvirtVM::isReturning)) {
+            return;
+        }
+        boolean gone;
+        try {
+            gone = parts.libvirt().domains().lookup(id).isEmpty();
+        } catch (AgentVMException e) {
+            LOG.debug("whether {} has ended is not known yet: {}", id, e.getMessage());
+            if (!closed.get()) {
+                Future<?> unused = housekeeping.schedule(
+                        () -> keepHouse(() -> endIfGone(id, how)), RETRY.toMillis(), TimeUnit.MILLISECONDS);
+            }
+            return;
+        }
+        if (gone && before.entrySet().stream().allMatch(seen -> seen.getKey().returns() == seen.getValue())) {
+            before.keySet().forEach(vm -> vm.stopped(how));
+            cleanUpAfter(id);
         }
     }
 
@@ -339,7 +478,8 @@ public final class LibvirtHost implements Hypervisor {
                 TimeUnit.MILLISECONDS);
     }
 
-    private List<LibvirtVM> handles(UUID id) {
+    /** All handles of this program on a VM. */
+    List<LibvirtVM> handles(UUID id) {
         return allHandles().stream().filter(vm -> vm.id().equals(id)).toList();
     }
 
@@ -404,7 +544,7 @@ public final class LibvirtHost implements Hypervisor {
             Uninterrupted.run(() -> {
                 launched.stream()
                         .filter(vm -> !vm.launchIsOver())
-                        .forEach(vm -> vm.ended("the hypervisor was closed during its launch"));
+                        .forEach(vm -> vm.died("the hypervisor was closed during its launch"));
                 launches.arriveAndAwaitAdvance();
                 failures.addAll(closeAll());
                 unfinished.forEach(ledger ->
@@ -412,6 +552,7 @@ public final class LibvirtHost implements Hypervisor {
             });
         } finally {
             housekeeping.shutdownNow();
+            guard.close();
             parts.close();
         }
         if (!failures.isEmpty()) {

@@ -8,25 +8,34 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
+import dev.agentvm.Snapshot;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
+import dev.agentvm.VMRestoredException;
 import dev.agentvm.VMState;
+import dev.agentvm.event.ObservationLimited;
 import dev.agentvm.libvirt.internal.Uninterrupted;
+import dev.agentvm.libvirt.internal.capture.Judge;
 import dev.agentvm.libvirt.internal.capture.TapWatch;
 import dev.agentvm.libvirt.internal.connection.ByteStream;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.DomainState;
 import dev.agentvm.libvirt.internal.files.CommandFiles;
+import dev.agentvm.libvirt.internal.files.Ports;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionLog;
+import dev.agentvm.network.Flow;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.network.Verdict;
+import dev.agentvm.spi.VMEventSource;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -35,10 +44,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -49,25 +61,37 @@ import org.slf4j.LoggerFactory;
 final class LibvirtVM implements VM {
     private static final Logger LOG = LoggerFactory.getLogger(LibvirtVM.class);
     private static final Duration END_BECOMES_KNOWN = Duration.ofSeconds(10);
+    private static final Duration STATE_BECOMES_KNOWN = Duration.ofSeconds(10);
 
     private final Parts parts;
     private final Identity identity;
+    private final VMEventSource events;
+    private final long begunNanos = System.nanoTime();
     private final Runnable remains;
-    private final GuestAgent agent;
     private final VMFiles files;
     private final SerialLog serial = new SerialLog();
 
     private final CompletableFuture<String> end = new CompletableFuture<>();
-    private final CompletableFuture<Void> agentReady = new CompletableFuture<>();
+    /** Tells of the end, once all is told that came before it. */
+    private final AtomicReference<@Nullable Runnable> lastWord = new AtomicReference<>();
+
     private final AtomicReference<VMState> state;
-    private final Activity activity;
+    private final Common common;
+    private volatile GuestAgent agent;
+    private volatile CompletableFuture<Void> agentReady = new CompletableFuture<>();
+    private volatile CompletableFuture<Void> runsAgain = new CompletableFuture<>();
+    /** How often its domain was destroyed and created anew. */
+    private final AtomicInteger returns = new AtomicInteger();
+
+    private volatile boolean removing;
+    private final List<String> returnWarnings = new CopyOnWriteArrayList<>();
+    private volatile Optional<Requirements.Shaping> otherBandwidth = Optional.empty();
     private volatile Optional<PolicyInForce> policy = Optional.empty();
     private volatile List<String> bandwidthWarnings = List.of();
     private volatile @Nullable TapWatch tapWatch;
     private volatile Supplier<ConnectionLog> connectionLog = () -> ConnectionLog.empty(Optional.empty());
 
     private final Object bandwidthLock = new Object();
-    private final Object teardown = new Object();
     private boolean removed;
 
     private final Object consoleLock = new Object();
@@ -93,17 +117,34 @@ final class LibvirtVM implements VM {
     /**
      * A handle.
      *
-     * @param activity what commands do in the VM, through whichever handle of this program
+     * @param common what it shares with other handles of this program on the VM
+     * @param events tells what happens to the VM
      * @param remains removes the domain and all else that the launch made, and throws if anything stays
      */
-    LibvirtVM(Parts parts, Identity identity, VMState state, Activity activity, Runnable remains) {
+    LibvirtVM(Parts parts, Identity identity, VMState state, Common common, VMEventSource events, Runnable remains) {
         this.parts = parts;
         this.identity = identity;
         this.state = new AtomicReference<>(state);
-        this.activity = activity;
+        this.common = common;
+        this.events = events;
         this.remains = remains;
         this.agent = parts.agent(identity.domain());
-        this.files = new CommandFiles(identity.domain().name(), this::exec, this::start);
+        this.files = new CommandFiles(
+                identity.domain().name(),
+                this::run,
+                this::begin,
+                new Ports(
+                        DomainRenderer.BULK_CHANNELS,
+                        (channel, sink) -> parts.libvirt().consoles().openChannel(identity.domain(), channel, sink)));
+    }
+
+    VMEventSource events() {
+        return events;
+    }
+
+    /** When its domain was about to be made. */
+    long begunNanos() {
+        return begunNanos;
     }
 
     DomainRef domain() {
@@ -159,6 +200,29 @@ final class LibvirtVM implements VM {
         bandwidthWarnings = shaping.warnings();
     }
 
+    /** A limit that was set since the launch is put on the new domain's card. */
+    void keepBandwidth() {
+        synchronized (bandwidthLock) {
+            otherBandwidth.ifPresent(this::shape);
+        }
+    }
+
+    private void shape(Requirements.Shaping shaping) {
+        parts.libvirt()
+                .domains()
+                .setBandwidth(
+                        domain(),
+                        Networking.tap(id()),
+                        shaping.limit()
+                                .down()
+                                .map(DomainRenderer::kilobytesPerSecond)
+                                .orElse(0),
+                        shaping.limit()
+                                .up()
+                                .map(DomainRenderer::kilobytesPerSecond)
+                                .orElse(0));
+    }
+
     @Override
     public Optional<NetworkPolicy> networkPolicy() {
         return policy.flatMap(PolicyInForce::policy);
@@ -167,7 +231,7 @@ final class LibvirtVM implements VM {
     @Override
     public void setNetworkPolicy(NetworkPolicy wanted) {
         requireAlive("change the network policy");
-        requireNetwork("networkPolicy", wanted).set(wanted);
+        requireNetwork("networkPolicy", wanted).set(wanted, events);
     }
 
     @Override
@@ -177,25 +241,14 @@ final class LibvirtVM implements VM {
         Requirements.Shaping shaping = parts.requirements().shaping(name(), limit);
         synchronized (bandwidthLock) {
             try {
-                parts.libvirt()
-                        .domains()
-                        .setBandwidth(
-                                domain(),
-                                Networking.tap(id()),
-                                shaping.limit()
-                                        .down()
-                                        .map(DomainRenderer::kilobytesPerSecond)
-                                        .orElse(0),
-                                shaping.limit()
-                                        .up()
-                                        .map(DomainRenderer::kilobytesPerSecond)
-                                        .orElse(0));
+                shape(shaping);
             } catch (AgentVMException e) {
                 endIfLost();
                 requireAlive("change the bandwidth");
                 throw e;
             }
             bandwidth(shaping);
+            otherBandwidth = Optional.of(shaping);
         }
     }
 
@@ -207,31 +260,52 @@ final class LibvirtVM implements VM {
     @Override
     public ExecResult exec(Command command) {
         requireAlive("exec");
-        activity.begin();
+        return events.tellEnd(command, () -> run(command));
+    }
+
+    /** Runs a command of the library's own too, of which nothing is told. */
+    private ExecResult run(Command command) {
+        GuestAgent present = agent("exec");
+        activity().begin();
         try {
-            return agent.exec(command);
+            return present.exec(command);
         } catch (HypervisorUnavailableException | GuestAgentException e) {
             throw explain("exec", e);
         } finally {
-            activity.end();
+            activity().end();
         }
     }
 
     @Override
     public VMProcess start(Command command) {
         requireAlive("start");
-        activity.begin();
+        Instant begin = events.now();
         VMProcess process;
         try {
-            process = agent.start(command, e -> explain("start", e));
-        } catch (HypervisorUnavailableException | GuestAgentException e) {
-            activity.end();
-            throw explain("start", e);
-        } catch (RuntimeException e) {
-            activity.end();
+            process = begin(command);
+        } catch (AgentVMException e) {
+            events.commandFailed(command, begin, e);
             throw e;
         }
-        CompletableFuture<Void> unused = process.onExit().thenRun(activity::end);
+        CompletableFuture<Void> unused =
+                process.onExit().thenAccept(status -> events.commandEnded(command, begin, status));
+        return process;
+    }
+
+    private VMProcess begin(Command command) {
+        GuestAgent present = agent("start");
+        activity().begin();
+        VMProcess process;
+        try {
+            process = present.start(command, e -> explain("start", e));
+        } catch (HypervisorUnavailableException | GuestAgentException e) {
+            activity().end();
+            throw explain("start", e);
+        } catch (RuntimeException e) {
+            activity().end();
+            throw e;
+        }
+        CompletableFuture<Void> unused = process.onExit().thenRun(activity()::end);
         return process;
     }
 
@@ -267,15 +341,43 @@ final class LibvirtVM implements VM {
     /** Writes down from now on what passes its tap. */
     void watchTap(MacAddress own) {
         try {
-            TapWatch watch =
-                    parts.taps().watch(Networking.tap(id()), own, flow -> policy.flatMap(known -> known.judge(flow)));
+            TapWatch watch = parts.taps().watch(Networking.tap(id()), own, events, new PolicyJudge());
             tapWatch = watch;
             connectionLog = watch::log;
         } catch (IOException e) {
             LOG.debug("the tap of '{}' is not watched", name(), e);
-            ConnectionLog nothing = ConnectionLog.empty(Optional.of("its tap cannot be read: " + e.getMessage()));
+            String limitation = "its tap cannot be read: " + e.getMessage();
+            ConnectionLog nothing = ConnectionLog.empty(Optional.of(limitation));
             connectionLog = () -> nothing;
+            limited(limitation);
         }
+    }
+
+    /** Writes down what passes the tap of the new domain, and forgets what passed that of the old one. */
+    void watchTapAfresh(MacAddress own) {
+        endWatch();
+        watchTap(own);
+    }
+
+    /** The policy may become known only when the VM has learnt its address. */
+    private final class PolicyJudge implements Judge {
+        @Override
+        public Optional<Verdict> judge(Flow flow) {
+            return policy.flatMap(known -> known.judge(flow));
+        }
+
+        @Override
+        public Optional<Object> version() {
+            return policy.flatMap(PolicyInForce::version);
+        }
+    }
+
+    private void limited(String reason) {
+        events.publish(new ObservationLimited.Builder()
+                .time(events.now())
+                .vm(events.vm())
+                .reason(reason)
+                .build());
     }
 
     /** Another handle on it, or another program, watches its tap. */
@@ -298,6 +400,7 @@ final class LibvirtVM implements VM {
     public List<String> warnings() {
         List<String> warnings = new ArrayList<>(identity.warnings());
         warnings.addAll(bandwidthWarnings);
+        warnings.addAll(returnWarnings);
         policy.ifPresent(inForce -> warnings.addAll(inForce.warnings()));
         return List.copyOf(warnings);
     }
@@ -305,6 +408,118 @@ final class LibvirtVM implements VM {
     @Override
     public String serialLog() {
         return serial.text();
+    }
+
+    @Override
+    public Snapshot snapshot(String name) {
+        return ownSnapshots("take a snapshot").take(name);
+    }
+
+    @Override
+    public void restore(String name) {
+        ownSnapshots("restore").restore(name);
+    }
+
+    @Override
+    public List<Snapshot> snapshots() {
+        return endReason().isPresent()
+                ? List.of()
+                : ownSnapshots("list the snapshots").list();
+    }
+
+    @Override
+    public void deleteSnapshot(String name) {
+        ownSnapshots("delete a snapshot").delete(name);
+    }
+
+    @Override
+    public void reset() {
+        ownSnapshots("reset").reset();
+    }
+
+    private Snapshots ownSnapshots(String operation) {
+        requireAlive(operation);
+        return common.snapshots()
+                .orElseThrow(() -> new AgentVMException(
+                        "The VM '" + name() + "' was launched by another program, which alone can " + operation,
+                        FailureContext.of(operation).vm(name())));
+    }
+
+    /** Held by whoever makes or removes what the VM is made of. */
+    Object changes() {
+        return common.changes();
+    }
+
+    /** Does what makes libvirt pause the guest and let it run again, between two calls of its agent. */
+    void whileStandingStill(Runnable work) {
+        CompletableFuture<Void> again = new CompletableFuture<>();
+        runsAgain = again;
+        agent.whileQuiet(work);
+        // The events come later than the call returns.
+        boolean unused = await(CompletableFuture.anyOf(again, end), STATE_BECOMES_KNOWN, "await the guest");
+    }
+
+    /** Its domain is about to be destroyed and created anew; what was called for in the old one has not happened. */
+    void beginReturn() {
+        returns.incrementAndGet();
+        returnWarnings.clear();
+        state.set(VMState.RESTORING);
+        agentReady = new CompletableFuture<>();
+        agent.fail(restored("exec"));
+        GuestAgent fresh = parts.agent(domain());
+        agent = fresh;
+        String reason = end.getNow(null);
+        if (reason != null) {
+            // It ended meanwhile, which the new agent was not told.
+            fresh.fail(gone("exec", reason));
+        }
+    }
+
+    /** Tells the guest, whose agent answers, that its memory is of another time. */
+    void reviveGuest() {
+        if (!agent.revive(parts.clock())) {
+            returnWarnings.add("restore: random numbers repeat those of before for up to a minute, since the guest has"
+                    + " neither a kernel with vmgenid nor perl nor python3, by which its kernel could be told");
+        }
+    }
+
+    private VMRestoredException restored(String operation) {
+        return new VMRestoredException(
+                "The VM '" + name() + "' was put back to an earlier state; call again",
+                FailureContext.of(operation).vm(name()).retryable(true));
+    }
+
+    /** The agent is read before the state, which changes first when a VM is put back. */
+    private GuestAgent agent(String operation) {
+        GuestAgent present = agent;
+        requireAlive(operation);
+        if (isReturning()) {
+            throw restored(operation);
+        }
+        return present;
+    }
+
+    /** Its new domain runs, and its agent answers. */
+    void endReturn() {
+        state.compareAndSet(VMState.RESTORING, VMState.RUNNING);
+    }
+
+    boolean isReturning() {
+        return state.get() == VMState.RESTORING;
+    }
+
+    /** Whether its domain was destroyed once and created anew, so that word of an end may be of the old one. */
+    boolean hasReturned() {
+        return returns.get() > 0;
+    }
+
+    /** How often that was; word of an end that was looked for in between is of no domain that can be told. */
+    int returns() {
+        return returns.get();
+    }
+
+    void returnWarning(String warning) {
+        returnWarnings.add(warning);
     }
 
     @Override
@@ -317,6 +532,9 @@ final class LibvirtVM implements VM {
         if (identity.attached()) {
             destroy("closed by its program");
         } else {
+            if (tapWatch != null && endReason().isEmpty()) {
+                limited("the VM lives on, but its program has let go of it and watches it no more");
+            }
             release();
             tidyUp();
         }
@@ -336,29 +554,90 @@ final class LibvirtVM implements VM {
     /** Destroys the VM for that reason, or removes what it left if it has ended. Another call waits for the first. */
     void destroy(String reason) {
         Uninterrupted.run(() -> {
-            synchronized (teardown) {
-                ended(reason);
+            // Whoever holds the lock to put it back learns of this, and gives up.
+            if (ended(reason, () -> events.closed(reason))) {
+                events.closing(reason);
+            }
+            synchronized (common.changes()) {
                 if (!removed) {
                     policy.ifPresent(PolicyInForce::retire);
-                    remains.run();
-                    removed = true;
+                    removing = true;
+                    try {
+                        remains.run();
+                        removed = true;
+                    } finally {
+                        removing = false;
+                        release();
+                    }
                 }
             }
             release();
+            sayLastWord();
         });
     }
 
-    /** The domain is gone, or is about to be; says so to every waiter. */
-    void ended(String reason) {
-        if (end.complete(reason)) {
-            agent.fail(gone("exec", reason));
+    /** The domain has ended, and nobody here has destroyed it. */
+    void died(String reason) {
+        // What was to be removed with it may have failed before.
+        if (ended(reason, () -> events.died(reason)) || !removing) {
+            endWatch();
+            sayLastWord();
+        }
+    }
+
+    /**
+     * The domain is gone, or is about to be; says so to every waiter.
+     *
+     * @param word what is to be told when all of it is over
+     * @return whether that was not known yet
+     */
+    private boolean ended(String reason, Runnable word) {
+        if (!end.complete(reason)) {
+            return false;
+        }
+        lastWord.set(word);
+        agent.fail(gone("exec", reason));
+        return true;
+    }
+
+    /** After the last frames that its tap passed. */
+    private void sayLastWord() {
+        Runnable word = lastWord.getAndSet(null);
+        TapWatch watch = tapWatch;
+        if (word == null) {
+            return;
+        }
+        if (watch == null) {
+            word.run();
+        } else {
+            CompletionStage<Void> unused = watch.done().thenRun(word);
+        }
+    }
+
+    /** libvirt tells that its domain stopped; whoever ended a VM that was overdue did so for that. */
+    void stopped(String how) {
+        endedElsewhere("its domain stopped (" + how + ")");
+    }
+
+    private void endedElsewhere(String how) {
+        if (activity().isExpired()) {
+            died(how + " after its time to live was over");
+        } else if (activity().isIdleForTooLong()) {
+            died(how + " after it was idle for more than "
+                    + activity().timeout().orElseThrow());
+        } else {
+            died(how);
         }
     }
 
     /** A restart of libvirt takes attached VMs along; this waits for the new connection to tell. */
     void endIfLost() {
-        if (parts.libvirt().domains().state(domain()).isEmpty()) {
-            ended("libvirt was restarted, and the VM ended with it");
+        int before = returns();
+        if (!isReturning()
+                && parts.libvirt().domains().state(domain()).isEmpty()
+                && !isReturning()
+                && returns() == before) {
+            endedElsewhere("libvirt was restarted or gave this program up, and the VM ended");
         }
     }
 
@@ -369,7 +648,12 @@ final class LibvirtVM implements VM {
 
     /** libvirt says that it runs, or stands still; during a launch that is not the end of it. */
     void running(boolean runs) {
-        state.updateAndGet(before -> before == VMState.STARTING ? before : runs ? VMState.RUNNING : VMState.PAUSED);
+        state.updateAndGet(before -> before == VMState.STARTING || before == VMState.RESTORING
+                ? before
+                : runs ? VMState.RUNNING : VMState.PAUSED);
+        if (runs) {
+            runsAgain.complete(null);
+        }
     }
 
     boolean launchIsOver() {
@@ -382,7 +666,7 @@ final class LibvirtVM implements VM {
     }
 
     Activity activity() {
-        return activity;
+        return common.activity();
     }
 
     /** Reads the serial console from now on, until {@link #release}. */
@@ -391,6 +675,24 @@ final class LibvirtVM implements VM {
             wantsConsole = true;
         }
         reopenConsole();
+    }
+
+    /** Reads that of the new domain, and forgets what the old one wrote. */
+    void reopenConsoleAfresh() {
+        closeConsole();
+        serial.clear();
+        reopenConsole();
+    }
+
+    private void closeConsole() {
+        ByteStream open;
+        synchronized (consoleLock) {
+            open = console;
+            console = null;
+        }
+        if (open != null) {
+            open.close();
+        }
     }
 
     /** Reads it again on a new connection, if it was being read. */
@@ -430,18 +732,17 @@ final class LibvirtVM implements VM {
 
     /** Lets go of the console and the tap. */
     void release() {
+        endWatch();
+        synchronized (consoleLock) {
+            wantsConsole = false;
+        }
+        closeConsole();
+    }
+
+    private void endWatch() {
         TapWatch watch = tapWatch;
         if (watch != null) {
             watch.end();
-        }
-        ByteStream open;
-        synchronized (consoleLock) {
-            wantsConsole = false;
-            open = console;
-            console = null;
-        }
-        if (open != null) {
-            open.close();
         }
     }
 
@@ -462,7 +763,7 @@ final class LibvirtVM implements VM {
         }
     }
 
-    private void requireAlive(String operation) {
+    void requireAlive(String operation) {
         String reason = end.getNow(null);
         if (reason != null) {
             throw gone(operation, reason);

@@ -10,10 +10,14 @@ import dev.agentvm.libvirt.internal.journal.Journals;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.storage.ImageDirectory;
 import dev.agentvm.libvirt.internal.storage.VolumePool;
+import dev.agentvm.libvirt.internal.xml.ActivityXml;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.spi.EventDispatcher;
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 
 /**
@@ -25,6 +29,8 @@ import java.util.Optional;
  * @param volumes what holds the VMs' disks
  * @param networking the VMs' network
  * @param taps notes what VMs do on their networks
+ * @param events who is told what happens
+ * @param sampling how often they are told what VMs have used
  * @param requirements what templates need of the host
  * @param clock tells the time of launches and ends
  */
@@ -35,6 +41,8 @@ record Parts(
         VolumePool volumes,
         Networking networking,
         TapWatcher taps,
+        EventDispatcher events,
+        Duration sampling,
         Requirements requirements,
         Clock clock)
         implements AutoCloseable {
@@ -44,7 +52,9 @@ record Parts(
         LibvirtXml.prepare();
         HostView host = HostView.local();
         Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()));
+        EventDispatcher events = new EventDispatcher();
         try {
+            settings.listeners().forEach(events::listen);
             return new Parts(
                     libvirt,
                     Journals.open(settings.stateDirectory(), libvirt.host().uri()),
@@ -52,9 +62,12 @@ record Parts(
                     new VolumePool(libvirt, settings.storagePool(), settings.storageDirectory()),
                     new Networking(libvirt, settings.network(), host),
                     new TapWatcher(settings.clock()),
+                    events,
+                    settings.sampling(),
                     new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),
                     settings.clock());
         } catch (RuntimeException e) {
+            events.close();
             libvirt.close();
             throw e;
         }
@@ -77,6 +90,21 @@ record Parts(
         return domain.metadata == null || domain.metadata.owner == null ? new OwnerXml() : domain.metadata.owner;
     }
 
+    /** When the time to live of a domain of ours ends, if it has one; while it is being launched, the latest. */
+    static Optional<Instant> expires(DomainXml domain) {
+        ActivityXml activity = domain.metadata == null ? null : domain.metadata.activity;
+        return activity == null || activity.expires == null
+                ? Optional.ofNullable(mark(domain).expires)
+                : Optional.of(activity.expires);
+    }
+
+    /** Tells other programs of a VM's times. */
+    void mark(DomainRef domain, ActivityXml activity) {
+        libvirt.domains()
+                .setMetadata(
+                        domain, ActivityXml.PREFIX, ActivityXml.NAMESPACE, Optional.of(LibvirtXml.write(activity)));
+    }
+
     Cleaner cleaner() {
         return new Cleaner(libvirt, networking);
     }
@@ -90,6 +118,7 @@ record Parts(
     public void close() {
         libvirt.close();
         taps.close();
+        events.close();
         journals.close();
     }
 }

@@ -12,6 +12,7 @@ import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
+import dev.agentvm.spi.VMEventSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -32,7 +33,7 @@ final class PolicyInForce {
     /** Written under {@link #changes}, read by anybody. */
     private volatile State state;
 
-    private boolean retired;
+    private volatile boolean retired;
 
     /**
      * What is in force.
@@ -99,6 +100,14 @@ final class PolicyInForce {
         return now.judged().map(policy -> policy.evaluate(flow, now.attached().vm()));
     }
 
+    /** What stands for the policy that is in force; empty while it is being changed, and once it is being removed. */
+    Optional<Object> version() {
+        State now = state;
+        return retired || now.denied().isEmpty()
+                ? Optional.empty()
+                : now.judged().map(policy -> now);
+    }
+
     NetworkAttachment attachment() {
         return state.attached().vm();
     }
@@ -107,13 +116,15 @@ final class PolicyInForce {
         return state.warnings();
     }
 
-    /** Puts another policy in force. */
-    void set(NetworkPolicy policy) {
+    /** Puts another policy in force, and tells of it. */
+    void set(NetworkPolicy policy, VMEventSource events) {
         synchronized (changes) {
             if (retired) {
                 throw gone();
             }
+            Optional<NetworkPolicy> before = state.policy();
             apply(policy, networking.now(state.attached()));
+            events.policyChanged(before, policy);
         }
     }
 
@@ -182,6 +193,27 @@ final class PolicyInForce {
         if (retired) {
             throw gone();
         }
+    }
+
+    /** Runs {@code work} while nothing is changed; who would change something waits. */
+    void whileUnchanged(Runnable work) {
+        synchronized (changes) {
+            work.run();
+        }
+    }
+
+    /**
+     * Finds the policy in force on the VM's tap.
+     *
+     * @throws HostNotReadyException if it is not, or if it is not known
+     */
+    void verify() {
+        NetworkPolicy policy = state.policy()
+                .orElseThrow(() -> new HostNotReadyException(
+                        "Another program has changed the policy of '" + domain.name()
+                                + "'; set one with setNetworkPolicy(…)",
+                        FailureContext.of("verify network policy").vm(domain.name())));
+        networking.verify(domain.uuid(), policy, state.attached());
     }
 
     /** The VM is about to be removed; returns when no change is under way. */

@@ -25,6 +25,11 @@ final class SerialLog implements ByteSink {
         }
     }
 
+    /** Forgets all of it. */
+    synchronized void clear() {
+        written = 0;
+    }
+
     @Override
     public void end(Optional<AgentVMException> failure) {
         // What was written stays readable.

@@ -1,9 +1,12 @@
 package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.Accelerator;
+import dev.agentvm.event.VMEventListener;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -17,6 +20,8 @@ import java.util.Optional;
  * @param network what the VMs' network shall be
  * @param accelerator what must run guests; KVM where libvirt offers it if empty
  * @param confinement whether QEMU must be confined by AppArmor or SELinux
+ * @param sampling how often listeners are told what each VM has used
+ * @param listeners who is told of events from the start
  * @param clock tells the time of launches and ends
  */
 public record Settings(
@@ -28,4 +33,6 @@ public record Settings(
         NetworkSettings network,
         Optional<Accelerator> accelerator,
         boolean confinement,
+        Duration sampling,
+        List<VMEventListener> listeners,
         Clock clock) {}

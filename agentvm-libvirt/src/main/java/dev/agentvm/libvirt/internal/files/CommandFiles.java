@@ -12,6 +12,7 @@ import dev.agentvm.OutputLimit;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMFiles;
 import dev.agentvm.VMProcess;
+import dev.agentvm.VMRestoredException;
 import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.spi.GuestPaths;
 import java.io.IOException;
@@ -39,9 +40,15 @@ public final class CommandFiles implements VMFiles {
 
     private static final Duration TIDYING_UP = Duration.ofSeconds(10);
 
+    /**
+     * How long no byte may come through a port; one that takes none fails after about as long, when libvirtd, which
+     * reads no more meanwhile, misses the connection's answers to its keepalive.
+     */
+    private static final Duration STALL = Duration.ofSeconds(40);
+
     private final String vmName;
     private final Function<Command, ExecResult> exec;
-    private final Function<Command, VMProcess> start;
+    private final StreamStarter streams;
     private final Optional<String> user;
 
     /**
@@ -49,19 +56,18 @@ public final class CommandFiles implements VMFiles {
      *
      * @param exec runs a command there, as {@link dev.agentvm.VM#exec}
      * @param start starts one, as {@link dev.agentvm.VM#start}
+     * @param ports carry what is much, where the guest can use them
      */
-    public CommandFiles(String vmName, Function<Command, ExecResult> exec, Function<Command, VMProcess> start) {
-        this(vmName, exec, start, Optional.empty());
+    public CommandFiles(
+            String vmName, Function<Command, ExecResult> exec, Function<Command, VMProcess> start, Ports ports) {
+        this(vmName, exec, new StreamStarter(start, ports, STALL), Optional.empty());
     }
 
     private CommandFiles(
-            String vmName,
-            Function<Command, ExecResult> exec,
-            Function<Command, VMProcess> start,
-            Optional<String> user) {
+            String vmName, Function<Command, ExecResult> exec, StreamStarter streams, Optional<String> user) {
         this.vmName = vmName;
         this.exec = exec;
-        this.start = start;
+        this.streams = streams;
         this.user = user;
     }
 
@@ -69,7 +75,7 @@ public final class CommandFiles implements VMFiles {
     public VMFiles asUser(String name) {
         // What checks names is the command.
         Command checked = Command.of("true").withUser(name);
-        return new CommandFiles(vmName, exec, start, checked.user());
+        return new CommandFiles(vmName, exec, streams, checked.user());
     }
 
     @Override
@@ -95,7 +101,7 @@ public final class CommandFiles implements VMFiles {
 
     private byte[] stream(String file, long most, Trouble trouble) {
         Command command = command(Scripts.READ, file, Long.toString(most), Long.toString(Long.MAX_VALUE));
-        try (GuestStream stream = stream(command, trouble)) {
+        try (GuestStream stream = streams.out(command, trouble)) {
             byte[] content;
             try {
                 content = stream.output().readNBytes((int) most);
@@ -123,8 +129,11 @@ public final class CommandFiles implements VMFiles {
         RANDOM.nextBytes(random);
         String temporary = ".agentvm-" + HexFormat.of().formatHex(random);
         try {
-            send(command(Scripts.WRITE, file, permissions, temporary), content, trouble("write", file));
-        } catch (VMDestroyedException e) {
+            send(
+                    command(Scripts.WRITE, file, permissions, temporary, Integer.toString(content.length)),
+                    content,
+                    trouble("write", file));
+        } catch (VMDestroyedException | VMRestoredException e) {
             throw e;
         } catch (AgentVMException e) {
             // What is killed does not tidy up.
@@ -147,7 +156,7 @@ public final class CommandFiles implements VMFiles {
     @Override
     public void append(String path, byte[] content) {
         String file = GuestPaths.checkNotRoot("path", path);
-        send(command(Scripts.APPEND, file), content, trouble("append", file));
+        send(command(Scripts.APPEND, file, Integer.toString(content.length)), content, trouble("append", file));
     }
 
     /** Runs a command with that input, which may be more than one call takes. */
@@ -156,7 +165,7 @@ public final class CommandFiles implements VMFiles {
             require(run(command.withStdin(input), trouble), trouble);
             return;
         }
-        try (GuestStream stream = stream(command, trouble)) {
+        try (GuestStream stream = streams.in(command, trouble)) {
             try {
                 stream.input().write(input);
                 stream.input().close();
@@ -231,7 +240,7 @@ public final class CommandFiles implements VMFiles {
         Trouble trouble = new Trouble(vmName, "copyIn", "copying " + source + " into '" + path + "'");
         TreeReader tree = TreeReader.of(source, options, trouble);
         Command command = command(Scripts.UNPACK, path).withTimeout(options.timeout());
-        try (GuestStream stream = stream(command, trouble)) {
+        try (GuestStream stream = streams.in(command, trouble)) {
             CopyReport report = tree.send(stream);
             stream.finish();
             return report;
@@ -245,7 +254,7 @@ public final class CommandFiles implements VMFiles {
         try (TreeWriter writer = TreeWriter.to(directory, trouble)) {
             Command command = command(Scripts.PACK, path).withTimeout(options.timeout());
             CopyReport report;
-            try (GuestStream stream = stream(command, trouble)) {
+            try (GuestStream stream = streams.out(command, trouble)) {
                 report = new Unpacking(stream, writer, options, trouble).run();
                 stream.finish();
             }
@@ -267,17 +276,7 @@ public final class CommandFiles implements VMFiles {
     private ExecResult run(Command command, Trouble trouble) {
         try {
             return exec.apply(command);
-        } catch (VMDestroyedException e) {
-            throw e;
-        } catch (AgentVMException e) {
-            throw e.during(trouble.what());
-        }
-    }
-
-    private GuestStream stream(Command command, Trouble trouble) {
-        try {
-            return new GuestStream(start.apply(command), trouble);
-        } catch (VMDestroyedException e) {
+        } catch (VMDestroyedException | VMRestoredException e) {
             throw e;
         } catch (AgentVMException e) {
             throw e.during(trouble.what());

@@ -4,6 +4,7 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.GuestFileException.Reason;
 import dev.agentvm.VMProcess;
+import dev.agentvm.libvirt.internal.guest.Excerpt;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -26,12 +27,28 @@ final class GuestStream implements AutoCloseable {
     private static final Duration LAST_WORDS = Duration.ofSeconds(5);
 
     private final VMProcess process;
+    private final Optional<PortStream> way;
     private final Trouble trouble;
     private final CompletableFuture<byte[]> errors = new CompletableFuture<>();
+    private InputStream output;
+    private OutputStream input;
 
+    /** A program whose streams are those of a started command. */
     GuestStream(VMProcess process, Trouble trouble) {
+        this(process, Optional.empty(), trouble);
+    }
+
+    /** A program one of whose streams comes by a port, which is let go of with this. */
+    GuestStream(VMProcess process, PortStream way, Trouble trouble) {
+        this(process, Optional.of(way), trouble);
+    }
+
+    private GuestStream(VMProcess process, Optional<PortStream> way, Trouble trouble) {
         this.process = process;
+        this.way = way;
         this.trouble = trouble;
+        this.output = process.stdout();
+        this.input = process.stdin();
         Thread thread = new Thread(this::keepErrors, "agentvm-copy-errors");
         thread.setDaemon(true);
         thread.start();
@@ -53,12 +70,22 @@ final class GuestStream implements AutoCloseable {
         }
     }
 
+    /** Its output is this. */
+    void readFrom(InputStream other) {
+        output = other;
+    }
+
+    /** Its input is this. */
+    void writeTo(OutputStream other) {
+        input = other;
+    }
+
     InputStream output() {
-        return process.stdout();
+        return output;
     }
 
     OutputStream input() {
-        return process.stdin();
+        return input;
     }
 
     /** Waits for its end, and throws if that is not a good one. */
@@ -84,6 +111,11 @@ final class GuestStream implements AutoCloseable {
         } catch (ExecutionException e) {
             throw new AssertionError("nothing completes it with a failure", e);
         }
+    }
+
+    /** What it said of trouble, for a log. */
+    String lastWords() {
+        return Excerpt.tail(errors(), KEPT);
     }
 
     /**
@@ -128,6 +160,8 @@ final class GuestStream implements AutoCloseable {
 
     @Override
     public void close() {
+        // First, since that ends what holds the guest's end, even where nothing can be killed.
+        way.ifPresent(PortStream::close);
         process.close();
     }
 }

@@ -20,12 +20,16 @@ final class Scripts {
             exec head -c "$2" "$1"
             """;
 
-    /** Replaces the file by its input, with permissions $2 or those that are there, by way of a file named $3 beside it. */
+    /**
+     * Replaces the file by the first $4 bytes of its input, with permissions $2 or those that are there, by way of a
+     * file named $3 beside it. An input that breaks off ends like any other, so it is counted.
+     */
     static final String WRITE = """
             [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
             temporary=${1%/*}/$3
             trap 'rm -f "$temporary"' EXIT
-            (umask 077 && exec cat >"$temporary") || exit
+            (umask 077 && head -c "$4" | cat >"$temporary") || exit
+            [ "$(stat -c %s "$temporary")" = "$4" ] || { echo 'Its input broke off' >&2; exit 1; }
             mode=$2
             if [ -f "$1" ] && [ ! -L "$1" ]; then
               mode=${mode:-$(stat -c %a "$1")} || exit
@@ -34,11 +38,12 @@ final class Scripts {
             chmod "${mode:-0644}" "$temporary" && mv -f "$temporary" "$1"
             """;
 
+    /** Puts the first $2 bytes of its input behind the file. */
     static final String APPEND = """
             [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
             [ ! -e "$1" ] || [ -f "$1" ] || { echo 'Not a regular file' >&2; exit 1; }
             umask 022
-            cat >>"$1"
+            head -c "$2" | cat >>"$1"
             """;
 
     /** Prints mode, size, time, user and group, and where a link points. */

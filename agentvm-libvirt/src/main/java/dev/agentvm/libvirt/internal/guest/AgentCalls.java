@@ -6,6 +6,7 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.InvalidValueException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -15,6 +16,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.regex.Pattern;
@@ -262,6 +264,18 @@ final class AgentCalls {
                         + " allow-rpcs, in /etc/qemu/qemu-ga.conf; then restart qemu-guest-agent",
                 context(),
                 cause);
+    }
+
+    /** Sets the guest's clock. */
+    void setTime(Instant time) {
+        long nanos = TimeUnit.SECONDS.toNanos(time.getEpochSecond()) + time.getNano();
+        call("guest-set-time", Map.of("time", nanos), reply -> reply);
+    }
+
+    /** What the guest's clock says. */
+    Instant time() {
+        long nanos = call("guest-get-time", Map.of(), reply -> reply.number("return", 0, Long.MAX_VALUE));
+        return Instant.ofEpochSecond(0, nanos);
     }
 
     /** The calls that commands need and the agent refuses. */

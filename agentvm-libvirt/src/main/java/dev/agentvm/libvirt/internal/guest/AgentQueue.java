@@ -6,6 +6,7 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMNotFoundException;
+import dev.agentvm.VMRestoredException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -14,6 +15,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +38,8 @@ final class AgentQueue {
     private final Deque<Call> waiting = new ArrayDeque<>();
     private @Nullable Call current;
     private boolean working;
+    /** Held during a call, and while there shall be none; fair, so that who wants none gets it between two. */
+    private final ReentrantLock turn = new ReentrantLock(true);
 
     private record Call(
             String json, long timeout, long deadline, Consumer<String> late, CompletableFuture<String> reply) {}
@@ -169,7 +173,26 @@ final class AgentQueue {
         }
     }
 
+    /** Does something while no call is under way; those that come meanwhile wait. */
+    void whileQuiet(Runnable work) {
+        turn.lock();
+        try {
+            work.run();
+        } finally {
+            turn.unlock();
+        }
+    }
+
     private void make(Call call) {
+        turn.lock();
+        try {
+            makeInTurn(call);
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    private void makeInTurn(Call call) {
         long left = call.deadline() - System.nanoTime();
         // What would hardly be answered in time is better not asked.
         if (left < Math.min(WORTHWHILE, call.timeout() / 2)) {
@@ -192,6 +215,9 @@ final class AgentQueue {
         String message = cause == null || cause.getMessage() == null ? "" : cause.getMessage();
         if (cause instanceof VMDestroyedException) {
             return new VMDestroyedException(message, context, cause);
+        }
+        if (cause instanceof VMRestoredException) {
+            return new VMRestoredException(message, context.retryable(true), cause);
         }
         if (cause instanceof VMNotFoundException) {
             // The call came before libvirt's word of the end.

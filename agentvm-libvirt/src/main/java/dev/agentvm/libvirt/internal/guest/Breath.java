@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.guest;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMRestoredException;
 import java.time.Duration;
 
 /**
@@ -20,8 +21,9 @@ final class Breath {
 
     /** Whether the same call may succeed later. */
     static boolean isTemporary(AgentVMException failure) {
-        return failure.retryable()
-                || !(failure instanceof GuestAgentException || failure instanceof VMDestroyedException);
+        return !(failure instanceof VMRestoredException)
+                && (failure.retryable()
+                        || !(failure instanceof GuestAgentException || failure instanceof VMDestroyedException));
     }
 
     void answered() {

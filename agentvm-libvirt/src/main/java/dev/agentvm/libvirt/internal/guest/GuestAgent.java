@@ -9,6 +9,7 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.OutputLimit;
 import dev.agentvm.VMProcess;
 import java.security.SecureRandom;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -258,7 +259,22 @@ public final class GuestAgent {
         }
     }
 
-    /** Ends every command that waits, and each that comes, with this reason: the VM is gone. */
+    /** Does something while no call of this agent is under way; those that come meanwhile wait. */
+    public void whileQuiet(Runnable work) {
+        calls.queue().whileQuiet(work);
+    }
+
+    /**
+     * Tells a guest whose memory is of another time what the time is, and lets its random numbers take another course.
+     *
+     * @return whether they do from now on; else the guest's kernel goes on as it did before, for at most a minute
+     * @throws GuestAgentException if the agent is silent, or the clock cannot be set
+     */
+    public boolean revive(Clock clock) {
+        return new Revival(calls, scripts).tell(clock);
+    }
+
+    /** Ends every command that waits, and each that comes, with this reason: the VM is gone, or is no more what it was. */
     public void fail(AgentVMException reason) {
         calls.queue().fail(reason);
     }

@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.guest;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMRestoredException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -168,7 +169,7 @@ final class Housekeeping {
             LOG.debug("Not all is tidied up in {}", calls.vmName(), e);
             synchronized (lock) {
                 failures++;
-                if (e instanceof VMDestroyedException || failures >= ATTEMPTS) {
+                if (e instanceof VMDestroyedException || e instanceof VMRestoredException || failures >= ATTEMPTS) {
                     failures = 0;
                     return;
                 }

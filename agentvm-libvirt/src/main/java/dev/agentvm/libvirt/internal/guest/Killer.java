@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMRestoredException;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalInt;
@@ -28,7 +29,7 @@ record Killer(ScriptRunner scripts) {
             boolean all = kill(pid);
             scripts.awaitEnd(name, pid, until);
             return fate(all);
-        } catch (VMDestroyedException e) {
+        } catch (VMDestroyedException | VMRestoredException e) {
             throw e;
         } catch (AgentVMException e) {
             return failed(e);

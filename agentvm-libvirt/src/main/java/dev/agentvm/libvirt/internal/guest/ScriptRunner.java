@@ -18,6 +18,11 @@ final class ScriptRunner {
         return run(what, Scripts.SHELL, timeout, Scripts.arguments(script, parameters));
     }
 
+    /** The same, with standard input. */
+    AgentCalls.Status run(String what, String script, List<String> parameters, byte[] input, Duration timeout) {
+        return run(what, Scripts.SHELL, timeout, Scripts.arguments(script, parameters), input);
+    }
+
     /** Removes files or directories; those that are not there are no matter. */
     void remove(List<String> paths, Duration timeout) {
         List<String> arguments = new ArrayList<>(List.of("-rf"));
@@ -26,8 +31,12 @@ final class ScriptRunner {
     }
 
     private AgentCalls.Status run(String what, String program, Duration timeout, List<String> arguments) {
+        return run(what, program, timeout, arguments, new byte[0]);
+    }
+
+    private AgentCalls.Status run(String what, String program, Duration timeout, List<String> arguments, byte[] input) {
         long deadline = System.nanoTime() + timeout.toNanos();
-        long pid = calls.exec(program, arguments, new byte[0], timeout, late -> {});
+        long pid = calls.exec(program, arguments, input, timeout, late -> {});
         return awaitEnd(what, pid, deadline);
     }
 

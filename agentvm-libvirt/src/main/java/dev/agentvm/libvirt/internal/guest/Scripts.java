@@ -156,7 +156,7 @@ final class Scripts {
         script.append(streams.redirect());
         command.user().ifPresent(user -> {
             note(script, AT_USER, files);
-            script.append(FIND_USER.replace("@USER@", user));
+            script.append(AsUser.script(user));
         });
         if (!environment.isEmpty() && !throughEnv) {
             note(script, AT_ENVIRONMENT, files);
@@ -204,47 +204,6 @@ final class Scripts {
               */*) [ -x "$1" ] && [ ! -d "$1" ] ;;
               *) command -v "$1" >/dev/null ;;
             esac
-            """;
-
-    /**
-     * Looks up a user and how to become one. util-linux's setpriv and busybox's su become the command themselves; other
-     * programs of that kind stay between, and then nobody learns how it ended.
-     */
-    private static final String FIND_USER = """
-            entry=$(getent passwd @USER@ 2>/dev/null)
-            case $entry in
-              @USER@:*) ;;
-              *)
-                entry=
-                while read -r line || [ -n "$line" ]; do
-                  case $line in
-                    @USER@:*)
-                      entry=$line
-                      break
-                      ;;
-                  esac
-                done </etc/passwd
-                ;;
-            esac
-            [ -n "$entry" ] || { echo 'no user @USER@' >&2; exit 1; }
-            IFS=: read -r user password uid gid name home shell <<END
-            $entry
-            END
-            HOME=$home
-            USER=$user
-            LOGNAME=$user
-            export HOME USER LOGNAME
-            way=none
-            case $(setpriv --help 2>&1) in
-              *--reuid*) way=setpriv ;;
-              *) case $(su --help 2>&1) in *BusyBox*) way=su ;; esac ;;
-            esac
-            [ $way != none ] || { echo 'neither setpriv of util-linux nor su of busybox' >&2; exit 1; }
-            become_user() {
-              [ $way = su ] || exec setpriv --reuid=$uid --regid=$gid --init-groups "$@"
-              # Without the dashes busybox takes the command's own options for its own.
-              exec su -p -s /bin/sh -c 'exec "$@"' -- @USER@ sh "$@"
-            }
             """;
 
     /**
@@ -466,6 +425,26 @@ final class Scripts {
      */
     static final String SIGNAL = """
             kill -"$1" "-$2" 2>/dev/null || kill -"$1" "$2" || ! kill -0 "$2" 2>/dev/null
+            """;
+
+    /** Sets the clock to $1 seconds since 1970. */
+    static final String SET_CLOCK = "date -u -s \"@$1\"";
+
+    /**
+     * Gives the kernel the random bytes of the standard input, and has it make itself a new key of them at once, by {@code
+     * RNDRESEEDCRNG} (random(4)), for which any program will do that can make a system call of its own. A kernel that
+     * knows of its machine's generation has done so itself. Ends with 3 where nothing can: the kernel does it later.
+     */
+    static final String RENEW_RANDOM_NUMBERS = """
+            cat >/dev/urandom
+            if [ -e /sys/bus/acpi/drivers/vmgenid ] || [ -e /sys/bus/platform/drivers/vmgenid ]; then exit 0; fi
+            if command -v perl >/dev/null; then
+              perl -e 'open(R, ">", "/dev/urandom") && ioctl(R, 0x5207, 0) || exit 1' && exit 0
+            fi
+            if command -v python3 >/dev/null; then
+              python3 -S -c 'import fcntl; fcntl.ioctl(open("/dev/urandom", "wb"), 0x5207)' && exit 0
+            fi
+            exit 3
             """;
 
     private static void trap(StringBuilder script, String stage) {

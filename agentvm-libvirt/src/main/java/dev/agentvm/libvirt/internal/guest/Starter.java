@@ -5,6 +5,7 @@ import dev.agentvm.Command;
 import dev.agentvm.CommandStartException;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMRestoredException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -191,7 +192,7 @@ final class Starter {
     private void killLate(long pid) {
         try {
             LOG.debug("A command in {} began late{}", calls.vmName(), killer.killAndAwait(name(), pid));
-        } catch (VMDestroyedException e) {
+        } catch (VMDestroyedException | VMRestoredException e) {
             LOG.debug("A command began late, and its VM {} is gone", calls.vmName(), e);
         }
         // What served its streams has begun too.

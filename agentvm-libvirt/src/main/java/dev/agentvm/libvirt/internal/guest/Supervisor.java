@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.guest;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMRestoredException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -196,7 +197,7 @@ final class Supervisor {
             moved = readEvents();
             breath.answered();
             moved |= step();
-        } catch (VMDestroyedException e) {
+        } catch (VMDestroyedException | VMRestoredException e) {
             watches.values().forEach(watch -> watch.finish(e));
             return;
         } catch (AgentVMException e) {
@@ -260,7 +261,7 @@ final class Supervisor {
             try {
                 moved |= watch.step(all.size(), events.isAllTold());
                 watch.breath().answered();
-            } catch (VMDestroyedException e) {
+            } catch (VMDestroyedException | VMRestoredException e) {
                 throw e;
             } catch (AgentVMException e) {
                 if (watch.breath().isSpent(e, begin)) {

@@ -5,6 +5,7 @@ import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMRestoredException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
@@ -333,7 +334,7 @@ final class Watch {
         }
         try {
             return explain.apply(found);
-        } catch (VMDestroyedException e) {
+        } catch (VMDestroyedException | VMRestoredException e) {
             return e;
         } catch (RuntimeException e) {
             found.addSuppressed(e);
@@ -344,7 +345,7 @@ final class Watch {
     /** Nothing of it is known from now on, for that reason. */
     void finish(AgentVMException reason) {
         givenUp = true;
-        if (reason instanceof VMDestroyedException) {
+        if (reason instanceof VMDestroyedException || reason instanceof VMRestoredException) {
             process.gone();
         }
         process.exit().complete(ExitStatus.failed(reason));

@@ -111,23 +111,50 @@ public final class Journals implements AutoCloseable {
      * alone, each while no other program can be handed it.
      */
     public void visit(Visitor visitor) {
+        visit(visitor, false);
+    }
+
+    /**
+     * The same.
+     *
+     * @param dryRun whether to leave everything as it is
+     */
+    public void visit(Visitor visitor, boolean dryRun) {
         Map<String, List<Path>> byOwner = new HashMap<>();
         for (Path file : files(launches, SUFFIX)) {
             Optional<LaunchJournal.Content> content = LaunchJournal.at(file).read();
-            if (content.isEmpty()) {
-                removeTorn(file);
-            } else if (content.get().hypervisor().equals(hypervisor)) {
+            if (content.isPresent() && content.get().hypervisor().equals(hypervisor)) {
                 byOwner.computeIfAbsent(content.get().owner(), unused -> new ArrayList<>())
                         .add(file);
+            } else if (content.isEmpty() && !dryRun) {
+                removeTorn(file);
             }
         }
-        for (Path lock : files(owners, LOCK)) {
-            String name = lock.getFileName().toString();
-            byOwner.computeIfAbsent(name.substring(0, name.length() - LOCK.length()), unused -> new ArrayList<>());
+        if (!dryRun) {
+            for (Path lock : files(owners, LOCK)) {
+                String name = lock.getFileName().toString();
+                byOwner.computeIfAbsent(name.substring(0, name.length() - LOCK.length()), unused -> new ArrayList<>());
+            }
+            files(owners, UNNAMED).forEach(Journals::removeTorn);
         }
-        files(owners, UNNAMED).forEach(Journals::removeTorn);
         byOwner.remove(ownerId);
         byOwner.forEach((id, files) -> visit(id, files, visitor));
+    }
+
+    /**
+     * Hands the journals of one owner's launches to {@code visitor}, if that owner is gone.
+     *
+     * @return whether it is gone and nobody else is being handed them
+     */
+    public boolean visit(String owner, Visitor visitor) {
+        List<Path> files = files(launches, SUFFIX).stream()
+                .filter(file -> LaunchJournal.at(file)
+                        .read()
+                        .filter(content -> content.owner().equals(owner)
+                                && content.hypervisor().equals(hypervisor))
+                        .isPresent())
+                .toList();
+        return visit(owner, files, visitor);
     }
 
     /** A program died while it made the file: nothing was announced. One that is being made now is left alone. */
@@ -146,10 +173,10 @@ public final class Journals implements AutoCloseable {
         }
     }
 
-    private void visit(String id, List<Path> files, Visitor visitor) {
+    private boolean visit(String id, List<Path> files, Visitor visitor) {
         @Nullable Owner gone = Owner.takeOver(owners.resolve(id + LOCK)).orElse(null);
         if (gone == null) {
-            return;
+            return false;
         }
         boolean none = true;
         try {
@@ -171,6 +198,7 @@ public final class Journals implements AutoCloseable {
                 gone.close();
             }
         }
+        return true;
     }
 
     private static Orphan orphan(LaunchJournal.Content content) {

@@ -11,6 +11,8 @@ import com.sun.jna.ptr.IntByReference;
 interface Libc extends Library {
     Libc INSTANCE = Native.load("c", Libc.class);
 
+    int if_nametoindex(String name) throws LastErrorException;
+
     int socket(int domain, int type, int protocol) throws LastErrorException;
 
     int setsockopt(int socket, int level, int option, Pointer value, int length) throws LastErrorException;
@@ -19,9 +21,15 @@ interface Libc extends Library {
 
     int bind(int socket, Pointer address, int length) throws LastErrorException;
 
+    NativeLong send(int socket, Pointer bytes, NativeSize length, int flags) throws LastErrorException;
+
+    NativeLong recv(int socket, Pointer bytes, NativeSize length, int flags) throws LastErrorException;
+
     NativeLong recvmsg(int socket, Pointer message, int flags) throws LastErrorException;
 
     int poll(Pointer descriptors, NativeSize count, int timeoutMillis) throws LastErrorException;
+
+    int setsid() throws LastErrorException;
 
     int close(int descriptor) throws LastErrorException;
 }

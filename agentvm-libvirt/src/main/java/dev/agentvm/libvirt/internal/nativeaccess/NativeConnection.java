@@ -227,9 +227,13 @@ public final class NativeConnection {
         return NativeStream.openConsole(pointer, domain);
     }
 
-    /** Opens a channel of a domain; to be called within {@link #use}. */
-    public NativeStream openChannel(UUID domain, String name) {
-        return NativeStream.openChannel(pointer, domain, name);
+    /**
+     * Opens a channel of a domain; to be called within {@link #use}.
+     *
+     * @param force whether to take it from whoever has it open
+     */
+    public NativeStream openChannel(UUID domain, String name, boolean force) {
+        return NativeStream.openChannel(pointer, domain, name, force);
     }
 
     private interface Question<T> {

@@ -4,9 +4,11 @@ import static dev.agentvm.libvirt.internal.nativeaccess.Memories.check;
 import static dev.agentvm.libvirt.internal.nativeaccess.Memories.take;
 import static dev.agentvm.libvirt.internal.nativeaccess.Memories.takeList;
 
+import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
 import com.sun.jna.ptr.PointerByReference;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,8 +21,18 @@ import org.jspecify.annotations.Nullable;
 public final class NativeDomains {
     private static final int METADATA_ELEMENT = 2;
     private static final int AFFECT_LIVE = 1;
+    /** {@code VIR_DOMAIN_STATS_}: CPU_TOTAL, BALLOON, VCPU, INTERFACE and BLOCK. */
+    private static final int STATISTICS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5;
+    /** {@code VIR_CONNECT_GET_ALL_DOMAINS_STATS_}: ACTIVE and NOWAIT, which leaves out what a domain that is busy cannot tell. */
+    private static final int STATISTICS_FLAGS = 1 | 1 << 29;
+
     private static final int UNDEFINE_MANAGED_SAVE = 1;
     private static final int UNDEFINE_SNAPSHOTS_METADATA = 1 << 1;
+
+    private static final int SNAPSHOT_NO_METADATA = 1 << 2;
+    private static final int SNAPSHOT_REUSE_EXTERNAL = 1 << 5;
+    private static final int SNAPSHOT_ATOMIC = 1 << 7;
+    private static final int RESTORE_PAUSED = 1 << 2;
 
     private final Pointer connection;
 
@@ -68,6 +80,28 @@ public final class NativeDomains {
         with(uuid, d -> check(Virt.INSTANCE.virDomainDestroy(d)));
     }
 
+    /**
+     * {@code virDomainSnapshotCreateXML} with files that are there already, of which libvirt remembers nothing; all of it
+     * is done or nothing.
+     */
+    public void snapshot(UUID uuid, String xml) {
+        int flags = SNAPSHOT_NO_METADATA | SNAPSHOT_REUSE_EXTERNAL | SNAPSHOT_ATOMIC;
+        with(
+                uuid,
+                d -> Virt.INSTANCE.virDomainSnapshotFree(
+                        check(Virt.INSTANCE.virDomainSnapshotCreateXML(d, xml, flags))));
+    }
+
+    /** {@code virDomainSaveImageGetXMLDesc}. */
+    public String savedXml(String file) {
+        return take(Virt.INSTANCE.virDomainSaveImageGetXMLDesc(connection, file, 0));
+    }
+
+    /** {@code virDomainRestoreFlags}, which leaves the domain paused. */
+    public void restore(String file, String xml) {
+        check(Virt.INSTANCE.virDomainRestoreFlags(connection, file, xml, RESTORE_PAUSED));
+    }
+
     /** {@code virDomainUndefineFlags}, with the managed-save image and the snapshots' metadata. */
     public void undefine(UUID uuid) {
         with(
@@ -112,6 +146,26 @@ public final class NativeDomains {
                 .stream()
                 .flatMap(Optional::stream)
                 .toList();
+    }
+
+    /** {@code virConnectGetAllDomainStats} of the running domains: their whole numbers by their names in libvirt. */
+    public Map<UUID, Map<String, Long>> statistics() {
+        PointerByReference list = new PointerByReference();
+        int count = check(Virt.INSTANCE.virConnectGetAllDomainStats(connection, STATISTICS, list, STATISTICS_FLAGS));
+        Pointer records = list.getValue();
+        Map<UUID, Map<String, Long>> statistics = new HashMap<>();
+        try {
+            for (int i = 0; i < count; i++) {
+                Pointer one = records.getPointer((long) i * Native.POINTER_SIZE);
+                statistics.put(
+                        uuid(one.getPointer(0)),
+                        TypedParameters.wholeNumbers(
+                                one.getPointer(Native.POINTER_SIZE), one.getInt(2L * Native.POINTER_SIZE)));
+            }
+        } finally {
+            Virt.INSTANCE.virDomainStatsRecordListFree(records);
+        }
+        return statistics;
     }
 
     /** {@code virDomainSetMetadata} of the running domain; null removes. */

@@ -11,8 +11,9 @@ import java.util.function.IntConsumer;
 import java.util.function.ToIntFunction;
 
 /**
- * A non-blocking stream. Safe for use by many threads of this library; nothing here waits, except {@link #close}, which
- * waits for libvirt's confirmation.
+ * A non-blocking stream. Safe for use by many threads of this library. Nothing here waits, except {@link #finish} and
+ * {@link #close}, for libvirt's confirmation, and {@link #send}, whatever libvirt promises, while libvirt reads no
+ * more of the connection since it has not passed on what was sent before.
  */
 public final class NativeStream {
     /** The stream has bytes, or has ended. */
@@ -28,7 +29,7 @@ public final class NativeStream {
 
     private static final int NONBLOCK = 1;
     private static final int CHUNK = 64 * 1024;
-    private static final int CONSOLE_FORCE = 1;
+    private static final int FORCE = 1;
 
     private static final Handlers<IntConsumer> HANDLERS = new Handlers<>();
     private static final Virt.StreamCallback ON_EVENT =
@@ -37,18 +38,20 @@ public final class NativeStream {
     private final ReentrantLock lock = new ReentrantLock();
     private final Pointer stream;
     private long key;
+    private int uses;
     private boolean closed;
+    private boolean freed;
 
     private NativeStream(Pointer stream) {
         this.stream = stream;
     }
 
     static NativeStream openConsole(Pointer connection, UUID domain) {
-        return open(connection, domain, (d, s) -> Virt.INSTANCE.virDomainOpenConsole(d, null, s, CONSOLE_FORCE));
+        return open(connection, domain, (d, s) -> Virt.INSTANCE.virDomainOpenConsole(d, null, s, FORCE));
     }
 
-    static NativeStream openChannel(Pointer connection, UUID domain, String name) {
-        return open(connection, domain, (d, s) -> Virt.INSTANCE.virDomainOpenChannel(d, name, s, 0));
+    static NativeStream openChannel(Pointer connection, UUID domain, String name, boolean force) {
+        return open(connection, domain, (d, s) -> Virt.INSTANCE.virDomainOpenChannel(d, name, s, force ? FORCE : 0));
     }
 
     /**
@@ -103,29 +106,68 @@ public final class NativeStream {
         }
     }
 
-    /** Sets who hears of events, on the event loop, where it must not block; to be called once. */
-    public void onEvents(int events, IntConsumer handler) {
+    /** Begins a use, which holds up the end of the stream but no other use; false if it has ended. */
+    private boolean begin() {
         lock.lock();
         try {
-            if (closed) {
-                return;
-            }
-            key = HANDLERS.add(handler);
-            check(Virt.INSTANCE.virStreamEventAddCallback(stream, events, ON_EVENT, Handlers.opaque(key), null));
+            uses += closed ? 0 : 1;
+            return !closed;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Sets which events are heard of from now on. */
-    public void watch(int events) {
+    private void end() {
         lock.lock();
         try {
-            if (!closed) {
-                check(Virt.INSTANCE.virStreamEventUpdateCallback(stream, events));
-            }
+            uses--;
         } finally {
             lock.unlock();
+        }
+        freeIfUnused();
+    }
+
+    private void freeIfUnused() {
+        lock.lock();
+        try {
+            if (!closed || uses > 0 || freed) {
+                return;
+            }
+            freed = true;
+        } finally {
+            lock.unlock();
+        }
+        if (key != 0) {
+            HANDLERS.remove(key);
+            Virt.INSTANCE.virStreamEventRemoveCallback(stream);
+        }
+        // Fails on a stream that has ended, which is just as well.
+        Virt.INSTANCE.virStreamAbort(stream);
+        Virt.INSTANCE.virStreamFree(stream);
+    }
+
+    /** Sets who hears of events, on the event loop, where it must not block; to be called once. */
+    public void onEvents(int events, IntConsumer handler) {
+        if (!begin()) {
+            return;
+        }
+        try {
+            key = HANDLERS.add(handler);
+            check(Virt.INSTANCE.virStreamEventAddCallback(stream, events, ON_EVENT, Handlers.opaque(key), null));
+        } finally {
+            end();
+        }
+    }
+
+    /** Sets which events are heard of from now on. */
+    public void watch(int events) {
+        if (!begin()) {
+            return;
+        }
+        try {
+            check(Virt.INSTANCE.virStreamEventUpdateCallback(stream, events));
+        } finally {
+            end();
         }
     }
 
@@ -135,16 +177,15 @@ public final class NativeStream {
      * @return how many bytes, 0 at the end, or {@link #WOULD_BLOCK}
      */
     public int receive(ByteBuffer direct) {
-        lock.lock();
+        if (!begin()) {
+            return 0;
+        }
         try {
-            if (closed) {
-                return 0;
-            }
             int count = Virt.INSTANCE.virStreamRecv(
                     stream, Native.getDirectBufferPointer(direct), new NativeSize(direct.capacity()));
             return count == WOULD_BLOCK ? count : check(count);
         } finally {
-            lock.unlock();
+            end();
         }
     }
 
@@ -154,36 +195,42 @@ public final class NativeStream {
      * @return how many were taken, or {@link #WOULD_BLOCK}
      */
     public int send(ByteBuffer direct, int length) {
-        lock.lock();
+        if (!begin()) {
+            throw isClosed();
+        }
         try {
-            if (closed) {
-                throw new LibvirtError(ErrorCode.OPERATION_INVALID, 0, "the stream is closed");
-            }
             int count =
                     Virt.INSTANCE.virStreamSend(stream, Native.getDirectBufferPointer(direct), new NativeSize(length));
             return count == WOULD_BLOCK ? count : check(count);
         } finally {
-            lock.unlock();
+            end();
         }
     }
 
-    /** Ends the stream and frees it. Idempotent; never throws. */
+    /** Ends the stream behind all that was sent, once that is passed on. */
+    public void finish() {
+        if (!begin()) {
+            throw isClosed();
+        }
+        try {
+            check(Virt.INSTANCE.virStreamFinish(stream));
+        } finally {
+            end();
+        }
+    }
+
+    private static LibvirtError isClosed() {
+        return new LibvirtError(ErrorCode.OPERATION_INVALID, 0, "the stream is closed");
+    }
+
+    /** Ends the stream and frees it, when the uses under way are over. Idempotent; never throws. */
     public void close() {
         lock.lock();
         try {
-            if (closed) {
-                return;
-            }
             closed = true;
-            if (key != 0) {
-                HANDLERS.remove(key);
-                Virt.INSTANCE.virStreamEventRemoveCallback(stream);
-            }
-            // Fails on a stream that has ended, which is just as well.
-            Virt.INSTANCE.virStreamAbort(stream);
-            Virt.INSTANCE.virStreamFree(stream);
         } finally {
             lock.unlock();
         }
+        freeIfUnused();
     }
 }

@@ -5,7 +5,6 @@ import com.sun.jna.Memory;
 import com.sun.jna.NativeLong;
 import com.sun.jna.ptr.IntByReference;
 import java.io.IOException;
-import java.net.NetworkInterface;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -20,6 +19,8 @@ import org.jspecify.annotations.Nullable;
 public final class PacketSocket implements AutoCloseable {
     /** How much of each frame is read: the headers of everything that is looked at, those within ICMP errors too. */
     private static final int SNAP_LENGTH = 128;
+    /** How much of what name servers say. */
+    private static final int WHOLE = 2048;
 
     private static final int AF_PACKET = 17;
     private static final int SOCK_RAW = 3;
@@ -52,18 +53,25 @@ public final class PacketSocket implements AutoCloseable {
     private static final int POLLFD_SIZE = 8;
 
     /**
-     * Classic BPF that passes all but the middle of TCP connections: every frame that is not TCP over IPv4 or is in a VLAN,
-     * fragments after the first, and TCP that begins or ends a connection or has flags as no connection has.
+     * Classic BPF that passes all but the middle of TCP connections: every frame that is not TCP over IPv4 or is in a
+     * VLAN, fragments after the first, and TCP that begins or ends a connection or has flags as no connection has. What
+     * comes from UDP port 53 is passed whole.
      */
     private static final long[] PROGRAM = {
         loadWhetherTagged(),
-        jumpIfEqual(0, 0, 13), // in a VLAN: pass
+        jumpIfEqual(0, 0, 19), // in a VLAN: pass
         loadLength(),
-        jumpIfAtLeast(SHORTEST_IPV4, 0, 11), // cut off: pass
+        jumpIfAtLeast(SHORTEST_IPV4, 0, 17), // cut off: pass
         load16(12),
-        jumpIfEqual(0x0800, 0, 9), // not IPv4: pass
+        jumpIfEqual(0x0800, 0, 15), // not IPv4: pass
         load8(23),
-        jumpIfEqual(6, 0, 7), // not TCP: pass
+        jumpIfEqual(6, 6, 0), // TCP: below
+        jumpIfEqual(17, 0, 12), // not UDP: pass
+        load16(20),
+        jumpIfAnyBit(0x1fff, 10, 0), // a later fragment: pass
+        loadHeaderLength(14),
+        load16AfterHeader(14),
+        jumpIfEqual(53, 8, 7), // from port 53: pass whole, else pass
         load16(20),
         jumpIfAnyBit(0x1fff, 5, 0), // a later fragment: pass
         loadHeaderLength(14),
@@ -72,10 +80,11 @@ public final class PacketSocket implements AutoCloseable {
         jumpIfAnyBit(0x10, 0, 1), // neither these nor ACK: pass
         result(0),
         result(SNAP_LENGTH),
+        result(WHOLE),
     };
 
     private final int descriptor;
-    private final Memory frame = new Memory(SNAP_LENGTH);
+    private final Memory frame = new Memory(WHOLE);
     private final Memory address = new Memory(ADDRESS_SIZE);
     private final Memory control = new Memory(CONTROL_SIZE);
     private final Memory vector = new Memory(16);
@@ -111,16 +120,13 @@ public final class PacketSocket implements AutoCloseable {
      * @throws IOException if there is no such interface, or this process may not
      */
     public static PacketSocket open(String networkInterface) throws IOException {
-        NetworkInterface device = NetworkInterface.getByName(networkInterface);
-        if (device == null) {
-            throw new IOException("there is no interface " + networkInterface);
-        }
+        int index = indexOf(networkInterface);
         try {
             // Without a protocol it hears nothing before the filter is there.
             int descriptor = Libc.INSTANCE.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
             PacketSocket socket = new PacketSocket(descriptor);
             try {
-                socket.prepare(device.getIndex());
+                socket.prepare(index);
                 return socket;
             } catch (LastErrorException e) {
                 socket.close();
@@ -128,6 +134,15 @@ public final class PacketSocket implements AutoCloseable {
             }
         } catch (LastErrorException e) {
             throw new IOException(e.getMessage(), e);
+        }
+    }
+
+    /** {@link java.net.NetworkInterface} knows only those that have an address, which a tap has of IPv6 at most. */
+    private static int indexOf(String networkInterface) throws IOException {
+        try {
+            return Libc.INSTANCE.if_nametoindex(networkInterface);
+        } catch (LastErrorException e) {
+            throw new IOException("there is no interface " + networkInterface, e);
         }
     }
 
@@ -153,7 +168,7 @@ public final class PacketSocket implements AutoCloseable {
         Libc.INSTANCE.bind(descriptor, address, ADDRESS_SIZE);
 
         vector.setPointer(0, frame);
-        vector.setLong(8, SNAP_LENGTH);
+        vector.setLong(8, WHOLE);
     }
 
     /** Beyond what the host allows everybody needs CAP_NET_ADMIN, which is not needed for anything else here. */
@@ -195,7 +210,7 @@ public final class PacketSocket implements AutoCloseable {
             throw new IOException(e.getMessage(), e);
         }
         return new Frame(
-                ByteBuffer.wrap(frame.getByteArray(0, Math.min(length.intValue(), SNAP_LENGTH))),
+                ByteBuffer.wrap(frame.getByteArray(0, Math.min(length.intValue(), WHOLE))),
                 address.getByte(10) == PACKET_OUTGOING,
                 vlanProtocol());
     }
@@ -298,6 +313,10 @@ public final class PacketSocket implements AutoCloseable {
 
     private static long load8AfterHeader(int offset) {
         return instruction(0x50, 0, 0, offset);
+    }
+
+    private static long load16AfterHeader(int offset) {
+        return instruction(0x48, 0, 0, offset);
     }
 
     private static long jumpIfEqual(int value, int then, int otherwise) {

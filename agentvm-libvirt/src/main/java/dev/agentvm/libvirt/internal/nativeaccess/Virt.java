@@ -75,6 +75,10 @@ interface Virt extends Library {
 
     int virConnectListAllDomains(Pointer connection, PointerByReference domains, int flags);
 
+    int virConnectGetAllDomainStats(Pointer connection, int stats, PointerByReference records, int flags);
+
+    void virDomainStatsRecordListFree(Pointer records);
+
     int virConnectListAllNetworks(Pointer connection, PointerByReference networks, int flags);
 
     int virConnectListAllNWFilters(Pointer connection, PointerByReference filters, int flags);
@@ -105,6 +109,14 @@ interface Virt extends Library {
     int virDomainSuspend(Pointer domain);
 
     int virDomainDestroy(Pointer domain);
+
+    @Nullable Pointer virDomainSnapshotCreateXML(Pointer domain, String xml, int flags);
+
+    int virDomainSnapshotFree(Pointer snapshot);
+
+    @Nullable Pointer virDomainSaveImageGetXMLDesc(Pointer connection, String file, int flags);
+
+    int virDomainRestoreFlags(Pointer connection, String from, String xml, int flags);
 
     int virDomainUndefineFlags(Pointer domain, int flags);
 

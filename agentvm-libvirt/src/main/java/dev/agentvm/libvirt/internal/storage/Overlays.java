@@ -1,10 +1,13 @@
 package dev.agentvm.libvirt.internal.storage;
 
+import dev.agentvm.DiskFormat;
 import dev.agentvm.InvalidTemplateException;
 import dev.agentvm.libvirt.internal.xml.FormatXml;
 import dev.agentvm.libvirt.internal.xml.PermissionsXml;
 import dev.agentvm.libvirt.internal.xml.SizeXml;
 import dev.agentvm.libvirt.internal.xml.StorageVolumeXml;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.UUID;
@@ -36,8 +39,27 @@ public final class Overlays {
     public VMDisk create(UUID id, BootSource boot, int diskGiB) {
         Optional<BootSource.Backing> backing = boot.backing();
         backing.ifPresent(image -> requireRoom(image, diskGiB));
-        String volume = volumeName(id);
-        return new VMDisk(pool.create(render(volume, backing, diskGiB)), backing);
+        return create(volumeName(id), List.of(), backing, diskGiB);
+    }
+
+    /**
+     * Makes a VM another disk.
+     *
+     * @param name the volume's
+     * @param layers the volumes that it is an overlay of, as in {@link VMDisk}
+     * @param backing what these are an overlay of
+     * @param diskGiB the size that the guest sees
+     */
+    public VMDisk create(String name, List<Volume> layers, Optional<BootSource.Backing> backing, int diskGiB) {
+        Optional<BootSource.Backing> below = layers.isEmpty()
+                ? backing
+                : Optional.of(new BootSource.Backing(Path.of(layers.get(0).path()), DiskFormat.QCOW2));
+        return new VMDisk(pool.create(render(name, below, diskGiB)), layers, backing);
+    }
+
+    /** The name of one of the volumes that the VM of that id gets later, for snapshots; the first is number 1. */
+    public static String volumeName(UUID id, int number) {
+        return id + "-" + number + ".qcow2";
     }
 
     private static void requireRoom(BootSource.Backing image, int diskGiB) {

@@ -58,7 +58,8 @@ public final class VolumePool {
         libvirt.storage().uploadVolume(pool, volume.name(), bytes);
     }
 
-    private void delete(String volume) {
+    /** Deletes a volume, if it is there. */
+    public void delete(String volume) {
         libvirt.storage().deleteVolume(pool, volume);
     }
 

@@ -28,6 +28,10 @@ public final class DomainXml {
 
     public @Nullable String name;
     public @Nullable String uuid;
+
+    /** A number that libvirt changes when the domain is restored; empty, libvirt chooses it. */
+    public @Nullable String genid;
+
     public @Nullable MetadataXml metadata;
     public @Nullable Memory memory;
     public @Nullable SizeXml currentMemory;
@@ -549,6 +553,16 @@ public final class DomainXml {
             store.format = FormatXml.of(format);
             store.source = DiskSource.file(path).keepOwner();
             store.backingStore = none();
+            return store;
+        }
+
+        /** The qcow2 overlay at {@code path}, of what is {@code below}. */
+        public static BackingStore overlay(String path, BackingStore below) {
+            BackingStore store = new BackingStore();
+            store.type = "file";
+            store.format = FormatXml.of("qcow2");
+            store.source = DiskSource.file(path);
+            store.backingStore = below;
             return store;
         }
 

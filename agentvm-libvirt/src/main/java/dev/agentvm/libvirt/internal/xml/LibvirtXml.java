@@ -37,12 +37,14 @@ public final class LibvirtXml {
             DomainXml.Disk.class,
             DomainXml.Interface.class,
             OwnerXml.class,
+            ActivityXml.class,
             NetworkXml.class,
             NetworkXml.DhcpHost.class,
             FilterXml.class,
             FilterBindingXml.class,
             StoragePoolXml.class,
             StorageVolumeXml.class,
+            DomainSnapshotXml.class,
             DomainCapabilitiesXml.class,
             CapabilitiesXml.class);
 

@@ -8,6 +8,9 @@ public final class MetadataXml {
     @XmlElement(name = OwnerXml.ELEMENT, namespace = OwnerXml.NAMESPACE)
     public @Nullable OwnerXml owner;
 
+    @XmlElement(name = ActivityXml.ELEMENT, namespace = ActivityXml.NAMESPACE)
+    public @Nullable ActivityXml activity;
+
     /** Metadata that hold that mark. */
     public static MetadataXml of(OwnerXml owner) {
         MetadataXml metadata = new MetadataXml();

@@ -21,6 +21,7 @@ import org.xml.sax.helpers.DefaultHandler;
 final class XmlPrinter extends DefaultHandler {
     private static final Map<String, String> PREFIXES = Map.of(
             OwnerXml.NAMESPACE, OwnerXml.PREFIX,
+            ActivityXml.NAMESPACE, ActivityXml.PREFIX,
             NetworkXml.DNSMASQ_NAMESPACE, NetworkXml.DNSMASQ_PREFIX);
 
     private static final String INDENT = "  ";

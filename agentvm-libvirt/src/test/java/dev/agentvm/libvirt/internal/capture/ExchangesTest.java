@@ -2,6 +2,8 @@ package dev.agentvm.libvirt.internal.capture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.agentvm.libvirt.internal.capture.Exchanges.Part;
+import dev.agentvm.libvirt.internal.capture.Exchanges.Sighting;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
@@ -9,6 +11,7 @@ import dev.agentvm.testkit.Packet;
 import dev.agentvm.testkit.Packet.Path;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import net.jqwik.api.ForAll;
@@ -23,7 +26,8 @@ class ExchangesTest {
     private static final String GATEWAY = "192.168.101.1";
     private static final String WWW = "140.82.112.3";
 
-    private final Exchanges exchanges = new Exchanges(MacAddress.of(VM_MAC));
+    private final List<Exchange> over = new ArrayList<>();
+    private final Exchanges exchanges = new Exchanges(MacAddress.of(VM_MAC), over::add);
     private Duration now = Duration.ofDays(1);
 
     private static Packet.Builder fromVM() {
@@ -40,7 +44,12 @@ class ExchangesTest {
 
     /** What the packet begins when it is seen. */
     private Optional<Flow> seen(Packet packet) {
-        return exchanges.begunBy(
+        Sighting sighting = sighted(packet);
+        return sighting.part() == Part.BEGIN ? Optional.of(sighting.exchange().flow()) : Optional.empty();
+    }
+
+    private Sighting sighted(Packet packet) {
+        return exchanges.see(
                 headers(packet.toFrame(), Optional.empty()).orElseThrow(),
                 packet.direction() == Packet.Direction.FROM_VM,
                 now.toNanos());
@@ -241,8 +250,9 @@ class ExchangesTest {
         byte[] frame = asIp && bytes.length > 14 ? asIp(bytes) : bytes;
 
         headers(frame, Optional.empty()).ifPresent(headers -> {
-            assertThat(new Exchanges(MacAddress.of(VM_MAC)).begunBy(headers, true, 0))
-                    .isPresent();
+            assertThat(new Exchanges(MacAddress.of(VM_MAC), exchange -> {}).see(headers, true, 0))
+                    .extracting(Sighting::part)
+                    .isEqualTo(Part.BEGIN);
         });
     }
 

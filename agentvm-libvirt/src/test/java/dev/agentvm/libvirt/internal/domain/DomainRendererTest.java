@@ -53,6 +53,7 @@ class DomainRendererTest {
                 .contains("<pmu state=\"off\"/>", "<vmport state=\"off\"/>")
                 .contains("<on_poweroff>destroy</on_poweroff>", "<on_reboot>destroy</on_reboot>")
                 .contains("<memballoon model=\"none\"/>", "<controller type=\"usb\"", "org.qemu.guest_agent.0")
+                .contains("name=\"dev.agentvm.bulk.0\"", "name=\"dev.agentvm.bulk.1\"")
                 .contains("<backend model=\"random\">/dev/urandom</backend>", "<rate bytes=\"65536\" period=\"1000\"/>")
                 .contains("<port isolated=\"yes\"/>", "<target dev=\"avm7d4fbd8e6c1\"/>")
                 .doesNotContain(
@@ -95,6 +96,7 @@ class DomainRendererTest {
 
         Schemas.assertValid(LibvirtXml.write(domain));
         assertThat(domain.devices.interfaces).isEmpty();
+        assertThat(domain.devices.channels).hasSize(3);
     }
 
     @Test

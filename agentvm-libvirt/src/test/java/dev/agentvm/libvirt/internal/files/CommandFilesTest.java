@@ -44,7 +44,8 @@ class CommandFilesTest {
     private final VMFiles files = new CommandFiles(
             "vm",
             command -> LocalProcess.exec(command, environment),
-            command -> LocalProcess.start(command, environment));
+            command -> LocalProcess.start(command, environment),
+            Ports.none());
 
     @TempDir
     Path temporary;
@@ -450,7 +451,8 @@ class CommandFilesTest {
                     commands.add(command);
                     return LocalProcess.exec(command, environment);
                 },
-                command -> LocalProcess.start(command, environment));
+                command -> LocalProcess.start(command, environment),
+                Ports.none());
 
         recorded.asUser("agent").exists("/");
         recorded.exists("/");

@@ -70,7 +70,8 @@ class HostileStreamTest {
                 command -> {
                     throw new AssertionError("nothing is executed");
                 },
-                command -> process);
+                command -> process,
+                Ports.none());
         return files.copyOut("/src", target, options);
     }
 

@@ -157,6 +157,61 @@ class JournalsTest {
     }
 
     @Test
+    void visit_dryRun_leavesEveryFile() throws Exception {
+        killed("attached");
+        Path torn = Files.writeString(state.resolve("launches").resolve(id + ".journal"), "own");
+        Files.setLastModifiedTime(torn, FileTime.from(Instant.now().minus(Duration.ofHours(1))));
+
+        try (Journals other = Journals.open(state, HERE)) {
+            List<Path> before = files();
+            List<Journals.Orphan> found = new ArrayList<>();
+            other.visit(
+                    (orphan, journal) -> {
+                        found.add(orphan);
+                        return false;
+                    },
+                    true);
+
+            assertThat(found).hasSize(1);
+            assertThat(files()).containsExactlyInAnyOrderElementsOf(before);
+        }
+    }
+
+    @Test
+    void visitOwner_isHandedItsLaunchesAlone() throws Exception {
+        killed("attached");
+        killed("attached");
+
+        try (Journals other = Journals.open(state, HERE)) {
+            List<String> owners = new ArrayList<>();
+            for (Path lock : files()) {
+                String name = lock.getFileName().toString();
+                if (name.endsWith(".lock") && !name.startsWith(other.ownerId())) {
+                    owners.add(name.substring(0, name.length() - ".lock".length()));
+                }
+            }
+            List<Journals.Orphan> found = new ArrayList<>();
+
+            boolean gone = other.visit(owners.get(0), (orphan, journal) -> {
+                found.add(orphan);
+                return false;
+            });
+
+            assertThat(gone).isTrue();
+            assertThat(owners).hasSize(2);
+            assertThat(found).hasSize(1);
+        }
+    }
+
+    @Test
+    void visitOwner_thatLives_isHandedNothing() {
+        try (Journals living = Journals.open(state, HERE);
+                Journals other = Journals.open(state, HERE)) {
+            assertThat(other.visit(living.ownerId(), (orphan, journal) -> true)).isFalse();
+        }
+    }
+
+    @Test
     void close_nothingLeft_removesItsLockFile() throws IOException {
         Journals.open(state, HERE).close();
 

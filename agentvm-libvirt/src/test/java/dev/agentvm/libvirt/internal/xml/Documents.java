@@ -17,6 +17,7 @@ final class Documents {
         domain.type = "kvm";
         domain.name = "vm";
         domain.uuid = UUID;
+        domain.genid = "7b6e24de-f026-407a-8a71-4d43055c3f27";
         OwnerXml owner = owner();
         domain.metadata = MetadataXml.of(owner);
         domain.memory = DomainXml.Memory.mib(2048);
@@ -417,5 +418,23 @@ final class Documents {
         permissions.owner = -1L;
         permissions.group = -1L;
         return permissions;
+    }
+
+    static DomainSnapshotXml snapshot() {
+        DomainSnapshotXml snapshot = new DomainSnapshotXml();
+        snapshot.memory = new DomainSnapshotXml.Memory();
+        snapshot.memory.snapshot = "external";
+        snapshot.memory.file = "/var/lib/libvirt/agentvm/" + UUID + "-1.save";
+        DomainSnapshotXml.Disk own = new DomainSnapshotXml.Disk();
+        own.name = "vda";
+        own.snapshot = "external";
+        own.driver = FormatXml.of("qcow2");
+        own.source = new DomainSnapshotXml.Source();
+        own.source.file = "/var/lib/libvirt/agentvm/" + UUID + "-1.qcow2";
+        DomainSnapshotXml.Disk seed = new DomainSnapshotXml.Disk();
+        seed.name = "vdb";
+        seed.snapshot = "no";
+        snapshot.disks.addAll(List.of(own, seed));
+        return snapshot;
     }
 }

@@ -12,6 +12,8 @@ import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -37,7 +39,8 @@ class LibvirtXmlTest {
                 Documents.filter(),
                 Documents.filterBinding(),
                 Documents.pool(),
-                Documents.volume());
+                Documents.volume(),
+                Documents.snapshot());
     }
 
     @ParameterizedTest
@@ -100,6 +103,28 @@ class LibvirtXmlTest {
         assertThat(owner.id).isEqualTo("b2c6a8a4");
         assertThat(owner.created).hasToString("2026-11-24T10:15:30Z");
         assertThat(owner.labelMap()).containsEntry("team", "tools & <tests>").containsEntry("empty", "");
+    }
+
+    @Test
+    void read_domainWithItsLastUse_asLibvirtAnswersIt() {
+        ActivityXml activity = new ActivityXml();
+        activity.timeout = Duration.ofMinutes(15);
+        activity.used = Instant.parse("2026-11-24T10:15:30.125Z");
+        assertThat(LibvirtXml.write(activity))
+                .as("libvirt adds the namespace itself")
+                .isEqualTo("<activity timeout=\"PT15M\" used=\"2026-11-24T10:15:30.125Z\"/>\n");
+        DomainXml domain = Documents.domain();
+        domain.metadata = MetadataXml.of(Documents.owner());
+        domain.metadata.activity = activity;
+
+        String xml = LibvirtXml.write(domain);
+        DomainXml again = LibvirtXml.readStrictly(xml, DomainXml.class);
+
+        assertThat(xml).contains("<agentvm-activity:activity xmlns:agentvm-activity=\"" + ActivityXml.NAMESPACE + "\"");
+        assertThat(again.metadata).isNotNull();
+        assertThat(again.metadata.activity).isNotNull();
+        assertThat(again.metadata.activity.timeout).isEqualTo(Duration.ofMinutes(15));
+        assertThat(again.metadata.activity.used).isEqualTo(activity.used);
     }
 
     @Test

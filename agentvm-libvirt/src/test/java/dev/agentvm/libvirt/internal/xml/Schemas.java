@@ -38,6 +38,7 @@ public enum Schemas {
     NWFILTERBINDING("filterbinding", "nwfilterbinding.rng"),
     STORAGE_POOL("pool", "storagepool.rng"),
     STORAGE_VOLUME("volume", "storagevol.rng"),
+    DOMAIN_SNAPSHOT("domainsnapshot", "domainsnapshot.rng"),
     DOMAIN_CAPS("domainCapabilities", "domaincaps.rng"),
     CAPABILITIES("capabilities", "capability.rng");
 

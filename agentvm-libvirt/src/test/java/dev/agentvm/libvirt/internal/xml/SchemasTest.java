@@ -78,6 +78,7 @@ class SchemasTest {
             case NWFILTERBINDING -> "filterbinding";
             case STORAGE_POOL -> "pool";
             case STORAGE_VOLUME -> "volume";
+            case DOMAIN_SNAPSHOT -> "domainsnapshot";
             case DOMAIN_CAPS -> "domainCapabilities";
             case CAPABILITIES -> "capabilities";
         };

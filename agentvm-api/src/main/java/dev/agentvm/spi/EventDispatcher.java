@@ -1,0 +1,60 @@
+package dev.agentvm.spi;
+
+import dev.agentvm.FailureContext;
+import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.event.Registration;
+import dev.agentvm.event.VMEvent;
+import dev.agentvm.event.VMEventListener;
+import dev.agentvm.event.VMEvents;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** The events of a hypervisor, for those who implement one. Safe for use by many threads. */
+public final class EventDispatcher implements VMEvents, AutoCloseable {
+    private static final int MAX_CAPACITY = 1_048_576;
+
+    private final List<ListenerQueue> queues = new CopyOnWriteArrayList<>();
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    /** Nobody listens yet. */
+    public EventDispatcher() {}
+
+    @Override
+    public Registration listen(VMEventListener listener, int capacity) {
+        Objects.requireNonNull(listener, "listener");
+        if (capacity < 1 || capacity > MAX_CAPACITY) {
+            throw new InvalidValueException("capacity", capacity, "must be from 1 to " + MAX_CAPACITY);
+        }
+        synchronized (this) {
+            if (closed.get()) {
+                throw new HypervisorUnavailableException(
+                        "The hypervisor was closed; connect again", FailureContext.of("listen to events"));
+            }
+            ListenerQueue queue = new ListenerQueue(listener, capacity, queues::remove);
+            queues.add(queue);
+            queue.start();
+            return queue;
+        }
+    }
+
+    @Override
+    public void publish(VMEvent event) {
+        Objects.requireNonNull(event, "event");
+        queues.forEach(queue -> queue.offer(event));
+    }
+
+    /** Whether anybody listens, so that what is costly to find out is worth it. */
+    public boolean hasListeners() {
+        return !queues.isEmpty();
+    }
+
+    /** Takes no more events; those that wait are still delivered, which is not waited for. */
+    @Override
+    public synchronized void close() {
+        closed.set(true);
+        queues.forEach(ListenerQueue::end);
+    }
+}

@@ -1,0 +1,173 @@
+package dev.agentvm.libvirt;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.ReapReport;
+import java.io.PrintStream;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code agentvm-reaper}: removes what programs that died have left, and VMs past their time to live or idle timeout, for
+ * cron or as a service. It does what {@link dev.agentvm.Hypervisor#reap()} does and prints a line for each thing. Not
+ * thread-safe.
+ *
+ * <p>Exit status: 0 if nothing failed, whether there was something to remove or not; 1 if something could not be removed; 2
+ * if the arguments are wrong; 3 if libvirt cannot be reached or the state directory cannot be used. With
+ * {@code --interval} it goes on after failures, and ends by a signal only.
+ */
+public final class ReaperCommand {
+    static final int DONE = 0;
+    static final int LEFT = 1;
+    static final int USAGE = 2;
+    static final int UNAVAILABLE = 3;
+
+    static final String HELP = """
+            usage: agentvm-reaper [OPTION…]
+            Removes VMs of agentvm that are past their time, and what programs that died have left.
+
+              --uri URI              libvirt's; qemu:///system if not said
+              --state-directory DIR  where programs write down their launches, an absolute path; may be said for
+                                     several; that of this user if not said
+              --dry-run              only says what would be removed
+              --interval TIME        goes on, and does it that often: a number with s, m or h
+              --help                 says this
+
+            exit status: 0 nothing failed, 1 something could not be removed, 2 wrong arguments, 3 libvirt or the
+            state directory cannot be used
+            """;
+
+    private final PrintStream out;
+    private final PrintStream err;
+    private @Nullable String uri;
+    private final List<Path> stateDirectories = new ArrayList<>();
+    private boolean dryRun;
+    private boolean help;
+    private @Nullable Duration interval;
+
+    private ReaperCommand(PrintStream out, PrintStream err) {
+        this.out = out;
+        this.err = err;
+    }
+
+    /** Runs it; see {@code --help}. */
+    public static void main(String[] args) throws InterruptedException {
+        System.exit(run(System.out, System.err, args));
+    }
+
+    static int run(PrintStream out, PrintStream err, String... args) throws InterruptedException {
+        ReaperCommand command = new ReaperCommand(out, err);
+        try {
+            command.parse(List.of(args).iterator());
+        } catch (InvalidValueException | InvalidPathException e) {
+            err.println("agentvm-reaper: " + e.getMessage() + "; see --help");
+            return USAGE;
+        }
+        if (command.help) {
+            out.print(HELP);
+            return DONE;
+        }
+        return command.run();
+    }
+
+    private void parse(Iterator<String> args) {
+        while (args.hasNext()) {
+            String option = args.next();
+            switch (option) {
+                case "--uri" -> {
+                    uri = value(option, args);
+                    new LibvirtHypervisor.Builder().uri(uri);
+                }
+                case "--state-directory" -> {
+                    Path directory = Path.of(value(option, args));
+                    new LibvirtHypervisor.Builder().stateDirectory(directory);
+                    stateDirectories.add(directory);
+                }
+                case "--interval" -> interval = time(value(option, args));
+                case "--dry-run" -> dryRun = true;
+                case "--help" -> help = true;
+                default -> throw new InvalidValueException("option", option, "there is no such option");
+            }
+        }
+    }
+
+    private static String value(String option, Iterator<String> args) {
+        if (!args.hasNext()) {
+            throw new InvalidValueException("option", option, "needs a value");
+        }
+        return args.next();
+    }
+
+    private static Duration time(String text) {
+        if (!text.matches("[1-9][0-9]{0,5}[smh]")) {
+            throw new InvalidValueException("--interval", text, "must be a number with s, m or h, such as 30s");
+        }
+        long number = Long.parseLong(text.substring(0, text.length() - 1));
+        return switch (text.charAt(text.length() - 1)) {
+            case 's' -> Duration.ofSeconds(number);
+            case 'm' -> Duration.ofMinutes(number);
+            default -> Duration.ofHours(number);
+        };
+    }
+
+    private int run() throws InterruptedException {
+        Duration pause = interval;
+        if (pause == null) {
+            return reap();
+        }
+        Lock round = new ReentrantLock();
+        // A signal waits for the end of the round, and no other begins.
+        Runtime.getRuntime().addShutdownHook(new Thread(round::lock));
+        while (true) {
+            round.lock();
+            try {
+                int unused = reap();
+            } finally {
+                round.unlock();
+            }
+            TimeUnit.MILLISECONDS.sleep(pause.toMillis());
+        }
+    }
+
+    private int reap() {
+        if (stateDirectories.isEmpty()) {
+            return reap(Optional.empty());
+        }
+        int worst = DONE;
+        for (Path directory : stateDirectories) {
+            worst = Math.max(worst, reap(Optional.of(directory)));
+        }
+        return worst;
+    }
+
+    /** Connects anew each time, since libvirt may have been restarted, and holds nothing meanwhile. */
+    private int reap(Optional<Path> stateDirectory) {
+        LibvirtHypervisor.Builder builder = new LibvirtHypervisor.Builder().withoutReaping();
+        Optional.ofNullable(uri).ifPresent(builder::uri);
+        stateDirectory.ifPresent(builder::stateDirectory);
+        try (LibvirtHypervisor hypervisor = builder.connect()) {
+            ReapReport report = hypervisor.reap(dryRun);
+            report.removed().forEach(line -> out.println((dryRun ? "would remove " : "removed ") + line));
+            report.failed().forEach(line -> err.println("could not remove " + line));
+            return report.failed().isEmpty() ? DONE : LEFT;
+        } catch (HypervisorUnavailableException e) {
+            err.println("agentvm-reaper: " + e.getMessage());
+            return UNAVAILABLE;
+        } catch (AgentVMException e) {
+            err.println("agentvm-reaper: " + e.getMessage());
+            return LEFT;
+        } finally {
+            out.flush();
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.agentvm.libvirt.internal.life;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,134 @@
+package dev.agentvm.monitor;
+
+import static dev.agentvm.monitor.Story.VM;
+import static dev.agentvm.monitor.Story.answer;
+import static dev.agentvm.monitor.Story.at;
+import static dev.agentvm.monitor.Story.sample;
+import static dev.agentvm.monitor.Story.tcp;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.event.AnomalyDetected;
+import dev.agentvm.event.AnomalyDetected.Severity;
+import dev.agentvm.event.Registration;
+import dev.agentvm.event.VMClosed;
+import dev.agentvm.event.VMEvent;
+import dev.agentvm.event.VMIdentity;
+import dev.agentvm.spi.EventDispatcher;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.Test;
+
+class AnomalyMonitorTest {
+    private final List<AnomalyDetected> anomalies = new ArrayList<>();
+    private final AnomalyMonitor monitor = new AnomalyMonitor(Thresholds.standard(), anomalies::add);
+
+    @Test
+    void onEvent_anomaly_saysWhichVMAndWhenAndShowsTheEvents() {
+        VMEvent question = answer(5, "supportxmr.com");
+
+        monitor.onEvent(question);
+
+        assertThat(anomalies).singleElement().satisfies(anomaly -> {
+            assertThat(anomaly.vm()).isEqualTo(VM);
+            assertThat(anomaly.time()).isEqualTo(at(5));
+            assertThat(anomaly.kind()).isEqualTo(AnomalyKinds.MINING_POOL);
+            assertThat(anomaly.severity()).isEqualTo(Severity.ALERT);
+            assertThat(anomaly.evidence()).containsExactly(question);
+        });
+    }
+
+    @Test
+    void onEvent_sameKindWithinTheQuietTime_isToldOnce() {
+        monitor.onEvent(answer(0, "supportxmr.com"));
+        monitor.onEvent(answer(59.999, "nanopool.org"));
+        assertThat(anomalies).hasSize(1);
+
+        monitor.onEvent(answer(60, "nanopool.org"));
+        assertThat(anomalies).hasSize(2);
+    }
+
+    @Test
+    void onEvent_sameKindOfAnotherVM_isToldToo() {
+        monitor.onEvent(answer(0, "supportxmr.com"));
+        monitor.onEvent(answer(1, "supportxmr.com").withVm(VMIdentity.of(new UUID(0, 2), "other")));
+
+        assertThat(anomalies).hasSize(2);
+    }
+
+    @Test
+    void onEvent_noticeThatBecomesAnAlert_isToldAgain() {
+        for (int i = 0; i < 100; i++) {
+            monitor.onEvent(tcp(i * 0.1, 1, 5432));
+        }
+        for (int i = 0; i < 100; i++) {
+            monitor.onEvent(tcp(10 + i * 0.1, i, 5432));
+        }
+
+        assertThat(anomalies)
+                .filteredOn(anomaly -> anomaly.kind().equals(AnomalyKinds.DENIED_BURST))
+                .extracting(AnomalyDetected::severity)
+                .containsExactly(Severity.NOTICE, Severity.ALERT);
+    }
+
+    @Test
+    void onEvent_vmThatIsGone_isForgottenForGood() {
+        monitor.onEvent(sample(0).build());
+        assertThat(monitor.watched()).isEqualTo(1);
+
+        monitor.onEvent(new VMClosed.Builder()
+                .time(at(1))
+                .vm(VM)
+                .reason("destroyed by its program")
+                .build());
+        monitor.onEvent(answer(2, "supportxmr.com"));
+
+        assertThat(monitor.watched()).isZero();
+        assertThat(anomalies).isEmpty();
+    }
+
+    @Test
+    void onEvent_manyVMs_areForgottenTheQuietestFirst() {
+        for (int i = 0; i < 10_000; i++) {
+            monitor.onEvent(sample(i).vm(VMIdentity.of(new UUID(1, i), "vm")).build());
+        }
+
+        assertThat(monitor.watched()).isEqualTo(4096);
+    }
+
+    @Test
+    void attach_anomalies_arePublishedAmongTheEvents() {
+        Queue<VMEvent> heard = new ConcurrentLinkedQueue<>();
+        try (EventDispatcher events = new EventDispatcher()) {
+            Registration detection = AnomalyMonitor.attach(events);
+            Registration listener = events.listen(heard::add);
+
+            events.publish(answer(0, "supportxmr.com"));
+
+            assertThat(detection.awaitDelivery(Duration.ofMinutes(1))).isTrue();
+            assertThat(listener.awaitDelivery(Duration.ofMinutes(1))).isTrue();
+        }
+        assertThat(heard).hasSize(2).last().isInstanceOf(AnomalyDetected.class);
+    }
+
+    @Test
+    void thresholds_outOfRange_areRefusedByName() {
+        assertThatThrownBy(() -> Thresholds.standard().withDnsLabelLength(64))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("dnsLabelLength");
+        assertThatThrownBy(() -> Thresholds.standard().withConnections(new Rate(1_000_000, Duration.ofMinutes(1))))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("connections")
+                .hasMessageContaining("10000");
+        assertThatThrownBy(() -> Thresholds.standard().withUploadRatio(Double.NaN))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("uploadRatio");
+        assertThatThrownBy(() -> new Rate(0, Duration.ofMinutes(1))).isInstanceOf(InvalidValueException.class);
+        assertThatThrownBy(() -> new Rate(1, Duration.ZERO)).isInstanceOf(InvalidValueException.class);
+    }
+}

@@ -1,0 +1,175 @@
+package dev.agentvm.monitor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.agentvm.InvalidValueException;
+import dev.agentvm.VM;
+import dev.agentvm.VMState;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.event.AnomalyDetected;
+import dev.agentvm.event.AnomalyDetected.Severity;
+import dev.agentvm.event.ResponseTaken;
+import dev.agentvm.event.VMIdentity;
+import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.spi.EventDispatcher;
+import dev.agentvm.testkit.FakeHypervisor;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+@SuppressWarnings("try")
+class ResponderTest {
+    private final FakeHypervisor hypervisor = FakeHypervisor.create();
+    private final EventDispatcher events = new EventDispatcher();
+    private final BlockingQueue<ResponseTaken> taken = new LinkedBlockingQueue<>();
+    private final VM vm = hypervisor.launch(new VMTemplate.Builder().name("vm").build());
+
+    @BeforeEach
+    void listen() {
+        events.listen(event -> {
+            if (event instanceof ResponseTaken response) {
+                taken.add(response);
+            }
+        });
+    }
+
+    @AfterEach
+    void close() {
+        events.close();
+        hypervisor.close();
+    }
+
+    private Responder.Builder responder() {
+        return new Responder.Builder(hypervisor, events);
+    }
+
+    private AnomalyDetected anomaly(String kind, Severity severity, UUID id) {
+        return new AnomalyDetected.Builder()
+                .time(Story.START)
+                .vm(VMIdentity.of(id, "vm"))
+                .kind(kind)
+                .severity(severity)
+                .message("something")
+                .build();
+    }
+
+    private ResponseTaken next() throws InterruptedException {
+        ResponseTaken next = taken.poll(60, TimeUnit.SECONDS);
+        assertThat(next).isNotNull();
+        return java.util.Objects.requireNonNull(next);
+    }
+
+    @Test
+    void cutNetwork_alert_leavesTheVMWithoutANetworkAndSaysSo() throws InterruptedException {
+        try (Responder responder =
+                responder().onSeverity(Severity.ALERT, Response.cutNetwork()).open()) {
+            AnomalyDetected alert = anomaly("port-scan", Severity.ALERT, vm.id());
+            events.publish(alert);
+
+            assertThat(next()).satisfies(response -> {
+                assertThat(response.anomaly()).isEqualTo(alert.id());
+                assertThat(response.response()).isEqualTo("cut-network");
+                assertThat(response.failure()).isEmpty();
+                assertThat(response.vm()).isEqualTo(alert.vm());
+            });
+            assertThat(vm.networkPolicy()).contains(NetworkPolicy.none());
+            assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+        }
+    }
+
+    @Test
+    void destroy_kind_endsTheVM() throws InterruptedException {
+        try (Responder responder =
+                responder().onKind(AnomalyKinds.MINING_POOL, Response.destroy()).open()) {
+            events.publish(anomaly(AnomalyKinds.MINING_POOL, Severity.ALERT, vm.id()));
+
+            assertThat(next().failure()).isEmpty();
+            assertThat(vm.state()).isNotEqualTo(VMState.RUNNING);
+        }
+    }
+
+    @Test
+    void onSeverity_less_isNotAnswered() throws InterruptedException {
+        try (Responder responder =
+                responder().onSeverity(Severity.ALERT, Response.destroy()).open()) {
+            events.publish(anomaly("sustained-cpu", Severity.NOTICE, vm.id()));
+            events.publish(anomaly("port-scan", Severity.ALERT, new UUID(0, 9)));
+
+            next();
+            assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+        }
+    }
+
+    @Test
+    void take_vmThatGotTheNameSince_isLeftAlone() throws InterruptedException {
+        try (Responder responder =
+                responder().onSeverity(Severity.NOTICE, Response.destroy()).open()) {
+            events.publish(anomaly("port-scan", Severity.ALERT, new UUID(0, 9)));
+
+            assertThat(next().failure())
+                    .hasValueSatisfying(failure -> assertThat(failure).contains("does not run any more"));
+            assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+        }
+    }
+
+    @Test
+    void take_severalResponses_areDoneInTheirOrderThoughOneFails() throws InterruptedException {
+        try (Responder responder = responder()
+                .onSeverity(Severity.ALERT, Response.notify(anomaly -> {
+                    throw new IllegalStateException("nobody is there");
+                }))
+                .onSeverity(Severity.ALERT, Response.of("mark", (anomaly, found) -> found.name()))
+                .onSeverity(Severity.ALERT, Response.destroy())
+                .open()) {
+            events.publish(anomaly("port-scan", Severity.ALERT, vm.id()));
+
+            assertThat(next()).satisfies(response -> {
+                assertThat(response.response()).isEqualTo("notify");
+                assertThat(response.failure()).contains("nobody is there");
+            });
+            assertThat(next().response()).isEqualTo("mark");
+            assertThat(next().response()).isEqualTo("destroy");
+        }
+    }
+
+    @Test
+    void take_slowResponse_holdsUpNeitherEventsNorOtherResponses() throws InterruptedException {
+        CountDownLatch release = new CountDownLatch(1);
+        try (Responder responder = responder()
+                .onKind("slow", Response.notify(anomaly -> await(release)))
+                .onKind("quick", Response.notify(anomaly -> {}))
+                .open()) {
+            events.publish(anomaly("slow", Severity.ALERT, vm.id()));
+            events.publish(anomaly("quick", Severity.ALERT, vm.id()));
+
+            assertThat(next().failure()).isEmpty();
+            assertThat(release.getCount()).isEqualTo(1);
+            release.countDown();
+            assertThat(next().failure()).isEmpty();
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void open_nothingToAnswer_isRefused() {
+        assertThatThrownBy(() -> responder().open())
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("onSeverity");
+        assertThatThrownBy(() -> Response.of("Two Words", (anomaly, found) -> {}))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("Two Words");
+    }
+}
