@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 /** Many launches, in a row and at once: none fails, and nothing is left in the host or in this program. */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class ManyLaunchesIT {
-    private static final int IN_A_ROW = Lab.soak() ? 100 : 20;
+    private static final int IN_A_ROW = Lab.soak() ? 100 : 10;
     private static final int AT_ONCE = 8;
 
     @AfterEach
