@@ -7,6 +7,7 @@ module dev.agentvm.api {
     exports dev.agentvm;
     exports dev.agentvm.cloudinit;
     exports dev.agentvm.event;
+    exports dev.agentvm.metrics;
     exports dev.agentvm.network;
     exports dev.agentvm.pool;
     exports dev.agentvm.spi;

@@ -42,6 +42,16 @@ public abstract class CopyOptions implements WithCopyOptions {
         return false;
     }
 
+    /**
+     * Whether what a copy out of a guest makes may be written by its group and by others, where it may in the guest. Else
+     * everybody else on this machine only has what reading and executing the guest grants them, and the report names what
+     * was {@link CopyReport#narrowed() narrowed}. False if not said.
+     */
+    @Value.Default
+    public boolean writableByOthers() {
+        return false;
+    }
+
     /** Who is told how far it has come. */
     public abstract Optional<CopyListener> listener();
 

@@ -135,7 +135,8 @@ public interface VM extends AutoCloseable {
 
     /**
      * Keeps the VM as it is now, memory and disk together, under a name. The guest stands still meanwhile, for about as
-     * long as the host takes to write its memory to a disk; commands go on afterwards. If this fails, nothing is kept and
+     * long as the host takes to write its memory to a disk; then its clock is set, and commands go on, though their
+     * timeouts run on meanwhile, and file copies that hear nothing for too long fail. If this fails, nothing is kept and
      * the VM goes on, unless it cannot be known whether it failed: then the VM is destroyed, and the exception says so.
      * Snapshots are gone with their VM.
      *
@@ -205,7 +206,8 @@ public interface VM extends AutoCloseable {
 
     /**
      * Ends the use of this VM: an attached one is destroyed as by {@link #destroy}, a detached or found one lives on,
-     * without what was {@linkplain #start started} through this handle. Closing twice does nothing.
+     * without what was {@linkplain #start started} through this handle; if it is being put back to an earlier state, this
+     * waits until it is. Closing twice does nothing.
      */
     @Override
     void close();

@@ -36,6 +36,7 @@ class ArchitectureTest {
                     "dev.agentvm",
                     "dev.agentvm.cloudinit",
                     "dev.agentvm.event",
+                    "dev.agentvm.metrics",
                     "dev.agentvm.network",
                     "dev.agentvm.pool",
                     "dev.agentvm.spi",
@@ -61,11 +62,11 @@ class ArchitectureTest {
             .resideInAPackage("dev.agentvm.pool");
 
     @ArchTest
-    static final ArchRule everything_but_builders_and_the_pool_is_immutable = fields().that()
+    static final ArchRule everything_but_builders_queues_and_the_pool_is_immutable = fields().that()
             .areDeclaredInClassesThat(DescribedPredicate.not(MUTABLE_ON_PURPOSE))
             .and()
             .areDeclaredInClassesThat()
-            .resideOutsideOfPackage("dev.agentvm.pool")
+            .resideOutsideOfPackages("dev.agentvm.pool", "dev.agentvm.spi")
             .and()
             .areDeclaredInClassesThat()
             .areNotAssignableTo(Throwable.class)
@@ -117,7 +118,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule values_ask_no_clock = noClasses()
             .that()
-            .resideOutsideOfPackage("dev.agentvm.pool")
+            .resideOutsideOfPackages("dev.agentvm.pool", "dev.agentvm.spi")
             .should()
             .callMethod(System.class, "currentTimeMillis")
             .orShould()

@@ -36,8 +36,17 @@ public abstract non-sealed class CommandEnded implements VMEvent, WithCommandEnd
      */
     public abstract Optional<String> failure();
 
+    /** Whether that is because its time was over; false if not said. */
+    @Value.Default
+    public boolean timedOut() {
+        return false;
+    }
+
     @Value.Check
     void check() {
+        if (timedOut() && failure().isEmpty()) {
+            throw new InvalidValueException("timedOut", true, "needs a failure that says so in words");
+        }
         if (argv().isEmpty()) {
             throw new InvalidValueException("argv", argv(), "must name a program");
         }

@@ -18,7 +18,12 @@ public abstract non-sealed class EventsLost implements VMEvent, WithEventsLost {
         /** In front of the listener that is told so, which was too slow; others may have got all. */
         LISTENER,
         /** On the VM's network card: frames went by unread. */
-        CAPTURE
+        CAPTURE,
+        /**
+         * At the source: the VM made more attempts, or got more answers of name servers, than are told of one VM. What
+         * is left out is told to no listener; the end of an attempt that is left out is too, and is not counted.
+         */
+        RATE
     }
 
     /** Where it was lost. */

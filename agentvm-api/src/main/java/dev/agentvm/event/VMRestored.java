@@ -1,6 +1,8 @@
 package dev.agentvm.event;
 
+import dev.agentvm.LaunchStep;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import org.immutables.value.Value;
 
@@ -18,6 +20,12 @@ public abstract non-sealed class VMRestored implements VMEvent, WithVMRestored {
 
     /** How long it took until the guest agent answered; not negative. */
     public abstract Duration duration();
+
+    /**
+     * When each step ended that a restore has in common with a launch, as the time since the restore began, in their order;
+     * empty if that is not known.
+     */
+    public abstract Map<LaunchStep, Duration> steps();
 
     @Value.Check
     void check() {

@@ -56,8 +56,11 @@ final class LeasedVM implements VM {
 
     /** The lease is over. */
     void giveBack() {
-        last = Last.of(vm);
-        visits.close();
+        try {
+            last = Last.of(vm);
+        } finally {
+            visits.close();
+        }
     }
 
     /** Whether no call is under way. */
@@ -93,7 +96,13 @@ final class LeasedVM implements VM {
 
     private <T> T value(Function<VM, T> now, Function<Last, T> then) {
         Last known = last;
-        return known == null ? now.apply(vm) : then.apply(known);
+        if (known != null) {
+            return then.apply(known);
+        }
+        T present = now.apply(vm);
+        // If it was given back meanwhile, this may be a later tenant's.
+        known = last;
+        return known == null ? present : then.apply(known);
     }
 
     @Override

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The books of a pool: which VMs there are, who waits, and what is to be done next. It does nothing itself, so all of its
@@ -36,6 +37,9 @@ final class Ledger {
     private final List<Throwable> notClosed = new ArrayList<>();
     /** Whether a health check has failed since one has passed, so that only another can show that things are better. */
     private boolean unfit;
+
+    /** Why the last reset failed, unless one has succeeded since. */
+    private @Nullable Throwable resetFailure;
 
     private boolean shut;
 
@@ -149,15 +153,17 @@ final class Ledger {
     /** A VM is as it was after its launch. */
     void reset(Member member, Instant now) {
         counters.reset();
+        resetFailure = null;
         if (member.is(State.RESETTING)) {
             member.ready(now);
         }
     }
 
     /** A VM could not be reset. */
-    void resetFailed(Member member, Instant now) {
+    void resetFailed(Member member, Throwable reason, Instant now) {
         if (!shut) {
             counters.resetFailed();
+            resetFailure = reason;
         }
         if (member.is(State.RESETTING)) {
             member.doom(now);
@@ -341,7 +347,9 @@ final class Ledger {
                 .resetting(count(State.USED) + count(State.RESETTING))
                 .closing(count(State.DOOMED) + count(State.CLOSING))
                 .waiting(waiters.size())
-                .lastFailure(backoff.failure().map(Ledger::text))
+                .lastFailure(backoff.failure()
+                        .or(() -> Optional.ofNullable(resetFailure))
+                        .map(Ledger::text))
                 .build();
     }
 

@@ -56,7 +56,7 @@ public abstract class PoolMetrics {
     /** The longest that someone has waited who was given a lease. */
     public abstract Duration longestWait();
 
-    /** Why the last launch failed, or the last VM that had to be thrown away; empty if things are better since. */
+    /** Why the last launch or reset failed, or the last VM that had to be thrown away; empty if things are better since. */
     public abstract Optional<String> lastFailure();
 
     /** How long those have waited on average who were given a lease; zero if nobody was. */

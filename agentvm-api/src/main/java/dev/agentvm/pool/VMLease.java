@@ -49,8 +49,11 @@ public final class VMLease implements AutoCloseable {
     @Override
     public void close() {
         if (!closed.getAndSet(true)) {
-            vm.giveBack();
-            release.released(vm.isQuiet(), vm.isThrottled());
+            try {
+                vm.giveBack();
+            } finally {
+                release.released(vm.isQuiet(), vm.isThrottled());
+            }
         }
     }
 

@@ -9,6 +9,9 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.metrics.Metric;
+import dev.agentvm.metrics.MetricsSink;
+import dev.agentvm.spi.MetricsFeed;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -54,9 +57,11 @@ public final class VMPool implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Ledger ledger;
     private final CompletableFuture<@Nullable Void> drained = new CompletableFuture<>();
+    private final Gauges gauges;
+    private final MetricsSink metrics;
     private PoolTime.Alarm alarm = () -> {};
 
-    private VMPool(Hypervisor hypervisor, Settings settings, Optional<PoolTime> given) {
+    private VMPool(Hypervisor hypervisor, Settings settings, Optional<PoolTime> given, MetricsSink sink) {
         this.hypervisor = hypervisor;
         this.settings = settings;
         names = new Names(settings.template().name());
@@ -64,6 +69,8 @@ public final class VMPool implements AutoCloseable {
         ownTime = given.isPresent() ? Optional.empty() : Optional.of(new SystemTime(workers.factory()));
         time = given.orElseGet(ownTime::orElseThrow);
         ledger = new Ledger(settings);
+        metrics = MetricsFeed.of(sink);
+        gauges = Gauges.of(metrics, settings.template().name(), this::metrics);
     }
 
     /**
@@ -83,17 +90,29 @@ public final class VMPool implements AutoCloseable {
         }
         Waiter waiter = new Waiter(time.now());
         update(now -> ledger.join(waiter));
+        String outcome = "leased";
         try {
             if (!time.await(waiter.given(), waiter.since().plus(checked)) && withdraw(waiter)) {
+                outcome = "timeout";
                 throw timedOut(timeout);
             }
+            return lease(waiter);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             if (withdraw(waiter)) {
+                outcome = "interrupted";
                 throw interrupted(e);
             }
+            return lease(waiter);
+        } finally {
+            waited(waiter, outcome);
         }
-        return lease(waiter);
+    }
+
+    private void waited(Waiter waiter, String outcome) {
+        String last = waiter.given().isCompletedExceptionally() ? "closed" : outcome;
+        metrics.time(
+                Metric.POOL_WAIT.with(settings.template().name(), last), Duration.between(waiter.since(), time.now()));
     }
 
     private boolean withdraw(Waiter waiter) {
@@ -207,6 +226,7 @@ public final class VMPool implements AutoCloseable {
             if (ledger.isDrained()) {
                 workers.shutDown();
                 ownTime.ifPresent(SystemTime::close);
+                gauges.close();
                 drained.complete(null);
             } else {
                 alarm = ledger.next(now)
@@ -328,7 +348,7 @@ public final class VMPool implements AutoCloseable {
             }
             vm.reset();
         } catch (Throwable e) {
-            update(now -> ledger.resetFailed(member, now));
+            update(now -> ledger.resetFailed(member, e, now));
             return;
         }
         update(now -> ledger.reset(member, now));
@@ -372,6 +392,7 @@ public final class VMPool implements AutoCloseable {
         private Optional<Duration> idleTimeout = Optional.empty();
         private HealthCheck healthCheck = HealthCheck.running();
         private Optional<PoolTime> time = Optional.empty();
+        private MetricsSink metrics = MetricsSink.none();
 
         /**
          * Starts with all defaults and no {@link #max}.
@@ -458,6 +479,15 @@ public final class VMPool implements AutoCloseable {
             return this;
         }
 
+        /**
+         * Is given the pool's VMs by what they are doing, and the waits for them, under the name of the template; nobody if not
+         * said.
+         */
+        public Builder metrics(MetricsSink sink) {
+            metrics = Objects.requireNonNull(sink, "sink");
+            return this;
+        }
+
         /** The time that the pool lives in; this machine's if not said. The testkit's {@code VirtualTime} is another. */
         public Builder time(PoolTime value) {
             time = Optional.of(value);
@@ -496,7 +526,8 @@ public final class VMPool implements AutoCloseable {
                             maxAge,
                             idleTimeout,
                             healthCheck),
-                    time);
+                    time,
+                    metrics);
             pool.update(now -> {});
             pool.lookLater();
             return pool;

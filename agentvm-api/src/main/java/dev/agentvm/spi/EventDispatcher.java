@@ -7,6 +7,7 @@ import dev.agentvm.event.Registration;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMEventListener;
 import dev.agentvm.event.VMEvents;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -14,6 +15,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The events of a hypervisor, for those who implement one. Safe for use by many threads. */
 public final class EventDispatcher implements VMEvents, AutoCloseable {
+    /** How long the close of a hypervisor waits at most until its listeners were given what waits. */
+    public static final Duration LAST_DELIVERY = Duration.ofSeconds(5);
+
     private static final int MAX_CAPACITY = 1_048_576;
 
     private final List<ListenerQueue> queues = new CopyOnWriteArrayList<>();
@@ -56,5 +60,21 @@ public final class EventDispatcher implements VMEvents, AutoCloseable {
     public synchronized void close() {
         closed.set(true);
         queues.forEach(ListenerQueue::end);
+    }
+
+    /**
+     * Takes no more events, and waits until those that wait are delivered. A listener that calls this is not waited for.
+     *
+     * @param timeout how long to wait at most for all listeners together; an interrupt ends the wait, and stays set
+     * @return whether all was delivered
+     */
+    public boolean close(Duration timeout) {
+        close();
+        long deadline = System.nanoTime() + timeout.toNanos();
+        boolean delivered = true;
+        for (ListenerQueue queue : queues) {
+            delivered &= queue.awaitQuiet(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+        }
+        return delivered;
     }
 }

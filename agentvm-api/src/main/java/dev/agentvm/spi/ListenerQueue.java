@@ -2,8 +2,13 @@ package dev.agentvm.spi;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
+import dev.agentvm.event.ConnectionAttempted;
+import dev.agentvm.event.ConnectionClosed;
 import dev.agentvm.event.EventsLost;
+import dev.agentvm.event.EventsLost.Cause;
+import dev.agentvm.event.NameResolved;
 import dev.agentvm.event.Registration;
+import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMEventListener;
 import dev.agentvm.event.VMIdentity;
@@ -28,21 +33,32 @@ final class ListenerQueue implements Registration {
     private static final Logger LOG = LoggerFactory.getLogger(ListenerQueue.class);
     /** Losses of more VMs at a time are counted, but no event tells of them. */
     private static final int MAX_VMS = 4096;
+    /** A listener that always fails would else write a stack trace for each frame of a guest. */
+    private static final long BETWEEN_WARNINGS_NANOS = Duration.ofMinutes(1).toNanos();
 
     private final VMEventListener listener;
     private final int capacity;
+    /** What guests can make many of leaves room for the rest. */
+    private final int capacityOfFrequent;
+
     private final Consumer<ListenerQueue> onClose;
 
     private final Lock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Queue<VMEvent> waiting = new ArrayDeque<>();
     /** What was lost after the last event that waits. */
-    private final Map<VMIdentity, Loss> losses = new LinkedHashMap<>();
+    private final Map<Lost, Loss> losses = new LinkedHashMap<>();
+
+    private final Thread thread = new Thread(null, this::run, "agentvm-events", 0, false);
+    private boolean quiet;
 
     private final AtomicReference<State> state = new AtomicReference<>(State.OPEN);
     private final AtomicLong queued = new AtomicLong();
     private final AtomicLong handled = new AtomicLong();
     private final AtomicLong lost = new AtomicLong();
+
+    private long failures;
+    private long warnedNanos;
 
     private enum State {
         OPEN,
@@ -50,6 +66,8 @@ final class ListenerQueue implements Registration {
         ENDING,
         CLOSED
     }
+
+    private record Lost(VMIdentity vm, Cause cause) {}
 
     private record Loss(long count, Instant since, Instant until) {
         Loss and(Loss later) {
@@ -60,11 +78,11 @@ final class ListenerQueue implements Registration {
     ListenerQueue(VMEventListener listener, int capacity, Consumer<ListenerQueue> onClose) {
         this.listener = listener;
         this.capacity = capacity;
+        this.capacityOfFrequent = capacity - capacity / 4;
         this.onClose = onClose;
     }
 
     void start() {
-        Thread thread = new Thread(null, this::run, "agentvm-events", 0, false);
         thread.setDaemon(true);
         thread.start();
     }
@@ -75,7 +93,7 @@ final class ListenerQueue implements Registration {
             if (state.get() != State.OPEN) {
                 return;
             }
-            if (waiting.size() < capacity) {
+            if (waiting.size() < (isFrequent(event) ? capacityOfFrequent : capacity)) {
                 queueLosses();
                 queue(event);
             } else {
@@ -92,18 +110,36 @@ final class ListenerQueue implements Registration {
         changed.signalAll();
     }
 
+    private static boolean isFrequent(VMEvent event) {
+        return event instanceof ConnectionAttempted
+                || event instanceof ConnectionClosed
+                || event instanceof NameResolved
+                || event instanceof TrafficSampled;
+    }
+
+    /** What tells of a loss is not lost: it is told later, as one with those that come after it. */
     private void lose(VMEvent event) {
-        lost.incrementAndGet();
-        if (losses.size() < MAX_VMS || losses.containsKey(event.vm())) {
-            losses.merge(event.vm(), new Loss(1, event.time(), event.time()), Loss::and);
+        if (event instanceof EventsLost earlier) {
+            remember(
+                    new Lost(earlier.vm(), earlier.cause()),
+                    new Loss(earlier.count(), earlier.since(), earlier.time()));
+        } else {
+            lost.incrementAndGet();
+            remember(new Lost(event.vm(), Cause.LISTENER), new Loss(1, event.time(), event.time()));
+        }
+    }
+
+    private void remember(Lost what, Loss loss) {
+        if (losses.size() < MAX_VMS || losses.containsKey(what)) {
+            losses.merge(what, loss, Loss::and);
         }
     }
 
     private void queueLosses() {
-        losses.forEach((vm, loss) -> queue(new EventsLost.Builder()
+        losses.forEach((what, loss) -> queue(new EventsLost.Builder()
                 .time(loss.until())
-                .vm(vm)
-                .cause(EventsLost.Cause.LISTENER)
+                .vm(what.vm())
+                .cause(what.cause())
                 .count(loss.count())
                 .since(loss.since())
                 .build()));
@@ -111,18 +147,43 @@ final class ListenerQueue implements Registration {
     }
 
     private void run() {
-        for (Optional<VMEvent> next = next(); next.isPresent(); next = next()) {
-            try {
-                listener.onEvent(next.get());
-            } catch (RuntimeException | Error e) {
-                LOG.warn("a listener failed on an event and goes on with the next", e);
-            } finally {
-                // Its interrupt is its own affair.
-                Thread.interrupted();
-                noteHandled();
+        try {
+            for (Optional<VMEvent> next = next(); next.isPresent(); next = next()) {
+                try {
+                    listener.onEvent(next.get());
+                } catch (RuntimeException | Error e) {
+                    warn(e);
+                } finally {
+                    // Its interrupt is its own affair.
+                    Thread.interrupted();
+                    noteHandled();
+                }
             }
+        } finally {
+            noteQuiet();
+            onClose.accept(this);
         }
-        onClose.accept(this);
+    }
+
+    private void warn(Throwable failure) {
+        long now = System.nanoTime();
+        if (failures > 0 && now - warnedNanos < BETWEEN_WARNINGS_NANOS) {
+            failures++;
+            return;
+        }
+        LOG.warn("a listener failed on an event and goes on with the next; {} times before", failures, failure);
+        failures++;
+        warnedNanos = now;
+    }
+
+    private void noteQuiet() {
+        lock.lock();
+        try {
+            quiet = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
     }
 
     private Optional<VMEvent> next() {
@@ -190,6 +251,32 @@ final class ListenerQueue implements Registration {
             Thread.currentThread().interrupt();
             throw new AgentVMException(
                     "The wait was interrupted", FailureContext.of("await the delivery of events"), e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public boolean close(Duration timeout) {
+        close();
+        return awaitQuiet(timeout);
+    }
+
+    /** Waits until the listener is not called any more, or not at all if it is the one that waits. */
+    boolean awaitQuiet(Duration timeout) {
+        if (Thread.currentThread() == thread) {
+            return false;
+        }
+        lock.lock();
+        try {
+            long nanos = timeout.toNanos();
+            while (!quiet && nanos > 0) {
+                nanos = changed.awaitNanos(nanos);
+            }
+            return quiet;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return quiet;
         } finally {
             lock.unlock();
         }

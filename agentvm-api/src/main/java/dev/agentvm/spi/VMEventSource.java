@@ -2,6 +2,7 @@ package dev.agentvm.spi;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
+import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExecResult;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.LaunchStep;
@@ -146,18 +147,42 @@ public final class VMEventSource {
         }
     }
 
-    /** The VM was put back, which began at {@code begin}: to a snapshot, or if none is named to its launch. */
-    public synchronized void restored(Optional<String> snapshot, Instant begin) {
-        if (stage.get() == Stage.ENDED) {
-            return;
+    /** The VM begins to be put back: to a snapshot, or if none is named to its launch. */
+    public Restore restoring(Optional<String> snapshot) {
+        return new Restore(snapshot);
+    }
+
+    /** A restore that is under way. Not thread-safe. */
+    public final class Restore {
+        private final Optional<String> snapshot;
+        private final Instant begin = clock.instant();
+        private final Map<LaunchStep, Duration> steps = new LinkedHashMap<>();
+
+        private Restore(Optional<String> snapshot) {
+            this.snapshot = snapshot;
         }
-        Instant now = clock.instant();
-        publish(new VMRestored.Builder()
-                .time(now)
-                .vm(vm)
-                .snapshot(snapshot)
-                .duration(between(begin, now))
-                .build());
+
+        /** A step has ended. */
+        public void step(LaunchStep step) {
+            steps.put(step, between(begin, clock.instant()));
+        }
+
+        /** The VM was put back, which is told unless it has ended. */
+        public void done() {
+            synchronized (VMEventSource.this) {
+                if (stage.get() == Stage.ENDED) {
+                    return;
+                }
+                Instant now = clock.instant();
+                publish(new VMRestored.Builder()
+                        .time(now)
+                        .vm(vm)
+                        .snapshot(snapshot)
+                        .duration(between(begin, now))
+                        .putAllSteps(steps)
+                        .build());
+            }
+        }
     }
 
     /** Another policy is in force. */
@@ -193,12 +218,18 @@ public final class VMEventSource {
                 .exitCode(status.exitCode())
                 .signal(status.signal())
                 .failure(status.failure().map(VMEventSource::words))
+                .timedOut(status.failure()
+                        .filter(CommandTimeoutException.class::isInstance)
+                        .isPresent())
                 .build());
     }
 
     /** A command that was to run at {@code begin} could not be run, or its end is not known. */
     public void commandFailed(Command command, Instant begin, AgentVMException failure) {
-        publish(command(command, begin).failure(words(failure)).build());
+        publish(command(command, begin)
+                .failure(words(failure))
+                .timedOut(failure instanceof CommandTimeoutException)
+                .build());
     }
 
     /** The time by which events are told. */

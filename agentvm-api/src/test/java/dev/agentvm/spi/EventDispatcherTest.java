@@ -6,19 +6,25 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.InvalidValueException;
+import dev.agentvm.event.ConnectionAttempted;
 import dev.agentvm.event.EventsLost;
 import dev.agentvm.event.Registration;
 import dev.agentvm.event.VMClosed;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMEventListener;
 import dev.agentvm.event.VMIdentity;
+import dev.agentvm.network.Flow;
+import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -246,6 +252,102 @@ class EventDispatcherTest {
         assertThat(registration.awaitDelivery(LONG)).isTrue();
         assertThat(slow.heard).hasSize(5);
         assertThatThrownBy(() -> events.listen(event -> {})).isInstanceOf(HypervisorUnavailableException.class);
+    }
+
+    @Test
+    void publish_floodOfAttempts_leavesRoomForTheRest() throws InterruptedException {
+        Slow slow = new Slow();
+        Registration registration = events.listen(slow, 16);
+        events.publish(event(ONE, 0));
+        slow.called.await();
+        for (int i = 0; i < 1000; i++) {
+            events.publish(attempt(ONE, i));
+        }
+        assertThat(registration.waiting()).isEqualTo(12);
+
+        VMEvent rare = event(OTHER, 1001);
+        events.publish(rare);
+        slow.goOn();
+
+        assertThat(registration.awaitDelivery(LONG)).isTrue();
+        assertThat(slow.heard.subList(13, 15))
+                .satisfiesExactly(
+                        lost -> assertThat(((EventsLost) lost).count()).isEqualTo(988),
+                        event -> assertThat(event).isEqualTo(rare));
+    }
+
+    private static VMEvent attempt(VMIdentity vm, int second) {
+        Flow flow = Flow.tcp("140.82.112.3", 8080);
+        return ConnectionAttempted.of(
+                Instant.EPOCH.plusSeconds(second),
+                vm,
+                flow,
+                NetworkPolicy.agentDefault().evaluate(flow),
+                Optional.empty());
+    }
+
+    @Test
+    void publish_lossThatFindsTheQueueFull_isToldLaterWithItsCount() throws InterruptedException {
+        Slow slow = new Slow();
+        Registration registration = events.listen(slow, 1);
+        events.publish(event(ONE, 0));
+        slow.called.await();
+        events.publish(event(ONE, 1));
+
+        events.publish(unread(ONE, 300, 2));
+        events.publish(unread(ONE, 70, 3));
+        slow.goOn();
+
+        awaitHeard(slow, 3);
+        assertThat(slow.heard.get(2)).isInstanceOfSatisfying(EventsLost.class, lost -> {
+            assertThat(lost.cause()).isEqualTo(EventsLost.Cause.CAPTURE);
+            assertThat(lost.count()).isEqualTo(370);
+            assertThat(lost.since()).isEqualTo(Instant.EPOCH.plusSeconds(2));
+        });
+        assertThat(registration.lost()).isZero();
+    }
+
+    private static VMEvent unread(VMIdentity vm, long frames, int second) {
+        return new EventsLost.Builder()
+                .time(Instant.EPOCH.plusSeconds(second))
+                .vm(vm)
+                .cause(EventsLost.Cause.CAPTURE)
+                .count(frames)
+                .since(Instant.EPOCH.plusSeconds(second))
+                .build();
+    }
+
+    @Test
+    void closeRegistration_listenerBusy_canBeWaitedFor() throws InterruptedException {
+        Slow slow = new Slow();
+        Registration registration = events.listen(slow);
+        events.publish(event(ONE, 0));
+        slow.called.await();
+
+        assertThat(registration.close(Duration.ofMillis(1))).isFalse();
+        assertThat(slow.heard).isEmpty();
+        slow.goOn();
+
+        assertThat(registration.close(LONG)).isTrue();
+        assertThat(slow.heard).hasSize(1);
+    }
+
+    @Test
+    void close_withTimeout_waitsForTheListenersButNotForTheCaller() throws InterruptedException {
+        Slow slow = new Slow();
+        events.listen(slow);
+        events.publish(event(ONE, 0));
+        slow.called.await();
+        assertThat(events.close(Duration.ofMillis(1))).isFalse();
+        slow.goOn();
+        assertThat(events.close(LONG)).isTrue();
+        assertThat(slow.heard).hasSize(1);
+
+        EventDispatcher others = new EventDispatcher();
+        BlockingQueue<Boolean> closed = new LinkedBlockingQueue<>();
+        others.listen(event -> closed.add(others.close(LONG)));
+        others.publish(event(ONE, 1));
+        assertThat(closed.take()).as("by the listener itself").isFalse();
     }
 
     @Test

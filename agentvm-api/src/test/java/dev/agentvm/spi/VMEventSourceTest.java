@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
+import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExecResult;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.FailureContext;
@@ -20,10 +21,12 @@ import dev.agentvm.event.VMEventListener;
 import dev.agentvm.event.VMEvents;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMRestored;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -170,5 +173,51 @@ class VMEventSourceTest {
         launched().commandEnded(COMMAND, now, ExitStatus.signaled(9));
 
         assertThat(((CommandEnded) events.get(0)).signal()).hasValue(9);
+    }
+
+    @Test
+    void restore_done_isToldWithItsStepsSinceItsBegin() {
+        VMEventSource source = launched();
+
+        VMEventSource.Restore restore = source.restoring(Optional.of("base"));
+        now = now.plusSeconds(1);
+        restore.step(LaunchStep.DISK_MADE);
+        now = now.plusSeconds(2);
+        restore.step(LaunchStep.AGENT_READY);
+        restore.done();
+
+        assertThat(events).singleElement().isInstanceOfSatisfying(VMRestored.class, restored -> {
+            assertThat(restored.snapshot()).contains("base");
+            assertThat(restored.duration()).isEqualTo(Duration.ofSeconds(3));
+            assertThat(restored.steps())
+                    .containsExactly(
+                            Map.entry(LaunchStep.DISK_MADE, Duration.ofSeconds(1)),
+                            Map.entry(LaunchStep.AGENT_READY, Duration.ofSeconds(3)));
+        });
+    }
+
+    @Test
+    void restore_vmEndedMeanwhile_isNotTold() {
+        VMEventSource source = launched();
+        VMEventSource.Restore restore = source.restoring(Optional.empty());
+        source.died("its restore failed");
+
+        restore.done();
+
+        assertThat(kinds()).containsExactly(VMDied.class);
+    }
+
+    @Test
+    void command_overItsTimeout_timedOut() {
+        VMEventSource source = launched();
+
+        source.commandFailed(COMMAND, now, new CommandTimeoutException("too long", FailureContext.of("test")));
+        source.commandEnded(
+                COMMAND, now, ExitStatus.failed(new CommandTimeoutException("too long", FailureContext.of("test"))));
+        source.commandFailed(COMMAND, now, new AgentVMException("lost", FailureContext.of("test")));
+
+        assertThat(events)
+                .extracting(event -> ((CommandEnded) event).timedOut())
+                .containsExactly(true, true, false);
     }
 }

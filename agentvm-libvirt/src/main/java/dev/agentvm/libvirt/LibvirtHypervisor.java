@@ -13,7 +13,9 @@ import dev.agentvm.event.VMEventListener;
 import dev.agentvm.event.VMEvents;
 import dev.agentvm.libvirt.internal.domain.LibvirtHost;
 import dev.agentvm.libvirt.internal.domain.Settings;
+import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.IPv4Address;
 import java.nio.file.Path;
@@ -99,7 +101,9 @@ public final class LibvirtHypervisor implements Hypervisor {
         private boolean confinement;
         private boolean reaping = true;
         private Duration sampling = Duration.ofSeconds(10);
+        private Path flowLogSocket = HostView.FLOW_LOG_SOCKET;
         private final List<VMEventListener> listeners = new ArrayList<>();
+        private MetricsSink metrics = MetricsSink.none();
 
         /** Starts with all defaults. */
         public Builder() {}
@@ -232,6 +236,12 @@ public final class LibvirtHypervisor implements Hypervisor {
             return this;
         }
 
+        /** Is given what is measured; nobody if not said. The traffic of VMs is then measured as if somebody listened. */
+        public Builder metrics(MetricsSink sink) {
+            metrics = Objects.requireNonNull(sink, "sink");
+            return this;
+        }
+
         /**
          * How often listeners are told what each VM has used ({@link dev.agentvm.event.TrafficSampled}), one second to one
          * hour; every ten seconds if not said. While nobody listens, nothing is measured.
@@ -241,6 +251,16 @@ public final class LibvirtHypervisor implements Hypervisor {
                 throw new InvalidValueException("samplingInterval", value, "must be from one second to one hour");
             }
             sampling = value;
+            return this;
+        }
+
+        /**
+         * Where the flow log service listens ({@link FlowLogService}); {@code /run/agentvm/flowlog.sock} if not said. It is
+         * asked for what VMs do on their networks if this process may not open packet sockets and the service is there when
+         * it connects.
+         */
+        public Builder flowLogSocket(Path value) {
+            flowLogSocket = absolute("flowLogSocket", value);
             return this;
         }
 
@@ -263,7 +283,9 @@ public final class LibvirtHypervisor implements Hypervisor {
                     Optional.ofNullable(accelerator).or(Builder::acceleratorOfEnvironment),
                     confinement,
                     sampling,
+                    flowLogSocket,
                     List.copyOf(listeners),
+                    metrics,
                     Clock.systemUTC());
             return new LibvirtHypervisor(reaping ? LibvirtHost.open(settings) : LibvirtHost.openAsIs(settings));
         }

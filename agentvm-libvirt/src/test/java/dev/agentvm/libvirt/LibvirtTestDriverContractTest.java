@@ -8,6 +8,7 @@ import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.internal.domain.LibvirtHost;
 import dev.agentvm.libvirt.internal.domain.Settings;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.testkit.HypervisorContract;
 import java.io.IOException;
@@ -62,7 +63,7 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
     }
 
     @Override
-    protected Hypervisor connect() {
+    protected Hypervisor connect(MetricsSink metrics) {
         // The builder refuses every libvirt that cannot filter.
         Hypervisor hypervisor = LibvirtHost.open(new Settings(
                 URI,
@@ -74,7 +75,9 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
                 Optional.of(Accelerator.TCG),
                 false,
                 Duration.ofSeconds(10),
+                directory.resolve("flowlog.sock"),
                 List.of(),
+                metrics,
                 Clock.systemUTC()));
         opened.add(hypervisor);
         return hypervisor;

@@ -30,6 +30,8 @@ public final class AnomalyKinds {
     public static final String SUSTAINED_CPU = "sustained-cpu";
     /** Much data written to disks. */
     public static final String DISK_WRITES = "disk-writes";
+    /** Something of what the VM does was not seen. */
+    public static final String OBSERVATION_LOST = "observation-lost";
     /** Far more processor time than this VM used to take. */
     public static final String UNUSUAL_CPU = "unusual-cpu";
     /** Far more memory than this VM used to take. */

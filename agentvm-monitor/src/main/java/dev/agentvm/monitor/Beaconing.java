@@ -62,6 +62,7 @@ final class Beaconing implements Detector {
             return Optional.empty();
         }
         return regular(List.copyOf(calls.times)).map(mean -> {
+            calls.evidence.forgetBefore(calls.times.getFirst());
             calls.times.clear();
             String message =
                     String.format(Locale.ROOT, "Connections to %s port %d every %.1f seconds", host, place.port, mean);

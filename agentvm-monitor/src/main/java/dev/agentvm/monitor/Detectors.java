@@ -22,6 +22,7 @@ final class Detectors {
                 new MiningPool(thresholds),
                 new SustainedCpu(thresholds),
                 new DiskWrites(thresholds),
+                new ObservationLost(thresholds),
                 new Outlier(Outlier.Measure.CPU, thresholds),
                 new Outlier(Outlier.Measure.MEMORY, thresholds),
                 new Outlier(Outlier.Measure.TRAFFIC, thresholds),

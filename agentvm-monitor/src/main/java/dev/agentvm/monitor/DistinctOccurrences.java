@@ -33,6 +33,7 @@ final class DistinctOccurrences<K> {
             return Optional.empty();
         }
         lastSeen.clear();
+        evidence.forgetBefore(event.time().minus(rate.within()));
         return Optional.of(evidence.take());
     }
 

@@ -1,6 +1,7 @@
 package dev.agentvm.monitor;
 
 import dev.agentvm.event.VMEvent;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -26,5 +27,12 @@ final class Evidence {
         List<VMEvent> taken = List.copyOf(events);
         events.clear();
         return taken;
+    }
+
+    /** Forgets what is too old to show anything. */
+    void forgetBefore(Instant oldest) {
+        while (!events.isEmpty() && events.getFirst().time().isBefore(oldest)) {
+            events.remove();
+        }
     }
 }

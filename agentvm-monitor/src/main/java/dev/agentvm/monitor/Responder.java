@@ -1,5 +1,6 @@
 package dev.agentvm.monitor;
 
+import dev.agentvm.AgentVMException;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.event.AnomalyDetected;
@@ -24,8 +25,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Answers anomalies, on threads of its own, and says of each answer what was done and whether it failed
- * ({@link ResponseTaken}). What answers one anomaly is done in the order in which it was given; anomalies are answered
- * side by side. Safe for use by many threads.
+ * ({@link ResponseTaken}). What is done to VMs for one anomaly is done in the order in which it was given. Receivers of
+ * {@link Response#notify} are called on other threads, so that one that hangs holds up nothing but other notifications.
+ * Anomalies are answered side by side. Safe for use by many threads.
  *
  * <pre>{@code
  * Responder responder = new Responder.Builder(hypervisor, events)
@@ -38,13 +40,16 @@ public final class Responder implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Responder.class);
     private static final int THREADS = 4;
     private static final int WAITING = 1024;
+    private static final String CLOSED = "the responder is closed";
     private static final Duration LAST_ANSWERS = Duration.ofSeconds(10);
 
     private final Hypervisor hypervisor;
     private final VMEvents events;
     private final List<Rule> rules;
     private final Clock clock;
-    private final ThreadPoolExecutor executor;
+    private final ThreadPoolExecutor actions = executor();
+    private final ThreadPoolExecutor notifications = executor();
+    private volatile boolean closed;
     private final Registration registration;
 
     private record Rule(Predicate<AnomalyDetected> when, Response response) {}
@@ -54,10 +59,14 @@ public final class Responder implements AutoCloseable {
         events = builder.events;
         rules = List.copyOf(builder.rules);
         clock = builder.clock;
-        executor = new ThreadPoolExecutor(
+        registration = events.listen(this::onEvent);
+    }
+
+    private static ThreadPoolExecutor executor() {
+        ThreadPoolExecutor executor = new ThreadPoolExecutor(
                 THREADS, THREADS, 10, TimeUnit.SECONDS, new ArrayBlockingQueue<>(WAITING), Responder::thread);
         executor.allowCoreThreadTimeOut(true);
-        registration = events.listen(this::onEvent);
+        return executor;
     }
 
     private static Thread thread(Runnable work) {
@@ -72,20 +81,44 @@ public final class Responder implements AutoCloseable {
                     .filter(rule -> rule.when.test(anomaly))
                     .map(Rule::response)
                     .toList();
-            if (!responses.isEmpty()) {
-                answer(anomaly, responses);
-            }
+            List<Response> toVM = responses.stream()
+                    .filter(response -> !response.isNotification())
+                    .toList();
+            new Answer(anomaly, toVM).on(actions);
+            responses.stream()
+                    .filter(Response::isNotification)
+                    .forEach(response -> new Answer(anomaly, List.of(response)).on(notifications));
         }
     }
 
-    private void answer(AnomalyDetected anomaly, List<Response> responses) {
-        try {
-            executor.execute(() -> responses.forEach(response -> take(anomaly, response)));
-        } catch (RejectedExecutionException e) {
-            responses.forEach(response -> say(
-                    anomaly,
-                    response,
-                    Optional.of("not done: " + WAITING + " others wait, or the responder is closed")));
+    /** What is done about an anomaly, one after the other. */
+    private final class Answer implements Runnable {
+        private final AnomalyDetected anomaly;
+        private final List<Response> responses;
+
+        Answer(AnomalyDetected anomaly, List<Response> responses) {
+            this.anomaly = anomaly;
+            this.responses = responses;
+        }
+
+        void on(ThreadPoolExecutor executor) {
+            if (responses.isEmpty()) {
+                return;
+            }
+            try {
+                executor.execute(this);
+            } catch (RejectedExecutionException e) {
+                notDone(closed ? CLOSED : WAITING + " others wait");
+            }
+        }
+
+        @Override
+        public void run() {
+            responses.forEach(response -> take(anomaly, response));
+        }
+
+        void notDone(String why) {
+            responses.forEach(response -> say(anomaly, response, Optional.of("not done: " + why)));
         }
     }
 
@@ -110,22 +143,46 @@ public final class Responder implements AutoCloseable {
     }
 
     /**
-     * Answers no more. Waits ten seconds at most for answers that are under way, and interrupts them then. Closing twice
-     * does nothing.
+     * Answers no more. Waits ten seconds at most for answers that are under way, and interrupts them then; of those that
+     * were not begun it says so. Closing twice does nothing.
      */
     @Override
     public void close() {
-        registration.close();
-        executor.shutdown();
+        long deadline = System.nanoTime() + LAST_ANSWERS.toNanos();
+        closed = true;
+        actions.shutdown();
+        notifications.shutdown();
         try {
-            if (!executor.awaitTermination(LAST_ANSWERS.toMillis(), TimeUnit.MILLISECONDS)) {
-                LOG.warn("responses still ran {} after the responder was closed, and are interrupted", LAST_ANSWERS);
-                executor.shutdownNow();
+            // Of anomalies that still wait to be answered it is said that they are not.
+            boolean unused = registration.awaitDelivery(LAST_ANSWERS);
+            unused = registration.close(remaining(deadline));
+            end(actions, deadline);
+            end(notifications, deadline);
+        } catch (AgentVMException e) {
+            registration.close();
+            endNow(actions);
+            endNow(notifications);
+        }
+    }
+
+    private void end(ThreadPoolExecutor executor, long deadline) {
+        try {
+            if (executor.awaitTermination(remaining(deadline).toNanos(), TimeUnit.NANOSECONDS)) {
+                return;
             }
+            LOG.warn("responses still ran {} after the responder was closed, and are interrupted", LAST_ANSWERS);
         } catch (InterruptedException e) {
-            executor.shutdownNow();
             Thread.currentThread().interrupt();
         }
+        endNow(executor);
+    }
+
+    private static void endNow(ThreadPoolExecutor executor) {
+        executor.shutdownNow().forEach(waiting -> ((Answer) waiting).notDone(CLOSED));
+    }
+
+    private static Duration remaining(long deadline) {
+        return Duration.ofNanos(Math.max(0, deadline - System.nanoTime()));
     }
 
     /** Opens a {@link Responder}. Not thread-safe. */

@@ -17,17 +17,20 @@ public final class Response {
     private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9-]{0,62}");
 
     private final String name;
+    private final boolean notification;
     private final BiConsumer<? super AnomalyDetected, ? super Hypervisor> action;
 
-    private Response(String name, BiConsumer<? super AnomalyDetected, ? super Hypervisor> action) {
+    private Response(
+            String name, boolean notification, BiConsumer<? super AnomalyDetected, ? super Hypervisor> action) {
         this.name = name;
+        this.notification = notification;
         this.action = action;
     }
 
-    /** Tells somebody. */
+    /** Tells somebody, which holds up no response that does something to a VM. */
     public static Response notify(Consumer<? super AnomalyDetected> receiver) {
         Objects.requireNonNull(receiver, "receiver");
-        return new Response("notify", (anomaly, hypervisor) -> receiver.accept(anomaly));
+        return new Response("notify", true, (anomaly, hypervisor) -> receiver.accept(anomaly));
     }
 
     /** Sets {@link NetworkPolicy#none}, which cuts open connections too; the VM runs on. */
@@ -51,7 +54,7 @@ public final class Response {
             throw new InvalidValueException("name", name, "must be a lower-case letter, then up to 62 of a-z 0-9 -");
         }
         Objects.requireNonNull(action, "action");
-        return new Response(name, (anomaly, hypervisor) -> {
+        return new Response(name, false, (anomaly, hypervisor) -> {
             try (VM vm = running(anomaly, hypervisor)) {
                 action.accept(anomaly, vm);
             }
@@ -78,6 +81,11 @@ public final class Response {
     /** What the log calls it. */
     public String name() {
         return name;
+    }
+
+    /** Whether it does nothing to the VM. */
+    boolean isNotification() {
+        return notification;
     }
 
     void take(AnomalyDetected anomaly, Hypervisor hypervisor) {

@@ -94,6 +94,12 @@ public abstract class Thresholds implements WithThresholds {
         return perMinute(20);
     }
 
+    /** Different names of one domain that were asked for text or raw bytes (TXT, NULL): an alert. At most 10,000. */
+    @Value.Default
+    public Rate dnsTextNames() {
+        return perMinute(20);
+    }
+
     /** Different names of one domain, of whatever form: an alert. At most 10,000. */
     @Value.Default
     public Rate dnsNames() {
@@ -191,6 +197,7 @@ public abstract class Thresholds implements WithThresholds {
         counted("newDestinations", newDestinations(), NewDestinations.REMEMBERED);
         counted("connections", connections(), MOST_COUNTED);
         counted("dnsLongNames", dnsLongNames(), MOST_COUNTED);
+        counted("dnsTextNames", dnsTextNames(), MOST_COUNTED);
         counted("dnsNames", dnsNames(), MOST_COUNTED);
         counted("unknownNames", unknownNames(), MOST_COUNTED);
         within("uploadRatio", uploadRatio(), 1, Double.MAX_VALUE);

@@ -95,6 +95,16 @@ class ConnectionDetectorsTest {
     }
 
     @Test
+    void portScan_afterLongAgoAttempts_showsOnlyThoseThatCount() {
+        List<VMEvent> events = new ArrayList<>(spread(10, 60, i -> t -> tcp(t, 1, 1000 + i)));
+        events.addAll(spread(15, 60, i -> t -> tcp(7200 + t, 1, 2000 + i)));
+
+        assertThat(inspect(new PortScan(THRESHOLDS), events))
+                .singleElement()
+                .satisfies(finding -> assertThat(finding.evidence()).isEqualTo(events.subList(10, 25)));
+    }
+
+    @Test
     void portScan_samePortsAgainOrOfDifferentAddresses_isNothing() {
         assertThat(inspect(new PortScan(THRESHOLDS), spread(500, 60, i -> t -> tcp(t, 1, 1000 + i % 14))))
                 .isEmpty();

@@ -104,6 +104,28 @@ class DnsDetectorsTest {
     }
 
     @Test
+    void dnsTunnel_shortNamesAskedForText_areAnAlertFromTheThresholdOn() {
+        for (int type : new int[] {10, 16}) {
+            assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(type, questions(19, 60, i -> "n" + i + ".t.example"))))
+                    .isEmpty();
+            assertThat(inspect(
+                            new DnsTunnel(THRESHOLDS), ofType(type, questions(20, 60.1, i -> "n" + i + ".t.example"))))
+                    .isEmpty();
+            assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(type, questions(20, 60, i -> "n" + i + ".t.example"))))
+                    .extracting(Finding::severity)
+                    .containsExactly(Severity.ALERT);
+        }
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(28, questions(100, 60, i -> "n" + i + ".t.example"))))
+                .isEmpty();
+    }
+
+    private static List<VMEvent> ofType(int type, List<VMEvent> questions) {
+        return questions.stream()
+                .<VMEvent>map(question -> ((NameResolved) question).withType(type))
+                .toList();
+    }
+
+    @Test
     void dnsTunnel_addressesTurnedIntoNames_areNothing() {
         assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(500, 60, i -> i + ".0.0.20.in-addr.arpa")))
                 .isEmpty();

@@ -14,6 +14,8 @@ import dev.agentvm.event.VMIdentity;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.spi.EventDispatcher;
 import dev.agentvm.testkit.FakeHypervisor;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
@@ -121,7 +123,7 @@ class ResponderTest {
     @Test
     void take_severalResponses_areDoneInTheirOrderThoughOneFails() throws InterruptedException {
         try (Responder responder = responder()
-                .onSeverity(Severity.ALERT, Response.notify(anomaly -> {
+                .onSeverity(Severity.ALERT, Response.of("first", (anomaly, found) -> {
                     throw new IllegalStateException("nobody is there");
                 }))
                 .onSeverity(Severity.ALERT, Response.of("mark", (anomaly, found) -> found.name()))
@@ -130,7 +132,7 @@ class ResponderTest {
             events.publish(anomaly("port-scan", Severity.ALERT, vm.id()));
 
             assertThat(next()).satisfies(response -> {
-                assertThat(response.response()).isEqualTo("notify");
+                assertThat(response.response()).isEqualTo("first");
                 assertThat(response.failure()).contains("nobody is there");
             });
             assertThat(next().response()).isEqualTo("mark");
@@ -153,6 +155,61 @@ class ResponderTest {
             release.countDown();
             assertThat(next().failure()).isEmpty();
         }
+    }
+
+    @Test
+    void take_receiversThatHang_holdUpNoOtherResponse() throws InterruptedException {
+        CountDownLatch release = new CountDownLatch(1);
+        try (Responder responder = responder()
+                .onSeverity(Severity.ALERT, Response.notify(anomaly -> await(release)))
+                .onKind(AnomalyKinds.MINING_POOL, Response.destroy())
+                .open()) {
+            for (int i = 0; i < 10; i++) {
+                events.publish(anomaly("port-scan", Severity.ALERT, vm.id()));
+            }
+            events.publish(anomaly(AnomalyKinds.MINING_POOL, Severity.ALERT, vm.id()));
+
+            assertThat(next()).satisfies(response -> {
+                assertThat(response.response()).isEqualTo("destroy");
+                assertThat(response.failure()).isEmpty();
+            });
+            assertThat(vm.state()).isNotEqualTo(VMState.RUNNING);
+            release.countDown();
+        }
+    }
+
+    @Test
+    void close_responsesThatWereNotBegun_areSaidNotToBeDone() throws InterruptedException {
+        CountDownLatch begun = new CountDownLatch(4);
+        CountDownLatch asked = new CountDownLatch(10);
+        Responder responder = responder()
+                .on(
+                        anomaly -> {
+                            asked.countDown();
+                            return true;
+                        },
+                        Response.notify(anomaly -> {
+                            begun.countDown();
+                            await(new CountDownLatch(1));
+                        }))
+                .open();
+        for (int i = 0; i < 10; i++) {
+            events.publish(anomaly("port-scan", Severity.ALERT, vm.id()));
+        }
+        begun.await();
+        asked.await();
+
+        Thread.currentThread().interrupt();
+        responder.close();
+        assertThat(Thread.interrupted()).isTrue();
+
+        List<String> failures = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            failures.add(next().failure().orElseThrow());
+        }
+        assertThat(failures)
+                .filteredOn(failure -> failure.equals("not done: the responder is closed"))
+                .hasSize(6);
     }
 
     private static void await(CountDownLatch latch) {

@@ -27,10 +27,12 @@ import java.util.stream.Stream;
 /** A copy between this machine and a fake guest, which is never hostile. Used once. */
 final class FakeCopy {
     private static final long STEP = 1024 * 1024;
+    private static final Set<PosixFilePermission> WRITE_OF_OTHERS = PosixFilePermissions.fromString("----w--w-");
 
     private final CopyOptions options;
     private final Function<Refusal, GuestFileException> refuse;
     private final List<String> leftOut = new ArrayList<>();
+    private final List<String> narrowed = new ArrayList<>();
     private long entries;
     private long bytes;
 
@@ -120,7 +122,7 @@ final class FakeCopy {
                 write(entry.getKey(), entry.getValue(), part, alive);
             }
             Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
-            return new CopyReport(entries, bytes, leftOut);
+            return new CopyReport(entries, bytes, leftOut, narrowed);
         } finally {
             remove(part);
         }
@@ -148,6 +150,9 @@ final class FakeCopy {
             Set<PosixFilePermission> permissions = permissions(node.permissions());
             if (node.is(GuestFile.Kind.DIRECTORY)) {
                 permissions.addAll(PosixFilePermissions.fromString("rwx------"));
+            }
+            if (!options.writableByOthers() && permissions.removeAll(WRITE_OF_OTHERS)) {
+                narrowed.add(name);
             }
             Files.setPosixFilePermissions(path, permissions);
         }

@@ -15,9 +15,11 @@ import dev.agentvm.VMTemplate;
 import dev.agentvm.event.VMEventListener;
 import dev.agentvm.event.VMEvents;
 import dev.agentvm.event.VMIdentity;
+import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.spi.EventDispatcher;
+import dev.agentvm.spi.HypervisorMetrics;
 import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -52,13 +54,16 @@ public final class FakeHypervisor implements Hypervisor {
     private final String owner = UUID.randomUUID().toString();
     private final EventDispatcher events = new EventDispatcher();
     private final Set<Machine> launched = ConcurrentHashMap.newKeySet();
+    private final HypervisorMetrics metrics;
     private final List<Thread> launching = new ArrayList<>();
     private volatile boolean closed;
     private volatile boolean alive = true;
 
-    private FakeHypervisor(FakeHost host, Consumer<FakeVM> launchWatcher) {
+    private FakeHypervisor(FakeHost host, Consumer<FakeVM> launchWatcher, MetricsSink sink) {
         this.host = host;
         this.launchWatcher = launchWatcher;
+        this.metrics =
+                HypervisorMetrics.of(sink, events, () -> launched.stream().map(Machine::vmState));
     }
 
     /** A hypervisor with all defaults, on a host of its own. */
@@ -132,7 +137,12 @@ public final class FakeHypervisor implements Hypervisor {
     @Override
     public ReapReport reap(boolean dryRun) {
         requireOpen("reap");
-        return new ReapReport.Builder().addAllRemoved(host.reap(dryRun)).build();
+        ReapReport report =
+                new ReapReport.Builder().addAllRemoved(host.reap(dryRun)).build();
+        if (!dryRun) {
+            metrics.reaped(report);
+        }
+        return report;
     }
 
     /**
@@ -186,7 +196,8 @@ public final class FakeHypervisor implements Hypervisor {
                 machine.close("closed by its program");
             }
         });
-        events.close();
+        metrics.close();
+        boolean unused = events.close(EventDispatcher.LAST_DELIVERY);
     }
 
     /** A listener may close the hypervisor during its own launch, which is not waited for. */
@@ -213,6 +224,7 @@ public final class FakeHypervisor implements Hypervisor {
     public void kill() {
         closed = true;
         alive = false;
+        metrics.close();
         events.close();
         launched.forEach(Machine::unwatch);
         host.abandon(this);
@@ -221,7 +233,12 @@ public final class FakeHypervisor implements Hypervisor {
 
     /** A hypervisor as another program has it, on the same host, with the same time, scripts and faults. */
     public FakeHypervisor anotherProgram() {
-        return new FakeHypervisor(host, launchWatcher);
+        return anotherProgram(MetricsSink.none());
+    }
+
+    /** {@link #anotherProgram()} that gives what is measured there to {@code sink}. */
+    public FakeHypervisor anotherProgram(MetricsSink sink) {
+        return new FakeHypervisor(host, launchWatcher, sink);
     }
 
     /** The time in which all this happens. */
@@ -302,6 +319,7 @@ public final class FakeHypervisor implements Hypervisor {
         private double probability;
         private Consumer<FakeVM> launchWatcher = vm -> {};
         private final List<VMEventListener> listeners = new ArrayList<>();
+        private MetricsSink metrics = MetricsSink.none();
 
         /** Starts with all defaults. */
         public Builder() {}
@@ -384,12 +402,18 @@ public final class FakeHypervisor implements Hypervisor {
             return this;
         }
 
+        /** Is given what is measured, in virtual time; nobody if not said. */
+        public Builder metrics(MetricsSink sink) {
+            metrics = Objects.requireNonNull(sink, "sink");
+            return this;
+        }
+
         /** Makes the hypervisor. */
         public FakeHypervisor build() {
             FakeHost host = new FakeHost(
                     new FakeHost.Settings(time, Set.copyOf(images), accelerator, subnet, shaping, bootTime),
                     new FaultPlan(seed, probability));
-            FakeHypervisor hypervisor = new FakeHypervisor(host, launchWatcher);
+            FakeHypervisor hypervisor = new FakeHypervisor(host, launchWatcher, metrics);
             listeners.forEach(hypervisor.events::listen);
             return hypervisor;
         }

@@ -99,16 +99,11 @@ public final class FakeVM implements VM {
 
     @Override
     public VMState state() {
-        if (machine.isGone()) {
-            return VMState.DESTROYED;
+        VMState state = machine.vmState();
+        if (kind == Kind.FOUND && state == VMState.STARTING) {
+            return machine.isPaused() ? VMState.PAUSED : VMState.RUNNING;
         }
-        if (kind != Kind.FOUND && !machine.isLaunched()) {
-            return VMState.STARTING;
-        }
-        if (machine.isRestoring()) {
-            return VMState.RESTORING;
-        }
-        return machine.isPaused() ? VMState.PAUSED : VMState.RUNNING;
+        return state;
     }
 
     @Override

@@ -66,6 +66,9 @@ import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMLaunched;
 import dev.agentvm.event.VMRestored;
+import dev.agentvm.metrics.Metric;
+import dev.agentvm.metrics.MetricsSink;
+import dev.agentvm.metrics.Series;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
@@ -138,6 +141,8 @@ public abstract class HypervisorContract {
     /** The SHA-256 of "a kernel". */
     private static final String SUM = "4fff0d3e643b3894c17a0738fbdc591953aa722c9d42774425090accc4377126";
 
+    private static final Series REMOVED = Metric.REAPER_FINDINGS.with("removed");
+
     private static final LaunchOptions DETACHED =
             new LaunchOptions.Builder().detached(true).build();
 
@@ -156,7 +161,12 @@ public abstract class HypervisorContract {
     }
 
     /** A new connection to the host, as another program would have. The subclass closes it after the test. */
-    protected abstract Hypervisor connect();
+    protected final Hypervisor connect() {
+        return connect(MetricsSink.none());
+    }
+
+    /** {@link #connect()} that gives what is measured to that sink. */
+    protected abstract Hypervisor connect(MetricsSink metrics);
 
     /** A template that can be launched, on a network unless the implementation is unable. */
     protected abstract VMTemplate template(String name);
@@ -597,7 +607,8 @@ public abstract class HypervisorContract {
     void reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing() {
         requires(Ability.LAUNCH);
         List<String> before = left();
-        Hypervisor hypervisor = connect();
+        RecordedMetrics metrics = new RecordedMetrics();
+        Hypervisor hypervisor = connect(metrics);
         Hypervisor first = connect();
         launchInProgramThatDies(template("orphan"), LaunchStep.DISK_MADE);
         VM expired = first.launch(template("expired").withTimeToLive(Duration.ofSeconds(1)), DETACHED);
@@ -613,8 +624,11 @@ public abstract class HypervisorContract {
         assertTrue(said.contains("program is gone"), said);
         assertEquals(remains, left());
         assertEquals(expired.id(), hypervisor.find("expired").map(VM::id).orElse(null));
+        assertEquals(0, metrics.counted(REMOVED));
         assertEquals(report.removed(), hypervisor.reap().removed());
         assertEquals(before, left());
+        eventually("what was removed is measured", () -> metrics.counted(REMOVED) > 0);
+        assertEquals(report.removed().size(), metrics.counted(REMOVED));
     }
 
     @Test
@@ -1594,6 +1608,30 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void copyOut_whatOthersMayWrite_onlyItsOwnerMayUnlessWanted() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    files.makeDirectories(directory + "/t");
+                    files.write(directory + "/t/f", bytes(1), "0666");
+
+                    CopyReport narrow = files.copyOut(directory + "/t", tree.resolve("narrow"));
+                    CopyReport wide = files.copyOut(
+                            directory + "/t",
+                            tree.resolve("wide"),
+                            CopyOptions.standard().withWritableByOthers(true));
+
+                    assertEquals(1, narrow.narrowed().size());
+                    assertTrue(narrow.narrowed().get(0).endsWith("f"), narrow.toString());
+                    assertEquals(List.of(), wide.narrowed());
+                    assertTrue(fact(tree.resolve("narrow/f")).startsWith("rw-r--r-- "));
+                    assertTrue(fact(tree.resolve("wide/f")).startsWith("rw-rw-rw- "));
+                }));
+    }
+
+    @Test
     void copy_moreThanAllowed_isRefused() {
         requires(Ability.LAUNCH);
         VMFiles files = guest().files();
@@ -1884,6 +1922,16 @@ public abstract class HypervisorContract {
         assertEquals(
                 List.of(Optional.of("base"), Optional.empty()),
                 of(events, VMRestored.class).stream().map(VMRestored::snapshot).toList());
+        for (VMRestored restored : of(events, VMRestored.class)) {
+            assertEquals(
+                    List.of(
+                            LaunchStep.DISK_MADE,
+                            LaunchStep.DOMAIN_CREATED,
+                            LaunchStep.POLICY_VERIFIED,
+                            LaunchStep.RESUMED,
+                            LaunchStep.AGENT_READY),
+                    List.copyOf(restored.steps().keySet()));
+        }
     }
 
     @Test
@@ -1917,13 +1965,22 @@ public abstract class HypervisorContract {
         vm.exec(echo);
         assertThrows(CommandStartException.class, () -> vm.exec(Command.of("no-such-program")));
         vm.start(Command.of("pidof", "no-such-program")).waitFor();
-        eventually("all are told", () -> of(events, CommandEnded.class).size() == 3);
+        assertThrows(
+                CommandTimeoutException.class,
+                () -> vm.exec(new Command.Builder()
+                        .addArgv("sleep", "60")
+                        .timeout(Duration.ofSeconds(1))
+                        .build()));
+        eventually("all are told", () -> of(events, CommandEnded.class).size() == 4);
 
         List<CommandEnded> commands = of(events, CommandEnded.class);
         assertEquals(List.of("echo", "hello"), commands.get(0).argv());
         assertEquals(OptionalInt.of(0), commands.get(0).exitCode());
         assertTrue(commands.get(1).failure().orElseThrow().contains("no-such-program"));
         assertEquals(OptionalInt.of(1), commands.get(2).exitCode());
+        assertEquals(
+                List.of(false, false, false, true),
+                commands.stream().map(CommandEnded::timedOut).toList());
         assertFalse(events.toString().contains("s3cret"));
     }
 
@@ -1964,6 +2021,30 @@ public abstract class HypervisorContract {
         eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
         assertThrows(
                 HypervisorUnavailableException.class, () -> hypervisor.events().listen(event -> {}));
+    }
+
+    @Test
+    void metrics_lifeOfAVM_isMeasured() {
+        requires(Ability.LAUNCH);
+        RecordedMetrics metrics = new RecordedMetrics();
+        Hypervisor hypervisor = connect(metrics);
+        Series running = Metric.VMS.with("running");
+
+        VM vm = hypervisor.launch(template("measured"));
+        eventually("it is counted", () -> metrics.value(running) == 1);
+        vm.exec(Command.of("true"));
+        vm.exec(Command.of("pidof", "no-such-program"));
+        vm.close();
+
+        assertEquals(0, metrics.value(running));
+        eventually("its end is measured", () -> metrics.counted(Metric.VM_ENDS.with("closed")) == 1);
+        assertEquals(1, metrics.timed(Metric.LAUNCH_DURATION.with("launched")).size());
+        for (LaunchStep step : LaunchStep.values()) {
+            String tag = step.name().toLowerCase(Locale.ROOT);
+            assertEquals(1, metrics.timed(Metric.LAUNCH_STEP_DURATION.with(tag)).size());
+        }
+        assertEquals(1, metrics.timed(Metric.COMMAND_DURATION.with("success")).size());
+        assertEquals(1, metrics.timed(Metric.COMMAND_DURATION.with("failure")).size());
     }
 
     private static List<VMEvent> listen(Hypervisor hypervisor) {

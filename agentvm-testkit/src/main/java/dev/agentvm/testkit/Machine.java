@@ -4,11 +4,13 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
+import dev.agentvm.LaunchStep;
 import dev.agentvm.Snapshot;
 import dev.agentvm.SnapshotAlreadyExistsException;
 import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMRestoredException;
+import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
@@ -367,6 +369,20 @@ final class Machine {
         return restoring;
     }
 
+    /** Where it is in its life, for the program that launched it. */
+    VMState vmState() {
+        if (isGone()) {
+            return VMState.DESTROYED;
+        }
+        if (!launched) {
+            return VMState.STARTING;
+        }
+        if (restoring) {
+            return VMState.RESTORING;
+        }
+        return paused ? VMState.PAUSED : VMState.RUNNING;
+    }
+
     int era() {
         return era;
     }
@@ -431,19 +447,19 @@ final class Machine {
     /** Puts it back to a snapshot. */
     void restore(String name) throws InterruptedException {
         begin("restore");
-        Instant begin = source.now();
-        revive(kept(name, "restore").state(), RESTORE_TIME);
-        source.restored(Optional.of(name), begin);
+        VMEventSource.Restore telling = source.restoring(Optional.of(name));
+        revive(kept(name, "restore").state(), RESTORE_TIME, telling);
+        telling.done();
     }
 
     /** Puts it back to what it was after its launch. */
     void reset() throws InterruptedException {
         begin("reset");
-        Instant begin = source.now();
+        VMEventSource.Restore telling = source.restoring(Optional.empty());
         State first = Objects.requireNonNull(afterLaunch);
-        revive(first, resettable ? RESTORE_TIME : host.settings().bootTime());
+        revive(first, resettable ? RESTORE_TIME : host.settings().bootTime(), telling);
         snapshots().forEach(snapshot -> delete(snapshot.name()));
-        source.restored(Optional.empty(), begin);
+        telling.done();
     }
 
     /** One at a time. */
@@ -463,7 +479,7 @@ final class Machine {
         }
     }
 
-    private void revive(State state, Duration time) {
+    private void revive(State state, Duration time, VMEventSource.Restore telling) {
         boolean interrupted = false;
         restoring = true;
         try {
@@ -473,6 +489,10 @@ final class Machine {
             }
             host.time().wake();
             List.copyOf(processes).forEach(process -> process.lost(restored("start")));
+            telling.step(LaunchStep.DISK_MADE);
+            telling.step(LaunchStep.DOMAIN_CREATED);
+            attachment.ifPresent(unused -> telling.step(LaunchStep.POLICY_VERIFIED));
+            telling.step(LaunchStep.RESUMED);
             interrupted = !passUnlessInterrupted(time);
             requireAlive("restore");
             if (host.faults().ofRestore().isPresent()) {
@@ -482,6 +502,7 @@ final class Machine {
                                 + "' does not answer after the restore; the VM was destroyed",
                         context("restore"));
             }
+            telling.step(LaunchStep.AGENT_READY);
             files.become(state.files());
             synchronized (this) {
                 revived = state.programs();

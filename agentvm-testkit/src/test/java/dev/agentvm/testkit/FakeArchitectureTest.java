@@ -22,6 +22,7 @@ class FakeArchitectureTest {
             .resideInAnyPackage(
                     "dev.agentvm",
                     "dev.agentvm.event",
+                    "dev.agentvm.metrics",
                     "dev.agentvm.network",
                     "dev.agentvm.spi",
                     "dev.agentvm.pool",

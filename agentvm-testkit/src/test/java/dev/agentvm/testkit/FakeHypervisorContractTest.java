@@ -8,6 +8,7 @@ import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.LaunchStep;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.network.Flow;
 import java.time.Duration;
 import java.util.List;
@@ -29,8 +30,8 @@ class FakeHypervisorContractTest extends HypervisorContract {
     }
 
     @Override
-    protected Hypervisor connect() {
-        return host.anotherProgram();
+    protected Hypervisor connect(MetricsSink metrics) {
+        return host.anotherProgram(metrics);
     }
 
     @Override

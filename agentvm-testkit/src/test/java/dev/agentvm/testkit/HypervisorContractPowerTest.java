@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
 
 import dev.agentvm.Hypervisor;
+import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.testkit.WrongFakes.World;
 import dev.agentvm.testkit.WrongFakes.WrongFake;
 import java.lang.reflect.Method;
@@ -78,8 +79,10 @@ class HypervisorContractPowerTest {
         private final List<String> litter = new CopyOnWriteArrayList<>();
 
         @Override
-        protected Hypervisor connect() {
-            return Objects.requireNonNull(wrong).spoil().apply(new World(host(), litter), super.connect());
+        protected Hypervisor connect(MetricsSink metrics) {
+            return Objects.requireNonNull(wrong)
+                    .spoil()
+                    .apply(new World(host(), litter, metrics), super.connect(metrics));
         }
 
         /** What does not happen is waited for in vain. */

@@ -21,6 +21,7 @@ import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.testkit.WrongFakes.World;
 import dev.agentvm.testkit.WrongFakes.WrongFake;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -77,6 +78,16 @@ final class WrongEvents {
                                 ? Stream.of()
                                 : Stream.of(event)),
                         "events_restoreAndReset_areTold"),
+                wrong(
+                        "a restore is told without its steps",
+                        telling(event ->
+                                Stream.of(event instanceof VMRestored restored ? restored.withSteps(Map.of()) : event)),
+                        "events_restoreAndReset_areTold"),
+                wrong(
+                        "a command whose time is over is told as any that fails",
+                        telling(event ->
+                                Stream.of(event instanceof CommandEnded ended ? ended.withTimedOut(false) : event)),
+                        "events_commands_haveTheirOutcomeAndNoSecret"),
                 wrong(
                         "every command succeeds",
                         telling(event -> Stream.of(

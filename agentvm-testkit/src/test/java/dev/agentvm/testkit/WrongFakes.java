@@ -31,6 +31,7 @@ import dev.agentvm.VMNotFoundException;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
@@ -71,8 +72,8 @@ final class WrongFakes {
 
     private WrongFakes() {}
 
-    /** The host under a wrong fake, and what it leaves there that the host does not know. */
-    record World(FakeHypervisor host, List<String> litter) {}
+    /** The host under a wrong fake, what it leaves there that the host does not know, and who is given what is measured. */
+    record World(FakeHypervisor host, List<String> litter, MetricsSink metrics) {}
 
     /**
      * A wrong fake.
@@ -100,6 +101,7 @@ final class WrongFakes {
         all.addAll(processes());
         all.addAll(WrongFiles.all());
         all.addAll(WrongEvents.all());
+        all.addAll(WrongMetrics.all());
         all.addAll(WrongSnapshots.all());
         return all;
     }
@@ -986,6 +988,7 @@ final class WrongFakes {
                 wrong(
                         "a timeout is passed over",
                         commands(command -> command.withTimeout(Duration.ofDays(1))),
+                        "events_commands_haveTheirOutcomeAndNoSecret",
                         "exec_longerThanItsTimeout_isKilled"),
                 wrong(
                         "what ran too long lives on",

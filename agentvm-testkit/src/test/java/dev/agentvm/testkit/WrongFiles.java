@@ -87,7 +87,8 @@ final class WrongFiles {
                                 super.write(path, content);
                             }
                         },
-                        "files_writeExisting_keepsItsPermissionsUnlessOthersAreSaid"),
+                        "files_writeExisting_keepsItsPermissionsUnlessOthersAreSaid",
+                        "copyOut_whatOthersMayWrite_onlyItsOwnerMayUnlessWanted"),
                 wrong(
                         "links are followed when written",
                         right -> new SpoiltFiles(right) {

@@ -7,6 +7,7 @@ import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.domain.DomainPlan;
 import dev.agentvm.libvirt.internal.domain.DomainRenderer;
+import dev.agentvm.libvirt.internal.nativeaccess.UserId;
 import dev.agentvm.libvirt.internal.network.AddressPool;
 import dev.agentvm.libvirt.internal.network.Attached;
 import dev.agentvm.libvirt.internal.network.HostView;
@@ -98,6 +99,7 @@ final class Bench {
                         card.filter(),
                         BandwidthLimit.unlimited())),
                 NAME,
+                UserId.own(),
                 Map.of(),
                 Instant.EPOCH,
                 Optional.empty()));

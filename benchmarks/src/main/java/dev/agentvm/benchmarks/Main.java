@@ -20,25 +20,26 @@ public final class Main {
         }
         List<String> exceeded = new ArrayList<>();
         for (Options.Kind kind : options.kinds()) {
-            Section section = run(kind, options.pairs());
-            report(section, options);
-            exceeded.addAll(section.exceeded());
+            for (Section section : run(kind, options.pairs())) {
+                report(section, options);
+                exceeded.addAll(section.exceeded());
+            }
         }
         exceeded.forEach(budget -> System.err.println("lab/bench: " + budget));
         System.exit(options.check() && !exceeded.isEmpty() ? 1 : 0);
     }
 
-    private static Section run(Options.Kind kind, int pairs) throws Exception {
+    private static List<Section> run(Options.Kind kind, int pairs) throws Exception {
         return switch (kind) {
-            case LAUNCH -> LaunchBenchmark.run(pairs);
-            case RESET -> ResetBenchmark.run(pairs);
-            case FILTER -> FilterBenchmark.run(pairs);
-            case TRAFFIC -> TrafficBenchmark.run(pairs);
-            case EXEC -> ExecBenchmark.run(pairs);
-            case COPY -> CopyBenchmark.run(pairs);
-            case POLICY -> PolicyBenchmark.run();
-            case FAKE -> FakeBenchmark.run();
-            case POOL -> PoolBenchmark.run();
+            case LAUNCH -> List.of(LaunchBenchmark.run(pairs));
+            case RESET -> List.of(ResetBenchmark.run(pairs));
+            case FILTER -> List.of(FilterBenchmark.run(pairs));
+            case TRAFFIC -> List.of(TrafficBenchmark.run(pairs));
+            case EXEC -> List.of(ExecBenchmark.run(pairs));
+            case COPY -> List.of(CopyBenchmark.run(pairs));
+            case POLICY -> List.of(PolicyBenchmark.run());
+            case FAKE -> List.of(FakeBenchmark.run());
+            case POOL -> List.of(PoolBenchmark.run(), WarmPoolBenchmark.run(pairs));
         };
     }
 

@@ -86,20 +86,27 @@ public class PoolBenchmark {
                 .runSingle()
                 .getPrimaryResult()
                 .getStatistics();
-        double p99 = times.getPercentile(99);
-        Table table = new Table("acquire of a VM that stands ready", "ms")
-                .row("mean", Table.number(times.getMean(), 3))
-                .row("median", Table.number(times.getPercentile(50), 3))
-                .row("99th percentile", Table.number(p99, 3));
-        List<String> exceeded = new ArrayList<>();
-        check("on average", times.getMean(), MEAN_MS, exceeded);
-        check("at the 99th percentile", p99, P99_MS, exceeded);
-        return new Section("pool", "Measured on " + Machine.describe() + ".\n\n" + table, exceeded);
+        return section(
+                "pool",
+                "Measured on " + Machine.describe() + ".",
+                new Quantiles(times.getMean(), times.getPercentile(50), times.getPercentile(99)));
     }
 
-    private static void check(String what, double ms, double most, List<String> exceeded) {
+    /** What was measured of a pool, against what is allowed. */
+    static Section section(String name, String measured, Quantiles ms) {
+        Table table = new Table("acquire of a VM that stands ready", "ms")
+                .row("mean", Table.number(ms.mean(), 3))
+                .row("median", Table.number(ms.median(), 3))
+                .row("99th percentile", Table.number(ms.p99(), 3));
+        List<String> exceeded = new ArrayList<>();
+        check(name, "on average", ms.mean(), MEAN_MS, exceeded);
+        check(name, "at the 99th percentile", ms.p99(), P99_MS, exceeded);
+        return new Section(name, measured + "\n\n" + table, exceeded);
+    }
+
+    private static void check(String name, String what, double ms, double most, List<String> exceeded) {
         if (ms > most) {
-            exceeded.add("pool: acquire takes " + Table.number(ms, 3) + " ms " + what + ", at most "
+            exceeded.add(name + ": acquire takes " + Table.number(ms, 3) + " ms " + what + ", at most "
                     + Table.number(most, 0) + " are allowed");
         }
     }

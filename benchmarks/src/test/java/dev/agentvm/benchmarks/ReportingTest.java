@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class ReportingTest {
@@ -18,6 +19,16 @@ class ReportingTest {
         assertThat(Spread.of(List.of(3.0, 1.0, 9.0))).isEqualTo(new Spread(3, 1, 9));
         assertThat(Spread.of(List.of(4.0, 1.0, 2.0, 9.0))).isEqualTo(new Spread(3, 1, 9));
         assertThatIllegalArgumentException().isThrownBy(() -> Spread.of(List.of()));
+    }
+
+    @Test
+    void quantiles_aHundredTimes_theLastButOneIsThe99th() {
+        List<Double> times =
+                IntStream.rangeClosed(1, 100).mapToObj(Double::valueOf).toList();
+
+        assertThat(Quantiles.of(times)).isEqualTo(new Quantiles(50.5, 50, 99));
+        assertThat(Quantiles.of(List.of(7.0))).isEqualTo(new Quantiles(7, 7, 7));
+        assertThatIllegalArgumentException().isThrownBy(() -> Quantiles.of(List.of()));
     }
 
     @Test

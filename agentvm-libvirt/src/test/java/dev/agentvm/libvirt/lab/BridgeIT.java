@@ -11,6 +11,7 @@ import dev.agentvm.LaunchOptions;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.cloudinit.CloudInit;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.libvirt.internal.network.CallerBridge;
 import dev.agentvm.network.IPv4Address;
@@ -23,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
@@ -94,6 +96,37 @@ class BridgeIT {
             assertThat(Lan.neighbour("ping -c 1 -W 1 " + address + " || true")).contains("100% packet loss");
             assertThat(Lab.host("sh", "-c", "timeout 2 socat -u TCP:" + address + ":2222 - 2>&1 || true"))
                     .doesNotContain("guest");
+        }
+    }
+
+    /** What was saved is the domain of a VM that may do no more than ask for an address. */
+    @Test
+    void restore_learntAddressAndSeed_areAsBeforeAndSoIsThePolicy() {
+        lan.serveDhcp("10.44.0.100", "10.44.0.150");
+        CloudInit seed = new CloudInit.Builder().hostName("seeded").build();
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(
+                        template("vm", MODE).withCloudInit(seed),
+                        LaunchOptions.standard().withResettable(true))) {
+            NetworkAttachment attachment = vm.attachment().orElseThrow();
+            Command readSeed = Command.shell("grep -o -a 'local-hostname.*seeded' /dev/vdb");
+            String content = Lab.output(vm, readSeed);
+            Lab.output(vm, Command.of("touch", "/tmp/first"));
+            vm.snapshot("first");
+            Lab.output(vm, Command.of("touch", "/tmp/second"));
+            for (Runnable back : List.<Runnable>of(() -> vm.restore("first"), vm::reset)) {
+                back.run();
+
+                assertThat(vm.attachment()).contains(attachment);
+                assertThat(hypervisor.find("vm").orElseThrow().attachment()).contains(attachment);
+                Lab.awaitNetwork(vm);
+                assertThat(Lab.output(vm, readSeed)).isEqualTo(content);
+                assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
+                assertThat(Lab.probe(vm, "tcp", WWW, "8080")).startsWith("refused");
+                assertThat(Lab.probe(vm, "tcp", Lan.HOST, "53", "700")).isEqualTo("timeout");
+                assertThat(vm.exec(Command.of("ls", "/tmp/second")).success()).isFalse();
+            }
+            assertThat(vm.exec(Command.of("ls", "/tmp/first")).success()).isFalse();
         }
     }
 

@@ -198,6 +198,14 @@ class CloudInitIT {
         assertThat(shell(vm, "mkdir /mnt/seed && mount -o ro /dev/vdb /mnt/seed && ls /mnt/seed"))
                 .isEqualTo("meta-data\nnetwork-config\nuser-data");
         assertThat(shell(vm, "head -n 1 /mnt/seed/user-data")).isEqualTo("#cloud-config");
+        // Byte by byte what another reader finds on the host.
+        Path seed = seed(vm);
+        for (String name : List.of("meta-data", "network-config", "user-data")) {
+            assertThat(shell(vm, "sha256sum </mnt/seed/" + name))
+                    .as(name)
+                    .isEqualTo(Lab.host("sh", "-c", "isoinfo -J -x /" + name + " -i " + seed + " | sha256sum"))
+                    .isNotEqualTo(Lab.host("sh", "-c", "sha256sum </dev/null"));
+        }
         assertThat(vm.exec(Command.of("sh", "-c", "echo >/dev/vdb")).success())
                 .as("the guest writes its seed")
                 .isFalse();
@@ -206,9 +214,13 @@ class CloudInitIT {
         assertThat(shell(vm, "ls /mnt/seed")).isEqualTo("metadata\nnetworkc\nuserdata");
     }
 
+    private static Path seed(VM vm) {
+        return Path.of("/var/lib/libvirt/agentvm", vm.id() + "-seed.iso");
+    }
+
     /** Nobody on the host but root and QEMU reads it, while the VM runs and before. */
     private static void theSeedIsTheGuestsAlone(VM vm) throws Exception {
-        Path seed = Path.of("/var/lib/libvirt/agentvm", vm.id() + "-seed.iso");
+        Path seed = seed(vm);
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(seed)))
                 .isEqualTo("rw-------");
         assertThat(Files.getOwner(seed).getName()).isEqualTo("libvirt-qemu");

@@ -68,10 +68,9 @@ class ConnectionLogIT {
             Lab.send(vm, Frames.arp(own, card.gateway().orElseThrow(), "mine"));
             expected.add("FROM_VM ethertype 806 DROPPED");
             // The second differs from the first in nothing but its false MAC address.
+            byte[] question = Frames.udp(card.address(), to, 53, "x");
             for (MacAddress from : List.of(own, wrong)) {
-                Lab.send(
-                        vm,
-                        Frames.ethernet(Frames.BROADCAST, from, Frames.IPV4, Frames.udp(card.address(), to, 53, "x")));
+                Lab.send(vm, Frames.ethernet(Frames.BROADCAST, from, Frames.IPV4, question));
                 expected.add("FROM_VM udp " + www + ":53 DROPPED");
             }
             Lab.send(vm, Frames.ethernet(Frames.BROADCAST, own, IPV6, Frames.ipv6("x")));

@@ -75,7 +75,7 @@ public final class Daemon {
                         == 0);
     }
 
-    private static ProcessHandle process() {
+    static ProcessHandle process() {
         return ProcessHandle.allProcesses()
                 .filter(process -> process.info().command().orElse("").endsWith("/libvirtd"))
                 .findFirst()

@@ -23,6 +23,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -210,14 +211,25 @@ class FilesIT {
     void copyOut_devicesAndPipes_areLeftOut() throws Exception {
         Lab.output(
                 vm,
-                Command.shell("mkdir -p /tmp/odd && cd /tmp/odd && mkfifo pipe && mknod device c 1 3"
-                        + " && echo x >file && ln file hard && ln -s /etc/passwd outside && ln -s file inside"));
+                Command.shell(
+                        "mkdir -p /tmp/odd && cd /tmp/odd && mkfifo pipe && mknod device c 1 3"
+                                + " && echo x >file && ln file hard && ln -s /etc/passwd outside && ln -s file inside"
+                                + " && echo y >\"$(printf 'no-utf-8-\\377')\" && chmod 666 file"
+                                // A socket, which its maker puts elsewhere.
+                                + " && syslogd -O /tmp/log && : >socket && until mount --bind /dev/log socket; do sleep 0.1; done"));
 
         CopyReport report = files.copyOut("/tmp/odd", temporary.resolve("out"));
 
-        assertThat(report.leftOut()).containsExactlyInAnyOrder("./pipe", "./device", "./outside");
+        assertThat(report.leftOut())
+                .containsExactlyInAnyOrder("./pipe", "./device", "./outside", "./socket", "./no-utf-8-?");
+        assertThat(report.narrowed()).contains("./file");
+        assertThat(Files.getPosixFilePermissions(temporary.resolve("out/file")))
+                .doesNotContain(PosixFilePermission.OTHERS_WRITE, PosixFilePermission.GROUP_WRITE);
         assertThat(here()).containsExactly("", "out", "out/file", "out/hard", "out/inside");
         assertThat(temporary.resolve("out/inside")).isSymbolicLink().hasContent("x");
+        Lab.output(
+                vm,
+                Command.shell("umount /tmp/odd/socket; kill $(cat /run/syslogd.pid /var/run/syslogd.pid | head -n 1)"));
         files.deleteRecursively("/tmp/odd");
     }
 
@@ -447,6 +459,61 @@ class FilesIT {
         Lab.output(vm, Command.shell("kill -9 $(cat /tmp/pid)"));
         files.deleteRecursively("/tmp/kept");
         awaitNoPortOpen();
+    }
+
+    @Test
+    void copy_byAUserOfTheGroup_isByteIdentical() throws Exception {
+        Path work = Files.createTempDirectory("of-the-group");
+        try {
+            Files.write(Files.createDirectory(work.resolve("in")).resolve("big"), random(4 * MIB));
+            Lab.host("chown", "-R", "65534:65534", work.toString());
+            // The capability lets it read the class path, which is not its own.
+            Process program = OtherJvm.start(
+                    List.of(
+                            "setpriv",
+                            "--reuid=65534",
+                            "--regid=65534",
+                            "--groups=" + Lab.host("sh", "-c", "getent group libvirt | cut -d : -f 3"),
+                            "--inh-caps=-all,+dac_read_search",
+                            "--ambient-caps=+dac_read_search"),
+                    OfTheGroup.class,
+                    vm.name(),
+                    work.toString());
+            String output = new String(program.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+            assertThat(program.waitFor()).as(output).isZero();
+            assertThat(Files.mismatch(work.resolve("in/big"), work.resolve("out/big")))
+                    .isEqualTo(-1);
+            assertThat(Files.getOwner(work.resolve("out/big")).getName()).isEqualTo("nobody");
+        } finally {
+            Lab.host("rm", "-rf", work.toString());
+        }
+    }
+
+    /** A program of a user who may use libvirt, and nothing else. */
+    static final class OfTheGroup {
+        private OfTheGroup() {}
+
+        /** Copies a tree into the VM of that name, and out again by a port. */
+        public static void main(String[] args) {
+            Path work = Path.of(args[1]);
+            try (Hypervisor hypervisor = new LibvirtHypervisor.Builder()
+                            .stateDirectory(work.resolve("state"))
+                            .connect();
+                    VM found = hypervisor.find(args[0]).orElseThrow()) {
+                List<String> open = new ArrayList<>();
+                CopyOptions options = CopyOptions.standard().toBuilder()
+                        .listener((entries, bytes) -> open.add(Lab.output(
+                                found, Command.shell("ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c vport || :"))))
+                        .build();
+                found.files().copyIn(work.resolve("in"), "/tmp/of-the-group", options);
+                found.files().copyOut("/tmp/of-the-group", work.resolve("out"), options);
+                found.files().deleteRecursively("/tmp/of-the-group");
+                if (open.stream().noneMatch(count -> Integer.parseInt(count) > 1)) {
+                    throw new IllegalStateException("no copy went by a port");
+                }
+            }
+        }
     }
 
     @Test

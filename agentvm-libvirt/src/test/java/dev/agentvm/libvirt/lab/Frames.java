@@ -1,5 +1,6 @@
 package dev.agentvm.libvirt.lab;
 
+import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import java.nio.ByteBuffer;
@@ -26,7 +27,11 @@ final class Frames {
     private static final String FILL = "-".repeat(200);
 
     private static final int IP_HEADER = 20;
-    private static final int EPHEMERAL = 40000;
+    private static final int FIRST_PORT = 40000;
+    private static final int PORTS = 20000;
+
+    /** What goes between the same ports may belong to the same exchange; each of these is to be one of its own. */
+    private static final AtomicInteger PORT = new AtomicInteger();
 
     /** Fragments of a packet have a number in common; what is not gathered of one must not be mixed into the next. */
     private static final AtomicInteger IDENTIFICATION = new AtomicInteger(77);
@@ -57,9 +62,14 @@ final class Frames {
         return ethernet(BROADCAST, from, 0x0806, arp);
     }
 
+    /** A source port that was not used lately. */
+    static int freshPort() {
+        return FIRST_PORT + Math.floorMod(PORT.getAndIncrement(), PORTS);
+    }
+
     /** A datagram without a checksum, as UDP allows. */
     static byte[] udp(IPv4Address from, IPv4Address to, int port, String text) {
-        return udp(from, EPHEMERAL, to, port, text);
+        return udp(from, freshPort(), to, port, text);
     }
 
     static byte[] udp(IPv4Address from, int fromPort, IPv4Address to, int port, String text) {
@@ -90,7 +100,7 @@ final class Frames {
 
     /** The same for a datagram. */
     static List<byte[]> overlappingDatagram(IPv4Address from, IPv4Address to, int port, int pretended, String text) {
-        byte[] whole = datagram(EPHEMERAL, port, "-".repeat(FRAGMENT_UNIT) + text + FILL);
+        byte[] whole = datagram(freshPort(), port, "-".repeat(FRAGMENT_UNIT) + text + FILL);
         List<byte[]> fragments = new ArrayList<>(cut(from, to, UDP, whole, 2 * FRAGMENT_UNIT));
         fragments.add(1, pretence(fragments.get(0), pretended));
         return fragments;
@@ -142,7 +152,7 @@ final class Frames {
     private static byte[] tcp(IPv4Address from, IPv4Address to, int port, String text) {
         byte[] words = text.getBytes(StandardCharsets.US_ASCII);
         ByteBuffer segment = ByteBuffer.allocate(20 + words.length)
-                .putShort((short) EPHEMERAL)
+                .putShort((short) freshPort())
                 .putShort((short) port)
                 .putInt(1)
                 .putInt(1)
@@ -208,6 +218,57 @@ final class Frames {
         sum = (sum & 0xffff) + (sum >>> 16);
         sum = (sum & 0xffff) + (sum >>> 16);
         return (short) ~sum;
+    }
+
+    /** Whether it is a segment, not cut, that neither begins nor ends a connection: by itself it is no attempt. */
+    static boolean isMiddleOfTcp(byte[] frame) {
+        ByteBuffer bytes = ByteBuffer.wrap(frame);
+        return bytes.getShort(12) == IPV4
+                && bytes.get(23) == TCP
+                && (bytes.getShort(20) & ~DO_NOT_FRAGMENT) == 0
+                && (bytes.get(14 + IP_HEADER + 13) & 0x17) == 0x10;
+    }
+
+    /** Whether it is a fragment after the first, which does not say what its packet is about. */
+    static boolean isLaterFragment(byte[] frame) {
+        ByteBuffer bytes = ByteBuffer.wrap(frame);
+        return bytes.getShort(12) == IPV4 && (bytes.getShort(20) & 0x1fff) != 0;
+    }
+
+    /**
+     * What a frame on the tap of the VM {@code own} says of itself, as far as frames of these tests need it: IPv4
+     * headers are 20 bytes long, and a later fragment has the port 0.
+     */
+    static Flow flow(byte[] frame, MacAddress own) {
+        ByteBuffer bytes = ByteBuffer.wrap(frame);
+        int type = bytes.getShort(12) & 0xffff;
+        MacAddress from = MacAddress.of(HexFormat.ofDelimiter(":").formatHex(frame, 6, 12));
+        Flow.Builder flow = new Flow.Builder()
+                .direction(
+                        Arrays.equals(frame, 0, 6, mac(own.toString()), 0, 6)
+                                ? Flow.Direction.TO_VM
+                                : Flow.Direction.FROM_VM)
+                .etherType(type)
+                .sourceMac(from);
+        if (type == Flow.ETHERTYPE_ARP) {
+            flow.source(IPv4Address.ofBits(bytes.getInt(28))).destination(IPv4Address.ofBits(bytes.getInt(38)));
+        }
+        if (type != IPV4) {
+            return flow.build();
+        }
+        int protocol = bytes.get(23) & 0xff;
+        boolean later = isLaterFragment(frame);
+        flow.ipProtocol(protocol)
+                .source(IPv4Address.ofBits(bytes.getInt(26)))
+                .destination(IPv4Address.ofBits(bytes.getInt(30)));
+        if (protocol == TCP || protocol == UDP) {
+            flow.sourcePort(later ? 0 : bytes.getShort(34) & 0xffff)
+                    .destinationPort(later ? 0 : bytes.getShort(36) & 0xffff);
+        }
+        if (protocol == Flow.ICMP) {
+            flow.icmpType(later ? 255 : bytes.get(34) & 0xff);
+        }
+        return flow.build();
     }
 
     private static byte[] mac(String text) {

@@ -209,7 +209,7 @@ final class HostileFrames {
     }
 
     private List<byte[]> datagram(IPv4Address to, int port, String word) {
-        return Frames.fragments(vm.address(), PORT, to, port, word);
+        return Frames.fragments(vm.address(), Frames.freshPort(), to, port, word);
     }
 
     private static byte[] packet(IPv4Address to, int protocol, String word, Card from) {

@@ -10,10 +10,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** What VMs left on the host, as libvirt's own tools and the kernel tell it. */
 public final class Leftovers {
+    private static final Path VOLUMES = Path.of("/var/lib/libvirt/agentvm");
     private static final Path STATE = Path.of("/var/lib/agentvm");
 
     private Leftovers() {}
@@ -49,7 +51,47 @@ public final class Leftovers {
                 .toList();
     }
 
-    /** The locks of programs that launch or launched. */
+    /** All of that, sockets, processes and rules of the kernel's. */
+    static List<String> everything() {
+        List<String> everything = all();
+        sockets().forEach(socket -> everything.add("socket " + socket));
+        files(VOLUMES).forEach(file -> everything.add("file " + file));
+        everything.addAll(processes());
+        everything.addAll(rules());
+        return everything;
+    }
+
+    /** VMs as the kernel sees them. */
+    private static List<String> processes() {
+        return commandLines()
+                .filter(line -> line.contains("guest="))
+                .map(line -> "process " + line)
+                .toList();
+    }
+
+    /** Guards that live; one stays for some seconds after its program. */
+    static List<String> guards() {
+        return commandLines().filter(line -> line.contains("GuardProgram")).toList();
+    }
+
+    private static Stream<String> commandLines() {
+        return ProcessHandle.allProcesses()
+                .map(process -> process.pid() + " "
+                        + process.info().commandLine().orElse("").replaceAll(" .*(guest=[^,]*|GuardProgram).*", " $1"));
+    }
+
+    /** The taps of which the kernel's filters speak. */
+    static List<String> rules() {
+        return Pattern.compile("avm[0-9a-z]+")
+                .matcher(Lab.host("nft", "list", "ruleset"))
+                .results()
+                .map(found -> "rules for " + found.group())
+                .distinct()
+                .sorted()
+                .toList();
+    }
+
+    /** The locks of programs that launch or launched; guards have one while they clean up. */
     public static List<Path> owners() {
         return files(STATE.resolve("owners"));
     }

@@ -1,7 +1,5 @@
 package dev.agentvm.libvirt.lab;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import dev.agentvm.Command;
 import dev.agentvm.GuestImage;
 import dev.agentvm.Hypervisor;
@@ -9,9 +7,8 @@ import dev.agentvm.LaunchStep;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
+import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.testkit.HypervisorContract;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,8 +49,8 @@ class LibvirtHypervisorContractIT extends HypervisorContract {
     }
 
     @Override
-    protected Hypervisor connect() {
-        Hypervisor hypervisor = LibvirtHypervisor.connect();
+    protected Hypervisor connect(MetricsSink metrics) {
+        Hypervisor hypervisor = new LibvirtHypervisor.Builder().metrics(metrics).connect();
         opened.add(hypervisor);
         return hypervisor;
     }
@@ -83,12 +80,8 @@ class LibvirtHypervisorContractIT extends HypervisorContract {
     @Override
     protected void launchInProgramThatDies(VMTemplate template, LaunchStep step) {
         try {
-            Process program = KilledLaunchIT.program(template.name(), step.name());
-            assertThat(program.waitFor(3, TimeUnit.MINUTES)).isTrue();
-            assertThat(program.exitValue()).as("killed by signal 9").isEqualTo(137);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
+            DyingProgram.kill(Moment.valueOf(step.name()), template.name());
+        } catch (Exception e) {
             throw new IllegalStateException(e);
         }
     }

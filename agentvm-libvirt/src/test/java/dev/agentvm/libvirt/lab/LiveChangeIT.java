@@ -109,7 +109,7 @@ class LiveChangeIT {
             awaitMore(stays, 3);
             repeat(vm, "probe udp " + WWW + " 8080 " + never + " 1");
             repeat(vm, "echo " + never + " | nc -w 1 " + WWW + " 8080");
-            for (int i = 0; i < (Lab.soak() ? 100 : 20); i++) {
+            for (int i = 0; i < (Lab.soak() ? 100 : 10); i++) {
                 vm.setNetworkPolicy(i % 2 == 0 ? other : one);
             }
             awaitMore(stays, 3);

@@ -9,6 +9,7 @@ import dev.agentvm.Hypervisor;
 import dev.agentvm.InvalidTemplateException;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.event.VMEvent;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.IPv4Address;
@@ -19,6 +20,7 @@ import java.net.ServerSocket;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -42,6 +44,12 @@ class ProbeMatrixIT {
     private static final String STRANGER_ADDRESS = "81.2.80.2";
     private static final String STRANGER_PRIVATE = "10.99.0.9";
 
+    private final List<VMEvent> events = new CopyOnWriteArrayList<>();
+
+    private Hypervisor connect() {
+        return new LibvirtHypervisor.Builder().addListener(events::add).connect();
+    }
+
     @AfterEach
     void nothingIsLeft() {
         sh("iptables -D FORWARD -j ACCEPT 2>/dev/null || true");
@@ -58,7 +66,7 @@ class ProbeMatrixIT {
                 + STRANGER + " link set eth0 up; ip -n " + STRANGER + " addr add " + STRANGER_PRIVATE
                 + "/32 dev lo; ip -n " + STRANGER + " route add default via 81.2.80.1; ip route add "
                 + STRANGER_PRIVATE + " via " + STRANGER_ADDRESS);
-        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+        try (Hypervisor hypervisor = connect();
                 Hypervisor other =
                         new LibvirtHypervisor.Builder().network("agentvm-else").connect();
                 VM bare = hypervisor.launch(Lab.tiny("bare"));
@@ -73,7 +81,7 @@ class ProbeMatrixIT {
             // A host that has IPv6 on the bridge, where libvirt turned it off.
             Lab.withSysctl("net.ipv6.conf." + site.bridge() + ".disable_ipv6", "0", () -> {
                 addIPv6(site.bridge());
-                try (Probes probes = new Probes(site, bare, barePeer, elsewhere, 2, table)) {
+                try (Probes probes = new Probes(site, bare, barePeer, elsewhere, 2, table, events)) {
                     run(probes, ProbeColumn.UNFILTERED, ProbeColumn.UNFILTERED_BLIND);
                     probeIsolated(hypervisor, probes);
                 }
@@ -83,7 +91,7 @@ class ProbeMatrixIT {
                             .as("what the host accepts ahead of libvirt")
                             .anySatisfy(warning -> assertThat(warning).startsWith("forward-accept"));
                     prepare(own, peer);
-                    try (Probes probes = new Probes(site, own, peer, elsewhere, 4, table)) {
+                    try (Probes probes = new Probes(site, own, peer, elsewhere, 4, table, events)) {
                         for (ProbeColumn column : List.of(
                                 ProbeColumn.REJECT,
                                 ProbeColumn.DROP,
@@ -110,7 +118,7 @@ class ProbeMatrixIT {
                 ProbeColumn.REJECT_BLIND,
                 ProbeColumn.DROP_BLIND);
         try (Lan lan = new Lan();
-                Hypervisor hypervisor = LibvirtHypervisor.connect();
+                Hypervisor hypervisor = connect();
                 Hypervisor other =
                         new LibvirtHypervisor.Builder().network("agentvm-else").connect()) {
             lan.serveDhcp("10.44.0.100", "10.44.0.150");
@@ -134,10 +142,10 @@ class ProbeMatrixIT {
                 Probes.forwardAll();
                 addIPv6(Lan.BRIDGE);
                 ProbeSite site = lan(elsewhere);
-                try (Probes probes = new Probes(site, bare, barePeer, elsewhere, 2, table)) {
+                try (Probes probes = new Probes(site, bare, barePeer, elsewhere, 2, table, events)) {
                     run(probes, ProbeColumn.UNFILTERED);
                 }
-                try (Probes probes = new Probes(site, own, peer, elsewhere, 4, table)) {
+                try (Probes probes = new Probes(site, own, peer, elsewhere, 4, table, events)) {
                     for (ProbeColumn column : List.of(ProbeColumn.REJECT, ProbeColumn.DROP)) {
                         runFiltered(probes, column, own, peer);
                     }
@@ -159,6 +167,8 @@ class ProbeMatrixIT {
             own.setNetworkPolicy(denying(column.denied()));
             peer.setNetworkPolicy(denying(column.denied()));
             probes.run(column);
+            // Where iptables does not see what is bridged, what would be refused is dropped.
+            probes.compareTold(column, denying(column.gathersFragments() ? column.denied() : DenyAction.DROP));
         });
     }
 

@@ -24,6 +24,8 @@ final class ProbeTable {
     private final Map<String, Map<ProbeColumn, Boolean>> allowed = new LinkedHashMap<>();
     private final Map<String, Map<ProbeColumn, Boolean>> denied = new LinkedHashMap<>();
 
+    private final List<String> wronglyTold = new ArrayList<>();
+
     ProbeTable(ProbeColumn... columns) {
         this.columns = List.of(columns);
     }
@@ -47,6 +49,11 @@ final class ProbeTable {
         note(denied, probe, column, passed);
     }
 
+    /** How what listeners were told of a VM differs from what was tried. */
+    void told(ProbeColumn column, String vm, List<String> differences) {
+        differences.forEach(difference -> wronglyTold.add("column '" + column + "', " + vm + ": " + difference));
+    }
+
     private void note(Map<String, Map<ProbeColumn, Boolean>> rows, String probe, ProbeColumn column, boolean passed) {
         Boolean before = rows.computeIfAbsent(probe, unused -> new EnumMap<>(ProbeColumn.class))
                 .put(column, passed);
@@ -58,6 +65,7 @@ final class ProbeTable {
         allowed.forEach((probe, results) -> check(probe, true, results, wrong));
         denied.forEach((probe, results) -> check(probe, false, results, wrong));
         assertThat(wrong).as("%s", this).isEmpty();
+        assertThat(wronglyTold).as("what listeners were told").isEmpty();
         assertThat(launches.keySet()).containsExactlyInAnyOrderElementsOf(columns);
     }
 

@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.Command;
 import dev.agentvm.VM;
+import dev.agentvm.event.VMEvent;
 import dev.agentvm.libvirt.lab.HostileFrames.Card;
 import dev.agentvm.libvirt.lab.HostileFrames.Shot;
+import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
+import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,6 +17,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -31,6 +35,10 @@ final class Probes implements AutoCloseable {
     private static final String WWW = Lab.fact("WWW_ADDRESS");
     private static final String PRIVATE = Lab.fact("REBIND_ADDRESS");
     private static final String NAME = Lab.fact("WWW_NAME");
+    private static final int DNS = 53;
+    /** The ICMP type "destination unreachable". */
+    private static final int UNREACHABLE = 3;
+
     private static final int SECONDS = 2;
     private static final int SECONDS_OF_TRY = 5;
     private static final int TRIES = 5;
@@ -47,14 +55,25 @@ final class Probes implements AutoCloseable {
     private final Capture atOwn;
     private final List<Capture> near = new ArrayList<>();
     private final Capture beyond;
+    private final ToldAttempts told;
+    private final ToldAttempts toldOfPeer;
+
+    /** What a program said last, and how often it tried. */
+    private record Said(String last, int tries) {
+        boolean passed() {
+            return last.startsWith("open") || last.startsWith("reply") || last.contains(WWW);
+        }
+    }
 
     /**
      * Two VMs that can be probed; each listens, and has addresses of IPv6.
      *
      * @param elsewhere a VM of another network
      * @param number the number of the first in {@link #IPV6}; the second has the next
+     * @param events what listeners are told
      */
-    Probes(ProbeSite site, VM own, VM peer, VM elsewhere, int number, ProbeTable table) throws IOException {
+    Probes(ProbeSite site, VM own, VM peer, VM elsewhere, int number, ProbeTable table, List<VMEvent> events)
+            throws IOException {
         this.site = site;
         this.own = own;
         this.peer = peer;
@@ -65,7 +84,10 @@ final class Probes implements AutoCloseable {
         addIPv6(peer, number + 1);
         atOwn = new Capture(Lab.tap(own));
         beyond = new Capture(site.beyond());
-        near.add(new Capture(Lab.tap(peer)));
+        Capture atPeer = new Capture(Lab.tap(peer));
+        near.add(atPeer);
+        told = new ToldAttempts(own, atOwn, events);
+        toldOfPeer = new ToldAttempts(peer, atPeer, events);
         for (String name : site.near()) {
             near.add(new Capture(name));
         }
@@ -98,6 +120,8 @@ final class Probes implements AutoCloseable {
     /** Runs all probes from and to the first VM. */
     void run(ProbeColumn column) throws IOException {
         table.started(column);
+        told.begin();
+        toldOfPeer.begin();
         forget();
         outward(own, column);
         frames(column);
@@ -107,13 +131,19 @@ final class Probes implements AutoCloseable {
         framesToVM(column);
     }
 
+    /** Compares what listeners were told with what the two VMs tried in this run, and with what reached them. */
+    void compareTold(ProbeColumn column, NetworkPolicy policy) throws IOException {
+        table.told(column, own.name(), told.differences(policy));
+        table.told(column, peer.name(), toldOfPeer.differences(policy));
+    }
+
     /** Runs the probes from a VM that has no network card, with the addresses of the one that has. */
     void runWithoutCard(VM isolated, ProbeColumn column) {
         table.started(column);
         outward(isolated, column);
         for (Shot shot : Stream.concat(hostile(column), harmless()).toList()) {
-            String said = said(isolated, List.of(sending(shot))).get(0);
-            note(shot, column, said.startsWith("sent"));
+            Said said = said(isolated, List.of(sending(shot))).get(0);
+            note(shot, column, said.last().startsWith("sent"));
         }
     }
 
@@ -165,18 +195,42 @@ final class Probes implements AutoCloseable {
         boolean card = column.card() != ProbeColumn.Card.NONE;
         List<String> commands = new ArrayList<>();
         may.values().forEach(probe -> commands.add(probe(probe, card)));
-        String ping = "ping -s 4000 -c 1 -W " + SECONDS + " " + WWW + " | grep -q '1 packets received'";
-        commands.add((card ? again(ping) : ping) + " && echo reply || echo timeout");
+        String ping = "{ ping -s 4000 -c 1 -W " + SECONDS + " " + WWW
+                + " | grep -q '1 packets received' || { echo timeout; false; }; }";
+        commands.add((card ? again(ping) : ping) + " && echo reply");
         mayNot.values().forEach(probe -> commands.add(probe(probe, mustPass(column))));
-        List<String> said = said(vm, commands);
+        List<Said> said = said(vm, commands);
         int line = 0;
-        for (String name : may.keySet()) {
-            table.allowed(name, column, passed(said.get(line++)));
+        for (Map.Entry<String, String> probe : may.entrySet()) {
+            tried(probe.getValue(), said.get(line));
+            table.allowed(probe.getKey(), column, said.get(line++).passed());
         }
-        table.allowed(cut, column, passed(said.get(line++)));
-        for (String name : mayNot.keySet()) {
-            table.denied(name, column, passed(said.get(line++)));
+        tried("ping " + WWW, said.get(line));
+        table.allowed(cut, column, said.get(line++).passed());
+        for (Map.Entry<String, String> probe : mayNot.entrySet()) {
+            tried(probe.getValue(), said.get(line));
+            table.denied(probe.getKey(), column, said.get(line++).passed());
         }
+    }
+
+    private void tried(String probe, Said said) {
+        flow(probe).ifPresent(flow -> told.tried(flow, said.tries()));
+    }
+
+    /** What a probe tries; empty if it does so by IPv6. */
+    private static Optional<Flow> flow(String probe) {
+        String[] words = probe.split(" ");
+        String address = words[1];
+        if (address.contains(":")) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                switch (words[0]) {
+                    case "tcp" -> Flow.tcp(address, Integer.parseInt(words[2]));
+                    case "udp" -> Flow.udp(address, Integer.parseInt(words[2]));
+                    case "dns" -> probe.endsWith("tcp") ? Flow.tcp(address, DNS) : Flow.udp(address, DNS);
+                    default -> Flow.ping(address);
+                });
     }
 
     private static String probe(String what, boolean mustPass) {
@@ -195,21 +249,20 @@ final class Probes implements AutoCloseable {
         return column.card() == ProbeColumn.Card.UNFILTERED;
     }
 
-    private static boolean passed(String said) {
-        return said.startsWith("open") || said.startsWith("reply") || said.contains(WWW);
-    }
-
-    /** What each of some commands in a guest says last; they run at the same time. */
-    private static List<String> said(VM vm, List<String> commands) {
+    /** What each of some commands in a guest says, a line for each try; they run at the same time. */
+    private static List<Said> said(VM vm, List<String> commands) {
         StringBuilder script = new StringBuilder("cd $(mktemp -d)\n");
         int i = 0;
         for (String command : commands) {
             script.append("{ ").append(command).append("; } >").append(i++).append(" 2>&1 &\n");
         }
         script.append("wait; i=0; while [ $i -lt ").append(i);
-        script.append(" ]; do echo \"$(tail -n 1 $i)\"; i=$((i + 1)); done");
-        List<String> said =
-                Lab.output(vm, Command.shell(script.toString())).lines().toList();
+        script.append(" ]; do echo $(wc -l <$i) \"$(tail -n 1 $i)\"; i=$((i + 1)); done");
+        List<Said> said = Lab.output(vm, Command.shell(script.toString()))
+                .lines()
+                .map(line -> line.split(" ", 2))
+                .map(words -> new Said(words[1], Integer.parseInt(words[0])))
+                .toList();
         assertThat(said).hasSameSizeAs(commands);
         return said;
     }
@@ -235,7 +288,10 @@ final class Probes implements AutoCloseable {
     private void frames(ProbeColumn column) throws IOException {
         List<Shot> shots = Stream.concat(hostile(column), harmless()).toList();
         String script = shots.stream().map(Probes::sending).collect(Collectors.joining(" && "));
+        long before = System.nanoTime();
         Lab.output(own, Command.shell("{ " + script + "; } >/dev/null"));
+        told.sent(shots, before, System.nanoTime());
+        answersToWhatIsNotSeen(shots);
         awaitCaptured();
         // What was sent last goes beyond, so what was sent before it would have.
         String last = shots.get(shots.size() - 1).word();
@@ -243,6 +299,20 @@ final class Probes implements AutoCloseable {
         for (Shot shot : shots) {
             note(shot, column, passed(shot));
         }
+    }
+
+    /** A segment in the middle of a connection is not seen, but an answer to it is: a reset, or that it was refused. */
+    private void answersToWhatIsNotSeen(List<Shot> shots) {
+        Shot http = shots.get(shots.size() - 1);
+        int port =
+                Frames.flow(http.frames().get(0), card(own).mac()).sourcePort().orElseThrow();
+        told.tried(Flow.tcpToVM(site.www().toString(), port).withSourcePort(80), 1);
+        told.tried(Flow.pingToVM(host()).withIcmpType(UNREACHABLE), 1);
+    }
+
+    /** The host's address on the VMs' network. */
+    private String host() {
+        return site.outsiders().get(0).address();
     }
 
     /** Layer 3 lets TCP near; what else is denied never leaves the VM's port of the bridge. */
@@ -285,14 +355,21 @@ final class Probes implements AutoCloseable {
             names.add("IPv6, tcp from another VM, in " + prefix);
             names.add("IPv6, ping from another VM, in " + prefix);
         }
-        CompletableFuture<List<String>> fromElsewhere = CompletableFuture.supplyAsync(() -> said(elsewhere, attempts));
-        List<String> said = said(peer, more);
+        toldOfPeer.tried(Flow.tcp(address(own).toString(), GUEST_PORT), 1);
+        toldOfPeer.tried(Flow.ping(address(own).toString()), 1);
+        // Behind the address translation of its own network the VM of the other is the host.
+        for (String other : List.of(address(peer).toString(), host())) {
+            told.tried(Flow.tcpToVM(other, GUEST_PORT), 1);
+            told.tried(Flow.pingToVM(other), 1);
+        }
+        CompletableFuture<List<Said>> fromElsewhere = CompletableFuture.supplyAsync(() -> said(elsewhere, attempts));
+        List<Said> said = said(peer, more);
         for (int i = 0; i < said.size(); i++) {
-            table.denied(names.get(i), column, passed(said.get(i)));
+            table.denied(names.get(i), column, said.get(i).passed());
         }
         said = fromElsewhere.join();
-        table.denied("tcp from a VM of another network", column, passed(said.get(0)));
-        table.denied("ping from a VM of another network", column, passed(said.get(1)));
+        table.denied("tcp from a VM of another network", column, said.get(0).passed());
+        table.denied("ping from a VM of another network", column, said.get(1).passed());
     }
 
     /** What the host and others can do to the guest. */
@@ -301,6 +378,7 @@ final class Probes implements AutoCloseable {
         for (Outsider outsider : site.outsiders()) {
             String name = "tcp from " + outsider.name();
             attempts.put(name, outsider.command(tcp("TCP4:" + address(own), ",bind=" + outsider.address())));
+            told.tried(Flow.tcpToVM(outsider.address(), GUEST_PORT), 1);
         }
         Outsider neighbour = site.neighbour();
         for (String prefix : IPV6) {
@@ -324,9 +402,11 @@ final class Probes implements AutoCloseable {
             String from = " from " + outsider.name();
             String address = outsider.address();
             attempts.put("ping" + from, outsider.command(ping("-I " + address + " " + address(own))));
+            told.tried(Flow.pingToVM(address), 1);
             if (outsider.anyPort()) {
                 String port = ",bind=" + address + ":22,reuseaddr,linger=0";
                 attempts.put("tcp" + from + ", its port 22", outsider.command(tcp("TCP4:" + address(own), port)));
+                told.tried(Flow.tcpToVM(address, GUEST_PORT).withSourcePort(22), 1);
             }
         }
         boolean filtered = column.card() == ProbeColumn.Card.FILTERED;
@@ -363,9 +443,11 @@ final class Probes implements AutoCloseable {
         StringBuilder script = new StringBuilder();
         for (Outsider outsider : site.outsiders()) {
             Map<String, String> sources = new LinkedHashMap<>();
+            told.tried(Flow.udpToVM(outsider.address(), 9999), 1);
             sources.put("udp from " + outsider.name(), outsider.address());
             if (outsider.anyPort()) {
                 sources.put("udp from " + outsider.name() + ", its port 53", outsider.address() + ":53,reuseaddr");
+                told.tried(Flow.udpToVM(outsider.address(), 9999).withSourcePort(DNS), 1);
             }
             sources.forEach((name, source) -> {
                 String word = HostileFrames.word();

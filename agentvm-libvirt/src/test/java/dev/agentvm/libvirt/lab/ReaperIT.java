@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.agentvm.Command;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchOptions;
-import dev.agentvm.LaunchStep;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
@@ -68,8 +67,7 @@ class ReaperIT {
 
     @Test
     void programKilled_whatItLeft_isRemoved() throws Exception {
-        Process program = KilledLaunchIT.program("dying", LaunchStep.RESUMED.name());
-        assertThat(program.waitFor()).isEqualTo(137);
+        DyingProgram.kill(Moment.RESUMED, "dying");
         assertThat(Leftovers.all()).isNotEmpty();
 
         assertThat(reaper("--dry-run")).singleElement().asString().startsWith("would remove dying");
@@ -84,8 +82,7 @@ class ReaperIT {
     @Test
     void interval_goesOnAndFindsWhatComesLater() throws Exception {
         Process reaper = OtherJvm.start(List.of(), ReaperCommand.class, "--interval", "1s");
-        Process program = KilledLaunchIT.program("later", LaunchStep.DISK_MADE.name());
-        assertThat(program.waitFor()).isEqualTo(137);
+        DyingProgram.kill(Moment.DISK_MADE, "later");
 
         assertThat(reaper.inputReader().readLine()).startsWith("removed later");
         reaper.destroy();

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 class ResetIT {
     private static final LaunchOptions RESETTABLE =
             new LaunchOptions.Builder().resettable(true).build();
-    private static final int ROUNDS = Lab.soak() ? 100 : 10;
+    private static final int ROUNDS = Lab.soak() ? 100 : 4;
     private static final Path VOLUMES = Path.of("/var/lib/libvirt/agentvm");
 
     @AfterEach
@@ -78,6 +78,31 @@ class ResetIT {
                         .as("the first disk, the memory, and the present disk")
                         .hasSize(3);
             }
+        }
+    }
+
+    /** There is one VM, however many handles this program has on it. */
+    @Test
+    void restore_handleThatWasFound_goesOnWithTheVM() {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("vm"), RESETTABLE)) {
+            VM found = hypervisor.find("vm").orElseThrow();
+            VMProcess before = found.start(Command.of("sleep", "1000"));
+            vm.snapshot("early");
+            assertThat(before.isAlive()).isTrue();
+
+            vm.restore("early");
+
+            assertThat(before.waitFor().failure()).isPresent();
+            assertThat(Lab.output(found, Command.of("echo", "on"))).isEqualTo("on");
+            assertThat(found.snapshots()).isEqualTo(vm.snapshots());
+            VMProcess own = vm.start(Command.of("sleep", "1000"));
+            VMProcess other = found.start(Command.of("sleep", "1000"));
+            found.close();
+            assertThat(other.waitFor().failure()).isPresent();
+            assertThat(own.isAlive()).isTrue();
+            hypervisor.find("vm").orElseThrow().destroy();
+            assertThat(vm.state()).isEqualTo(VMState.DESTROYED);
         }
     }
 

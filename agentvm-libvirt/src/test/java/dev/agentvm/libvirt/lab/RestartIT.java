@@ -107,11 +107,11 @@ class RestartIT {
 
     @Test
     void crashAndDeathOfTheProgram_orphanedVM_isFoundByReap() throws Exception {
-        Process program = KilledLaunchIT.program("orphan", "NEVER");
-        assertThat(program.inputReader().readLine()).isEqualTo("READY");
+        DyingProgram program = DyingProgram.start(Moment.LAUNCHED, "orphan");
+        program.awaitMoment();
 
         Daemon.crash();
-        program.destroyForcibly().waitFor();
+        program.kill();
 
         assertThat(Lab.host("virsh", "--quiet", "list", "--name")).contains("orphan");
         try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {

@@ -3,6 +3,7 @@ package dev.agentvm.monitor.audit;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.event.ConnectionAllowed;
 import dev.agentvm.event.ConnectionClosed;
+import dev.agentvm.event.ConnectionDenied;
 import dev.agentvm.event.NameResolved;
 import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMEvent;
@@ -19,15 +20,17 @@ import java.util.Objects;
  *
  * <pre>{@code
  * try (AuditLog log = new AuditLog.Builder(directory).open();
- *      Registration registration = events.listen(log)) {
+ *      Hypervisor hypervisor = new LibvirtHypervisor.Builder().addListener(log).connect()) {
  *     …
- *     registration.awaitDelivery(Duration.ofSeconds(10));
  * }
  * }</pre>
  *
+ * <p>So the hypervisor closes first, which ends its VMs and waits some seconds until the log was told of that.
+ *
  * <p>When a line cannot be written, as on a full disk, what was written of it is cut off and the event is counted as
  * {@linkplain #missed missed}. Each later event is tried anew; the first that can be written has an entry before it that
- * says how many are missing. The library deletes no file of the log.
+ * says how many are missing. So it is too when the log has reached its {@linkplain Builder#maxTotalSize total size}. The
+ * library deletes no file of the log.
  */
 public final class AuditLog implements VMEventListener, AutoCloseable {
     /** When what was written is forced to the medium, so that a loss of power leaves it. A crash of the program always does. */
@@ -47,13 +50,13 @@ public final class AuditLog implements VMEventListener, AutoCloseable {
     }
 
     /**
-     * Writes the event down, if it is of a kind that the log holds; after the close it does nothing. Returns once the
-     * system has it.
+     * Writes the event down, if it is of a kind that the log holds; after the close it counts as missed. Returns once
+     * the system has it.
      */
     @Override
     public void onEvent(VMEvent event) {
         if (everything || !isDetail(event)) {
-            writer.write(sequence -> Entry.of(sequence, event));
+            writer.write(isDetail(event) || event instanceof ConnectionDenied, sequence -> Entry.of(sequence, event));
         }
     }
 
@@ -69,7 +72,7 @@ public final class AuditLog implements VMEventListener, AutoCloseable {
         return writer.head();
     }
 
-    /** How many events could not be written since it was opened. */
+    /** How many events could not be written since it was opened, or came after it was closed. */
     public long missed() {
         return writer.missed();
     }
@@ -82,8 +85,9 @@ public final class AuditLog implements VMEventListener, AutoCloseable {
 
     /**
      * Reads a whole log and says whether a line was removed, changed or moved since it was written. That its last lines
-     * were cut off shows only as far as the log was closed before ({@link Verification#closed}), and that somebody wrote
-     * all of it anew does not show: for that see {@link #verify(Path, Head)}. Of a log that is being written, the last
+     * were cut off shows only if what is left does not end with an entry of a close ({@link Verification#closed}), and
+     * that somebody wrote all of it anew, or removed all of it, does not show: for that see
+     * {@link #verify(Path, Head)}. Of a log that is being written, the last
      * line may look torn.
      *
      * @throws AuditLogException if a file cannot be read
@@ -119,9 +123,11 @@ public final class AuditLog implements VMEventListener, AutoCloseable {
     /** Opens an {@link AuditLog}. Not thread-safe. */
     public static final class Builder {
         private static final long LEAST_SIZE = 64 * 1024;
+        private static final long LEAST_TOTAL_SIZE = 1024 * 1024;
 
         private final Path directory;
         private long maxFileSize = 64L * 1024 * 1024;
+        private long maxTotalSize = 10L * 1024 * 1024 * 1024;
         private Duration maxFileAge = Duration.ofDays(1);
         private Sync sync = Sync.FILE;
         private boolean everything;
@@ -143,6 +149,24 @@ public final class AuditLog implements VMEventListener, AutoCloseable {
                 throw new InvalidValueException("maxFileSize", bytes, "must be at least " + LEAST_SIZE);
             }
             maxFileSize = bytes;
+            return this;
+        }
+
+        /**
+         * How many bytes all files of the log take together at most; 10 GiB if not said. A guest can make many denied
+         * attempts: from nine tenths of this on they are not written, nor is what {@link #everything} adds, so that the
+         * rest of the log is for what is rarer. When that is full too, nothing is written. What is not written counts as
+         * {@linkplain AuditLog#missed missed}, and as soon as something is written, an entry before it says how much is
+         * missing. Nothing is deleted. Whether files were moved away is looked at every ten seconds. A log that is full
+         * cannot be opened.
+         *
+         * @throws InvalidValueException if less than 1 MiB
+         */
+        public Builder maxTotalSize(long bytes) {
+            if (bytes < LEAST_TOTAL_SIZE) {
+                throw new InvalidValueException("maxTotalSize", bytes, "must be at least " + LEAST_TOTAL_SIZE);
+            }
+            maxTotalSize = bytes;
             return this;
         }
 
@@ -186,12 +210,16 @@ public final class AuditLog implements VMEventListener, AutoCloseable {
          * Opens the log, and goes on with it if there is one. A last line without an end, as a crash leaves it, is cut
          * off, which an entry says.
          *
-         * @throws AuditLogException if another program writes it, if its last file does not verify, or if the directory
-         *     or a file cannot be made or read
+         * @throws AuditLogException if another program writes it, or this one already, if its last file does not verify,
+         *     if it is full, or if the directory or a file cannot be made or read
          */
         public AuditLog open() {
             return new AuditLog(
-                    LogWriter.open(directory, new LogWriter.Limits(maxFileSize, maxFileAge, sync), clock, opener),
+                    LogWriter.open(
+                            directory,
+                            new LogWriter.Limits(maxFileSize, maxFileAge, maxTotalSize, sync),
+                            clock,
+                            opener),
                     everything);
         }
     }

@@ -259,7 +259,6 @@ final class Entry {
         json.objects(
                 "evidence",
                 anomaly.evidence().stream()
-                        .limit(100)
                         .<Runnable>map(event -> () -> evidence(event))
                         .toList());
     }

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class FileScan {
     private static final Pattern PREVIOUS =
             Pattern.compile(",\"type\":\"file-opened\",.*,\"previousHash\":\"([0-9a-f]{64})\"}");
-    private static final int LONGEST_LINE = 16 * 1024 * 1024;
+    static final int LONGEST_LINE = 16 * 1024 * 1024;
 
     private final Path file;
     private final @Nullable Head kept;

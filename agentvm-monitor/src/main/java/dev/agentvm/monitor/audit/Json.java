@@ -92,11 +92,12 @@ final class Json implements AutoCloseable {
     }
 
     Json put(String field, Map<String, String> values) {
-        return object(
+        object(
                 field,
                 () -> values.entrySet().stream()
                         .limit(MOST_ELEMENTS)
                         .forEach(entry -> put(cut(entry.getKey()), entry.getValue())));
+        return leftOut(field, values.size());
     }
 
     Json object(String field, Runnable content) {
@@ -109,15 +110,21 @@ final class Json implements AutoCloseable {
 
     /** An array of objects, each filled by its own content. */
     Json objects(String field, List<Runnable> contents) {
-        return write(() -> {
+        write(() -> {
             generator.writeArrayFieldStart(field);
-            for (Runnable content : contents) {
+            for (Runnable content : contents.stream().limit(MOST_ELEMENTS).toList()) {
                 generator.writeStartObject();
                 content.run();
                 generator.writeEndObject();
             }
             generator.writeEndArray();
         });
+        return leftOut(field, contents.size());
+    }
+
+    /** Says how many of what has no place for words are cut. */
+    private Json leftOut(String field, int size) {
+        return size > MOST_ELEMENTS ? put(field + "LeftOut", size - MOST_ELEMENTS) : this;
     }
 
     private static String cut(String value) {

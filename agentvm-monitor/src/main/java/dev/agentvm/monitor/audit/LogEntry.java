@@ -12,6 +12,9 @@ final class LogEntry {
     private static final Pattern HEADER =
             Pattern.compile("\\{\"seq\":[0-9]+,\"id\":\"[^\"]*\",\"time\":\"([^\"]*)\",.*");
 
+    private static final Pattern IS_CLOSED =
+            Pattern.compile("\\{\"seq\":[0-9]+,\"id\":\"[^\"]*\",\"time\":\"[^\"]*\",\"type\":\"" + CLOSED + "\"}");
+
     private LogEntry() {}
 
     private static Json begin(long sequence, Instant time, String type) {
@@ -56,7 +59,7 @@ final class LogEntry {
     }
 
     static boolean isClosed(String entry) {
-        return entry.contains("\",\"type\":\"" + CLOSED + "\"");
+        return IS_CLOSED.matcher(entry).matches();
     }
 
     /** When the entry was made. */

@@ -23,6 +23,15 @@ final class LogFiles {
         }
     }
 
+    /** The bytes of all of a directory. */
+    static long size(Path directory) throws IOException {
+        long size = 0;
+        for (Path file : in(directory)) {
+            size += Files.size(file);
+        }
+        return size;
+    }
+
     static Path numbered(Path directory, int number) {
         return directory.resolve(String.format(Locale.ROOT, "audit-%08d.jsonl", number));
     }

@@ -1,13 +1,9 @@
 package dev.agentvm.monitor.audit;
 
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
@@ -21,12 +17,16 @@ import org.slf4j.LoggerFactory;
 /** The end of a log: its last file, its head, and what could not be written. Safe for use by many threads. */
 final class LogWriter {
     private static final Logger LOG = LoggerFactory.getLogger(LogWriter.class);
+    /** Room for an entry of usual size, and for what the log says of itself at its end. */
+    private static final int ROOM = 4096;
+    /** Files of a full log may be moved away; between two looks whether they were lies that. */
+    private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(10);
 
     private final Path directory;
     private final Limits limits;
     private final Clock clock;
     private final Appender.Opener opener;
-    private final FileChannel lock;
+    private final DirectoryLock lock;
 
     private int number;
     private Appender file;
@@ -36,17 +36,43 @@ final class LogWriter {
     /** Whether something may lie behind {@link #length}. */
     private boolean dirty;
 
+    /** The bytes of all files, as far as it is known. */
+    private long total;
+
+    private @Nullable Instant looked;
     private boolean closed;
+    private boolean saidClosed;
     private long missed;
     private @Nullable Gap gap;
 
-    record Limits(long fileSize, Duration fileAge, AuditLog.Sync sync) {}
+    /**
+     * When to begin another file, when to stop, and when to force what is written.
+     *
+     * @param totalSize of all files
+     */
+    record Limits(long fileSize, Duration fileAge, long totalSize, AuditLog.Sync sync) {
+        /** From where on there is only room for what guests cannot make many of. */
+        long totalOfFrequent() {
+            return totalSize - totalSize / 10;
+        }
+
+        /** Where there is only room for the word that entries are missing and for the end. */
+        long totalOfEvents() {
+            return totalSize - ROOM;
+        }
+    }
 
     /** Entries that could not be written, and no entry says so yet. */
     private record Gap(long count, Instant since, String reason) {}
 
     private LogWriter(
-            Path directory, Limits limits, Clock clock, Appender.Opener opener, FileChannel lock, int number, Head head)
+            Path directory,
+            Limits limits,
+            Clock clock,
+            Appender.Opener opener,
+            DirectoryLock lock,
+            int number,
+            Head head)
             throws IOException {
         this.directory = directory;
         this.limits = limits;
@@ -60,13 +86,18 @@ final class LogWriter {
     }
 
     static LogWriter open(Path directory, Limits limits, Clock clock, Appender.Opener opener) {
-        FileChannel lock = null;
+        @Nullable DirectoryLock lock = null;
         try {
             if (!Files.isDirectory(directory)) {
                 Files.createDirectories(
                         directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             }
-            lock = lock(directory);
+            lock = DirectoryLock.take(directory)
+                    .orElseThrow(() -> failure(
+                            "The audit log in " + directory
+                                    + " is being written by another program, or by this one already;"
+                                    + " give each log a directory of its own",
+                            null));
             LogWriter writer = resume(directory, limits, clock, opener, lock);
             lock = null;
             return writer;
@@ -77,27 +108,8 @@ final class LogWriter {
         }
     }
 
-    private static FileChannel lock(Path directory) throws IOException {
-        FileChannel channel =
-                FileChannel.open(directory.resolve("audit.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        @Nullable FileLock held;
-        try {
-            held = channel.tryLock();
-        } catch (OverlappingFileLockException e) {
-            held = null;
-        }
-        if (held == null) {
-            channel.close();
-            throw failure(
-                    "The audit log in " + directory + " is being written by another program, or by this one already;"
-                            + " give each log a directory of its own",
-                    null);
-        }
-        return channel;
-    }
-
     private static LogWriter resume(
-            Path directory, Limits limits, Clock clock, Appender.Opener opener, FileChannel lock) throws IOException {
+            Path directory, Limits limits, Clock clock, Appender.Opener opener, DirectoryLock lock) throws IOException {
         List<Path> files = LogFiles.in(directory);
         if (files.isEmpty()) {
             LogWriter writer = new LogWriter(directory, limits, clock, opener, lock, 1, Head.EMPTY);
@@ -132,6 +144,8 @@ final class LogWriter {
     private LogWriter begin(boolean closedBefore, long cutBytes) throws IOException {
         try {
             repair();
+            total = LogFiles.size(directory);
+            requireRoom(ROOM, limits.totalOfEvents());
             if (length == 0) {
                 put(LogEntry.fileOpened(head.sequence() + 1, clock.instant(), number, head));
             }
@@ -143,19 +157,48 @@ final class LogWriter {
         }
     }
 
-    /** Writes the entry that {@code entry} makes of its number, or counts it as missed. */
-    synchronized void write(LongFunction<String> entry) {
+    /**
+     * Writes the entry that {@code entry} makes of its number, or counts it as missed.
+     *
+     * @param frequent whether a guest can make many of it, so that it leaves room for others
+     */
+    synchronized void write(boolean frequent, LongFunction<String> entry) {
         if (closed) {
+            missed++;
+            if (!saidClosed) {
+                saidClosed = true;
+                LOG.warn("the audit log in {} is closed, and events still come: they are not in it", directory);
+            }
             return;
         }
         try {
             repair();
+            long limit = frequent ? limits.totalOfFrequent() : limits.totalOfEvents();
+            requireRoom(ROOM, limit);
             fillGap();
-            put(entry.apply(head.sequence() + 1));
-        } catch (IOException e) {
+            put(entry.apply(head.sequence() + 1), limit);
+        } catch (IOException | RuntimeException | StackOverflowError e) {
             miss(e);
             repairIfPossible();
         }
+    }
+
+    private void requireRoom(long bytes, long limit) throws IOException {
+        if (total + bytes > limit && isTimeToLook()) {
+            total = LogFiles.size(directory);
+        }
+        if (total + bytes > limit) {
+            throw new IOException("the log has " + total + " bytes, of at most " + limits.totalSize()
+                    + (limit < limits.totalOfEvents() ? ", the last tenth of which is kept for rarer events" : "")
+                    + "; move the log away, or raise maxTotalSize");
+        }
+    }
+
+    private boolean isTimeToLook() {
+        Instant now = clock.instant();
+        boolean time = looked == null || Duration.between(looked, now).abs().compareTo(BETWEEN_LOOKS) >= 0;
+        looked = time ? now : looked;
+        return time;
     }
 
     private void fillGap() throws IOException {
@@ -166,22 +209,31 @@ final class LogWriter {
         }
     }
 
-    private void miss(IOException e) {
+    private void miss(Throwable e) {
         missed++;
         if (gap == null) {
             LOG.warn(
                     "the audit log in {} cannot be written; entries are missing until it can: {}",
                     directory,
                     e.toString());
-            gap = new Gap(1, clock.instant(), String.valueOf(e.getMessage()));
+            gap = new Gap(1, clock.instant(), e instanceof IOException ? String.valueOf(e.getMessage()) : e.toString());
         } else {
             gap = new Gap(gap.count() + 1, gap.since(), gap.reason());
         }
     }
 
+    /** What the log says of itself. */
     private void put(String entry) throws IOException {
+        put(entry, limits.totalSize());
+    }
+
+    private void put(String entry, long limit) throws IOException {
         Sealed sealed = Sealed.of(entry, head);
         byte[] line = bytes(sealed);
+        if (line.length > FileScan.LONGEST_LINE) {
+            throw new IOException("an entry of " + line.length + " bytes is longer than any may be");
+        }
+        requireRoom(line.length, limit);
         if (length > 0 && (length + line.length > limits.fileSize() || isOld())) {
             rotate();
             sealed = Sealed.of(renumbered(entry, head.sequence() + 1), head);
@@ -194,6 +246,7 @@ final class LogWriter {
         }
         dirty = false;
         length += line.length;
+        total += line.length;
         head = sealed.head();
     }
 
@@ -230,6 +283,7 @@ final class LogWriter {
         number++;
         opened = now;
         length = line.length;
+        total += line.length;
         head = first.head();
         full.close();
     }

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param firstBreak where the chain first breaks; what comes behind it is not looked at
  * @param head the head behind the last entry of the unbroken part
  * @param tornBytes the bytes of a last line without an end, as a crash leaves it
- * @param closed whether the last entry says that the log was closed
+ * @param closed whether the last entry says that the log was closed, which may have been an earlier time than the last
  */
 public record Verification(Optional<Break> firstBreak, Head head, long tornBytes, boolean closed) {
     /**
@@ -30,7 +30,10 @@ public record Verification(Optional<Break> firstBreak, Head head, long tornBytes
         }
     }
 
-    /** Whether the chain is unbroken and its last line has its end. */
+    /**
+     * Whether the chain is unbroken and its last line has its end. So it is of a log from which whole lines were cut off
+     * at the end, and of an empty directory: only a head that was kept shows that.
+     */
     public boolean intact() {
         return firstBreak.isEmpty() && tornBytes == 0;
     }

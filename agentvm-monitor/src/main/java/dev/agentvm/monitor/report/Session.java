@@ -23,13 +23,16 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /** What is kept of one VM for its report: a bounded amount, whatever the VM does. Not thread-safe. */
 final class Session {
     private static final int COMMANDS = 500;
     private static final int ATTEMPTS = 2000;
+    /** Of those that are allowed, and of those that are denied: neither hides the other. */
     private static final int CONTACTS = 500;
+
     private static final int ANOMALIES = 200;
     private static final int NOTES = 200;
     private static final int SAMPLES = 1000;
@@ -47,8 +50,11 @@ final class Session {
     private final Latest<AnomalyDetected> anomalies = new Latest<>(ANOMALIES);
     private final Latest<VMEvent> notes = new Latest<>(NOTES);
     private final Map<Contact.Key, Contact> contacts = new LinkedHashMap<>();
+    private long contactsAllowed;
     private long attemptsOfOtherContacts;
     private long allowed;
+    private OptionalLong sent = OptionalLong.empty();
+    private OptionalLong received = OptionalLong.empty();
     private long alerts;
     private List<TrafficSampled> samples = new ArrayList<>();
     private @Nullable TrafficSampled latestSample;
@@ -104,9 +110,11 @@ final class Session {
         allowed += attempt instanceof ConnectionAllowed ? 1 : 0;
         Contact.Key key = Contact.Key.of(attempt);
         Contact contact = contacts.get(key);
-        if (contact == null && contacts.size() < CONTACTS) {
+        long alike = key.allowed() ? contactsAllowed : contacts.size() - contactsAllowed;
+        if (contact == null && alike < CONTACTS) {
             contact = new Contact(attempt);
             contacts.put(key, contact);
+            contactsAllowed += key.allowed() ? 1 : 0;
         }
         if (contact == null) {
             attemptsOfOtherContacts++;
@@ -117,6 +125,11 @@ final class Session {
 
     /** When there are too many, every second is dropped, and from then on half as many are kept. */
     private void add(TrafficSampled sample) {
+        sent = sum(sent, latestSample == null ? OptionalLong.empty() : latestSample.sentBytes(), sample.sentBytes());
+        received = sum(
+                received,
+                latestSample == null ? OptionalLong.empty() : latestSample.receivedBytes(),
+                sample.receivedBytes());
         latestSample = sample;
         if (++samplesSkipped < samplesPerKept) {
             return;
@@ -131,6 +144,15 @@ final class Session {
             samples = half;
             samplesPerKept *= 2;
         }
+    }
+
+    /** A restore begins the count anew. */
+    private static OptionalLong sum(OptionalLong total, OptionalLong before, OptionalLong now) {
+        if (now.isEmpty()) {
+            return total;
+        }
+        long step = now.getAsLong() - before.orElse(0);
+        return OptionalLong.of(total.orElse(0) + (step < 0 ? now.getAsLong() : step));
     }
 
     VMIdentity vm() {
@@ -193,7 +215,13 @@ final class Session {
         return List.copyOf(samples);
     }
 
-    @Nullable TrafficSampled latestSample() {
-        return latestSample;
+    /** All bytes, over restores too; empty if they were not counted. */
+    OptionalLong sent() {
+        return sent;
+    }
+
+    /** The same. */
+    OptionalLong received() {
+        return received;
     }
 }

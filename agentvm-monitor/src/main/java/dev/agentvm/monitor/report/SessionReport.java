@@ -12,8 +12,15 @@ import dev.agentvm.monitor.internal.Redaction;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -21,7 +28,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -29,6 +36,11 @@ import java.util.function.Consumer;
  * a guest chose, such as names and arguments, is escaped. Immutable, safe for use by many threads.
  */
 public final class SessionReport {
+    private static final Set<OpenOption> IN_PLACE =
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
+    private static final FileAttribute<?> OWNER_ONLY =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
     private final VMIdentity vm;
     private final String html;
 
@@ -48,12 +60,18 @@ public final class SessionReport {
     }
 
     /**
-     * Writes the page to a file, in UTF-8, in place of what was there.
+     * Writes the page to a file, in UTF-8, in place of what was there. A file that was not there is made readable by its
+     * owner alone.
      *
      * @throws IOException if it cannot be written
      */
     public void writeTo(Path file) throws IOException {
-        Files.writeString(file, html);
+        try (WritableByteChannel out = Files.newByteChannel(file, IN_PLACE, OWNER_ONLY)) {
+            ByteBuffer page = ByteBuffer.wrap(html.getBytes(StandardCharsets.UTF_8));
+            while (page.hasRemaining()) {
+                out.write(page);
+            }
+        }
     }
 
     static SessionReport of(Session session) {
@@ -139,10 +157,8 @@ public final class SessionReport {
             tile(session.attempts().count() - session.allowed(), "connections denied", "");
             tile(session.allowed(), "connections allowed", "");
             tile(session.commands().count(), "commands", "");
-            OptionalLong none = OptionalLong.empty();
-            var sample = Optional.ofNullable(session.latestSample());
-            tile(Describe.bytes(sample.map(last -> last.receivedBytes()).orElse(none)), "received", "");
-            tile(Describe.bytes(sample.map(last -> last.sentBytes()).orElse(none)), "sent", "");
+            tile(Describe.bytes(session.received()), "received", "");
+            tile(Describe.bytes(session.sent()), "sent", "");
             page.markup("</section>");
         }
 

@@ -23,6 +23,8 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -84,6 +86,185 @@ class AuditLogTest {
                 .duration(Duration.ofSeconds(1))
                 .exitCode(0)
                 .build();
+    }
+
+    @Test
+    void open_twiceInOneProgram_keepsTheFirstOnesLock() throws Exception {
+        try (AuditLog log = log().open()) {
+            log.onEvent(died("before"));
+            assertThatThrownBy(() -> log().open())
+                    .isInstanceOf(AuditLogException.class)
+                    .hasMessageContaining("by this one already");
+
+            Process other = new ProcessBuilder(
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
+                            "-XX:TieredStopAtLevel=1",
+                            "-Xshare:auto",
+                            "-cp",
+                            System.getProperty("java.class.path"),
+                            WriterProgram.class.getName(),
+                            directory.toString())
+                    .redirectErrorStream(true)
+                    .start();
+            String firstLine = String.valueOf(other.inputReader().readLine());
+            other.destroyForcibly().waitFor();
+            assertThat(firstLine).doesNotMatch("[0-9]+");
+            log.onEvent(died("after"));
+        }
+        log().open().close();
+
+        assertThat(AuditLog.verify(directory).intact()).isTrue();
+    }
+
+    private static VMEvent denied(int port) {
+        return Story.tcp(port, 1, port);
+    }
+
+    private long bytes() throws IOException {
+        return LogFiles.size(directory);
+    }
+
+    @Test
+    void maxTotalSize_floodOfDeniedAttempts_leavesRoomForTheRestAndCountsWhatIsMissing() throws IOException {
+        long limit = 1024 * 1024;
+        try (AuditLog log = log().maxTotalSize(limit).open()) {
+            for (int i = 0; i < 5_000; i++) {
+                log.onEvent(denied(10_000 + i));
+            }
+            long missed = log.missed();
+            assertThat(missed).isPositive();
+            assertThat(bytes()).isBetween(limit * 8 / 10, limit * 9 / 10);
+
+            log.onEvent(died("a rare event"));
+
+            assertThat(log.missed()).isEqualTo(missed);
+            List<String> lines = lines();
+            assertThat(lines.get(lines.size() - 1)).contains("a rare event");
+            assertThat(lines.get(lines.size() - 2))
+                    .contains("\"type\":\"entries-missing\",\"count\":" + missed)
+                    .contains("maxTotalSize");
+        }
+        assertThat(AuditLog.verify(directory).intact()).isTrue();
+    }
+
+    @Test
+    void maxTotalSize_reached_isNotExceededAndStillEnds() throws IOException {
+        long limit = 1024 * 1024;
+        try (AuditLog log = log().maxTotalSize(limit).open()) {
+            for (int i = 0; i < 1_000; i++) {
+                log.onEvent(died("x".repeat(3_000)));
+            }
+            assertThat(log.missed()).isPositive();
+        }
+
+        assertThat(bytes()).isLessThanOrEqualTo(limit);
+        assertThat(AuditLog.verify(directory)).satisfies(verification -> {
+            assertThat(verification.intact()).isTrue();
+            assertThat(verification.closed()).isTrue();
+        });
+        assertThatThrownBy(() -> log().maxTotalSize(limit).open())
+                .isInstanceOf(AuditLogException.class)
+                .hasMessageContaining("maxTotalSize");
+        log().open().close();
+    }
+
+    @Test
+    void maxTotalSize_filesMovedAway_isWrittenAgain() throws IOException {
+        try (AuditLog log =
+                log().maxTotalSize(1024 * 1024).maxFileSize(64 * 1024).open()) {
+            for (int i = 0; i < 1_000; i++) {
+                log.onEvent(died("x".repeat(3_000)));
+            }
+            for (Path file : files().subList(0, 10)) {
+                Files.delete(file);
+            }
+            clock.now = clock.now.plusSeconds(10);
+            long missed = log.missed();
+
+            log.onEvent(died("again"));
+
+            assertThat(log.missed()).isEqualTo(missed);
+        }
+    }
+
+    @Test
+    void onEvent_afterTheClose_countsAsMissed() {
+        AuditLog log = log().open();
+        log.close();
+
+        log.onEvent(died("late"));
+
+        assertThat(log.missed()).isEqualTo(1);
+    }
+
+    @Test
+    void write_entryThatCannotBeMade_isMissing() throws IOException {
+        LogWriter writer = LogWriter.open(
+                directory,
+                new LogWriter.Limits(1 << 20, Duration.ofDays(1), 1 << 20, AuditLog.Sync.FILE),
+                clock,
+                FileAppender::open);
+
+        writer.write(false, sequence -> {
+            throw new IllegalStateException("its own fault");
+        });
+        writer.write(false, sequence -> Entry.of(sequence, died("next")));
+        writer.close();
+
+        assertThat(writer.missed()).isEqualTo(1);
+        assertThat(lines())
+                .anySatisfy(line -> assertThat(line)
+                        .contains("\"type\":\"entries-missing\",\"count\":1")
+                        .contains("its own fault"));
+    }
+
+    @Test
+    void verify_lastEntryWithALabelThatLooksLikeAClose_isNotClosed() {
+        AuditLog log = log().open();
+        log.onEvent(new VMDied.Builder()
+                .time(Story.START)
+                .vm(Samples.VM.withLabels(Map.of("a", "x", "type", "log-closed")))
+                .reason("done")
+                .build());
+
+        assertThat(AuditLog.verify(directory).closed()).isFalse();
+        log.close();
+        assertThat(AuditLog.verify(directory).closed()).isTrue();
+    }
+
+    @Test
+    void onEvent_veryManyLabels_areCutAndSaySo() throws IOException {
+        Map<String, String> labels = new TreeMap<>();
+        for (int i = 0; i < 300; i++) {
+            labels.put("label-" + i, "x");
+        }
+        try (AuditLog log = log().open()) {
+            log.onEvent(new VMDied.Builder()
+                    .time(Story.START)
+                    .vm(Samples.VM.withLabels(labels))
+                    .reason("done")
+                    .build());
+        }
+
+        assertThat(lines()).anySatisfy(line -> assertThat(line).contains("\"labelsLeftOut\":44"));
+        assertThat(AuditLog.verify(directory).intact()).isTrue();
+    }
+
+    @Test
+    void write_entryLongerThanAnyMayBe_isMissing() throws IOException {
+        LogWriter writer = LogWriter.open(
+                directory,
+                new LogWriter.Limits(1 << 30, Duration.ofDays(1), 1 << 30, AuditLog.Sync.FILE),
+                clock,
+                FileAppender::open);
+
+        writer.write(
+                false, sequence -> "{\"seq\":" + sequence + ",\"x\":\"" + "x".repeat(FileScan.LONGEST_LINE) + "\"}");
+        writer.close();
+
+        assertThat(writer.missed()).isEqualTo(1);
+        assertThat(AuditLog.verify(directory).intact()).isTrue();
     }
 
     @Test

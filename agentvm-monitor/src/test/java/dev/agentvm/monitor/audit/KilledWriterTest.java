@@ -12,9 +12,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A program that is killed with signal 9 as it writes: {@code -Daudit.kills=200} is the long form. */
+/** A program that is killed with signal 9 as it writes: {@code -Dagentvm.soak=true} for the long form. */
 class KilledWriterTest {
-    private static final int ROUNDS = Integer.getInteger("audit.kills", 20);
+    private static final int ROUNDS = Boolean.getBoolean("agentvm.soak") ? 200 : 20;
 
     @TempDir
     Path directory;

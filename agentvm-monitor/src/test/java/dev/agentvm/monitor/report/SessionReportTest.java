@@ -26,6 +26,7 @@ import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.UUID;
 import javax.xml.parsers.DocumentBuilderFactory;
@@ -197,7 +198,26 @@ class SessionReportTest {
         assertThat(html)
                 .contains("The latest of 1000; 500 before are left out.")
                 .contains("The drawing has the latest of 50000 attempts.")
-                .contains("leave out 49500 attempts");
+                .contains("leave out 49000 attempts");
+    }
+
+    @Test
+    void html_deniedAfterManyAllowed_isShownAllTheSame() {
+        for (int i = 0; i < 600; i++) {
+            recorder.onEvent(attempt(i, Flow.tcp(host(i), 443), null));
+        }
+        recorder.onEvent(attempt(601, Flow.tcp(host(7), 5432), null));
+
+        assertThat(html()).doesNotContain("Nothing was denied.").contains("TCP 5432");
+    }
+
+    @Test
+    void html_restored_sumsWhatWasSentBeforeAndAfter() {
+        recorder.onEvent(sample(1).sentBytes(3072).receivedBytes(1024).build());
+        recorder.onEvent(sample(2).sentBytes(4096).receivedBytes(1024).build());
+        recorder.onEvent(sample(3).sentBytes(1024).receivedBytes(512).build());
+
+        assertThat(html()).contains("<b>5.0 KiB</b><span>sent</span>", "<b>1.5 KiB</b><span>received</span>");
     }
 
     @Test
@@ -229,5 +249,10 @@ class SessionReportTest {
         recorder.report(VM.id()).orElseThrow().writeTo(file);
 
         assertThat(file).hasContent(html());
+        assertThat(Files.getPosixFilePermissions(file)).isEqualTo(PosixFilePermissions.fromString("rw-------"));
+
+        recorder.onEvent(new VMClosed.Builder().time(at(9)).vm(VM).reason("x").build());
+        recorder.report(VM.id()).orElseThrow().writeTo(file);
+        assertThat(file).as("in place of what was there").hasContent(html());
     }
 }

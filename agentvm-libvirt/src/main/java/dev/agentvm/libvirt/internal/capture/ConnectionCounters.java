@@ -11,8 +11,9 @@ interface ConnectionCounters {
      *
      * @param sent by the VM
      * @param received by the VM
+     * @param open whether it is a TCP connection of which the kernel has not seen the end
      */
-    record Bytes(long sent, long received) {}
+    record Bytes(long sent, long received, boolean open) {}
 
     /** What it has counted of that one; empty if it counts nothing, or no longer knows it. */
     Optional<Bytes> of(Flow flow);

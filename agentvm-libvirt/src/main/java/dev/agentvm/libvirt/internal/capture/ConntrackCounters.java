@@ -1,6 +1,6 @@
 package dev.agentvm.libvirt.internal.capture;
 
-import dev.agentvm.libvirt.internal.nativeaccess.ConntrackSocket;
+import dev.agentvm.libvirt.internal.nativeaccess.ConnectionTracking;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.Flow.Direction;
 import java.io.IOException;
@@ -13,16 +13,16 @@ import org.slf4j.LoggerFactory;
 final class ConntrackCounters implements ConnectionCounters, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ConntrackCounters.class);
 
-    private final @Nullable ConntrackSocket socket;
+    private final @Nullable ConnectionTracking socket;
 
-    private ConntrackCounters(@Nullable ConntrackSocket socket) {
+    private ConntrackCounters(@Nullable ConnectionTracking socket) {
         this.socket = socket;
     }
 
     /** Counts nothing where this process may not ask. */
     static ConntrackCounters open() {
         try {
-            return new ConntrackCounters(ConntrackSocket.open());
+            return new ConntrackCounters(ConnectionTracking.open());
         } catch (IOException e) {
             LOG.debug("bytes of connections are not known: {}", e.getMessage());
             return new ConntrackCounters(null);
@@ -40,13 +40,13 @@ final class ConntrackCounters implements ConnectionCounters, AutoCloseable {
                 || flow.sourcePort().isEmpty()) {
             return Optional.empty();
         }
-        return socket.counters(new ConntrackSocket.Tuple(
+        return socket.counters(new ConnectionTracking.Tuple(
                         flow.source().get().bits(),
                         flow.destination().get().bits(),
                         protocol,
                         flow.sourcePort().getAsInt(),
                         flow.destinationPort().orElse(0)))
-                .map(counters -> new Bytes(counters.original(), counters.reply()));
+                .map(counters -> new Bytes(counters.original(), counters.reply(), counters.open()));
     }
 
     @Override

@@ -23,6 +23,7 @@ final class Exchange {
     private boolean otherFinished;
     private boolean contradicted;
     private boolean over;
+    private @Nullable Long endingNanos;
 
     /**
      * It begins.
@@ -47,6 +48,7 @@ final class Exchange {
         answer = null;
         contradicted = false;
         over = false;
+        endingNanos = null;
         return this;
     }
 
@@ -93,9 +95,9 @@ final class Exchange {
         return answer == Answer.ANSWERED;
     }
 
-    /** What the one who began has got to see; the first counts. */
+    /** What the one who began has got to see; the latest counts, but nothing takes back that it was answered. */
     void answered(Answer what) {
-        if (answer == null) {
+        if (answer != Answer.ANSWERED) {
             answer = what;
         }
     }
@@ -137,8 +139,47 @@ final class Exchange {
         return first;
     }
 
-    /** From the first that was seen of it to the last. */
+    boolean isOver() {
+        return over;
+    }
+
+    /**
+     * Somebody said that it ends.
+     *
+     * @return whether that was not known yet
+     */
+    boolean ending(long nanos) {
+        boolean first = endingNanos == null && !over;
+        if (first) {
+            endingNanos = nanos;
+        }
+        return first;
+    }
+
+    /** Whether somebody said, so long ago at least, that it ends, and it has not shown that it goes on. */
+    boolean isEnding(long nanos, long atLeast) {
+        return endingNanos != null && nanos - endingNanos >= atLeast;
+    }
+
+    /** Whether somebody said that it ends, and it has not shown that it goes on. */
+    boolean isEnding() {
+        return endingNanos != null;
+    }
+
+    /** Whether more was seen of it after somebody said that it ends. */
+    boolean isSeenAfterItsEnd() {
+        return endingNanos != null && seenNanos - endingNanos > 0;
+    }
+
+    /** It did not end. */
+    void goesOn() {
+        endingNanos = null;
+        beginnerFinished = false;
+        otherFinished = false;
+    }
+
+    /** From the first that was seen of it to its end, or to the last. */
     Duration duration() {
-        return Duration.ofNanos(seenNanos - begunNanos);
+        return Duration.ofNanos((endingNanos == null ? seenNanos : endingNanos) - begunNanos);
     }
 }

@@ -4,8 +4,10 @@ import dev.agentvm.libvirt.internal.capture.Headers.Icmp;
 import dev.agentvm.libvirt.internal.capture.Headers.Ip;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.Flow.Direction;
+import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -67,8 +69,10 @@ final class Exchanges {
         MORE,
         /** One of the other side. */
         ANSWER,
-        /** An ICMP error about what whoever began has sent. */
-        ERROR
+        /** An ICMP error about what whoever began has sent, which came to nothing. */
+        ERROR,
+        /** An ICMP message about it that says nothing of its end. */
+        REMARK
     }
 
     /**
@@ -80,13 +84,46 @@ final class Exchanges {
      * @param to the same
      */
     private record Parties(
-            boolean fromVM, @Nullable MacAddress falseSource, int etherType, int protocol, End from, End to) {
+            boolean fromVM, @Nullable MacAddress falseSource, int etherType, int protocol, End from, End to)
+            implements Comparable<Parties> {
+        private static final Comparator<Parties> ORDER = Comparator.comparingInt(Parties::etherType)
+                .thenComparingInt(Parties::protocol)
+                .thenComparing(Parties::fromVM)
+                .thenComparing(Parties::from)
+                .thenComparing(Parties::to)
+                .thenComparing(Parties::falseSource, End::compare);
+
         Parties reversed() {
             return new Parties(!fromVM, falseSource, etherType, protocol, to, from);
         }
+
+        /**
+         * A guest can choose addresses and ports so that all have the same hash: what has an order is found fast by
+         * {@link java.util.HashMap} all the same.
+         */
+        @Override
+        public int compareTo(Parties other) {
+            return ORDER.compare(this, other);
+        }
     }
 
-    private record End(@Nullable Object address, int port) {}
+    private record End(@Nullable Object address, int port) implements Comparable<End> {
+        @Override
+        public int compareTo(End other) {
+            int byPort = Integer.compare(port, other.port);
+            return byPort == 0 ? compare(address, other.address) : byPort;
+        }
+
+        /** Of one ethertype both are of the same kind. */
+        private static int compare(@Nullable Object one, @Nullable Object other) {
+            if (one == null || other == null) {
+                return Boolean.compare(one != null, other != null);
+            }
+            return one instanceof IPv4Address first && other instanceof IPv4Address second
+                    ? first.compareTo(second)
+                    : one.toString().compareTo(other.toString());
+        }
+    }
 
     /**
      * Nothing has been seen of the VM of that MAC address.
@@ -152,29 +189,47 @@ final class Exchanges {
 
     private Sighting see(Headers frame, Ip ip, boolean fromVM, long nanos) {
         if (ip.cut()) {
-            Parties pieces = new Parties(
-                    fromVM,
-                    falseSource(frame, fromVM),
-                    frame.etherType(),
-                    ip.protocol(),
-                    new End(ip.source(), ip.id()),
-                    new End(ip.destination(), -1));
+            Parties pieces = pieces(frame, ip, fromVM, falseSource(frame, fromVM));
+            if (ip.laterFragment() && pieces.falseSource() != null) {
+                Sighting rewritten = known(pieces(frame, ip, true, null), nanos);
+                if (rewritten != null) {
+                    return rewritten;
+                }
+            }
             Sighting first = see(pieces, frame, fromVM, nanos);
             if (ip.laterFragment()) {
                 return first;
             }
         }
         Icmp icmp = ip.icmp();
-        // An error is sent to the one whose packet it is about.
-        if (icmp != null && Icmp.isError(icmp.type()) && icmp.about() != null) {
+        // An error is sent to the one whose packet it is about; what is sent to another is something else.
+        if (icmp != null
+                && Icmp.isError(icmp.type())
+                && icmp.about() != null
+                && icmp.about().source().equals(ip.destination())) {
             Sighting about = known(parties(frame.etherType(), icmp.about(), !fromVM, null), nanos);
             if (about != null) {
-                return new Sighting(about.exchange(), about.part() == Part.MORE ? Part.ERROR : Part.MORE);
+                boolean refuses = about.part() == Part.MORE && icmp.isFinal();
+                return new Sighting(about.exchange(), refuses ? Part.ERROR : Part.REMARK);
             }
         }
         Parties parties = parties(frame.etherType(), ip, fromVM, falseSource(frame, fromVM));
         Headers.Tcp tcp = ip.tcp();
         return tcp == null ? see(parties, frame, fromVM, nanos) : see(parties, tcp, frame, fromVM, nanos);
+    }
+
+    /**
+     * What fragments of one packet have in common. When a host puts a packet together and sends it on in pieces, it may
+     * write its own addresses into later pieces before they are read here (seen on Linux 6.18, with address translation).
+     */
+    private static Parties pieces(Headers frame, Ip ip, boolean fromVM, @Nullable MacAddress falseSource) {
+        return new Parties(
+                fromVM,
+                falseSource,
+                frame.etherType(),
+                ip.protocol(),
+                new End(fromVM && falseSource == null ? null : ip.source(), ip.id()),
+                new End(ip.destination(), -1));
     }
 
     /** One that asks again for the same connection repeats itself; a new one between the same ports counts anew. */
@@ -230,7 +285,7 @@ final class Exchanges {
         int from = 0;
         int to = 0;
         if (ports != null) {
-            if (isDhcp(ip.protocol(), ports)) {
+            if (isDhcp(ip.protocol(), ports, fromVM)) {
                 // It begins without an address, so by its addresses an answer does not tell what it answers.
                 return new Parties(
                         true,
@@ -258,10 +313,10 @@ final class Exchanges {
                 new End(ip.destination(), to));
     }
 
-    private static boolean isDhcp(int protocol, Headers.Ports ports) {
+    private static boolean isDhcp(int protocol, Headers.Ports ports, boolean fromVM) {
         return protocol == Flow.UDP
-                && Math.min(ports.source(), ports.destination()) == DHCP_SERVER
-                && Math.max(ports.source(), ports.destination()) == DHCP_CLIENT;
+                && ports.source() == (fromVM ? DHCP_CLIENT : DHCP_SERVER)
+                && ports.destination() == (fromVM ? DHCP_SERVER : DHCP_CLIENT);
     }
 
     private Flow flow(Headers frame, boolean fromVM) {

@@ -27,6 +27,9 @@ record Headers(
     private static final int FRAGMENT_OFFSET = 0x1fff;
     private static final int MORE_FRAGMENTS = 0x2000;
     private static final int SMALLEST_HEADER = 20;
+    /** How much of a TCP header is read after its ports. */
+    private static final int TCP_AFTER_PORTS = 10;
+
     private static final int FIN = 0x01;
     private static final int SYN = 0x02;
     private static final int RST = 0x04;
@@ -48,7 +51,7 @@ record Headers(
      * @param cut whether it is a fragment
      * @param laterFragment whether it is a fragment after the first, which has no header but this
      * @param ports those of TCP and UDP
-     * @param tcp what TCP says of a connection
+     * @param tcp what TCP says of a connection; null also for a first fragment that is too short for it
      * @param icmp what ICMP says
      */
     record Ip(
@@ -79,15 +82,22 @@ record Headers(
     /**
      * An ICMP message.
      *
+     * @param code tells messages of one type apart
      * @param id tells echo requests of one sender apart
      * @param about the packet that an error is about, as far as it can be read
      */
-    record Icmp(int type, int id, @Nullable Ip about) {
+    record Icmp(int type, int code, int id, @Nullable Ip about) {
         private static final int UNREACHABLE = 3;
         private static final int QUENCH = 4;
         private static final int REDIRECT = 5;
         private static final int EXCEEDED = 11;
         private static final int PARAMETER = 12;
+        private static final int FRAGMENTATION_NEEDED = 4;
+
+        /** Whether it is an error after which the packet is not to be sent again, smaller or by another way. */
+        boolean isFinal() {
+            return (type == UNREACHABLE && code != FRAGMENTATION_NEEDED) || type == EXCEEDED || type == PARAMETER;
+        }
 
         static boolean isError(int type) {
             return type == UNREACHABLE || type == QUENCH || type == REDIRECT || type == EXCEEDED || type == PARAMETER;
@@ -145,13 +155,13 @@ record Headers(
         if (!later && (protocol == Flow.TCP || protocol == Flow.UDP)) {
             ports = new Ports(u16(bytes), u16(bytes));
         }
-        if (!later && protocol == Flow.TCP && outermost) {
+        boolean cut = later || (fragment & MORE_FRAGMENTS) != 0;
+        if (!later && protocol == Flow.TCP && outermost && !(cut && bytes.remaining() < TCP_AFTER_PORTS)) {
             tcp = tcp(bytes);
         }
         if (!later && protocol == Flow.ICMP) {
             icmp = icmp(bytes, outermost);
         }
-        boolean cut = later || (fragment & MORE_FRAGMENTS) != 0;
         return new Ip(source, destination, protocol, id, cut, later, ports, tcp, icmp);
     }
 
@@ -166,10 +176,11 @@ record Headers(
 
     private static Icmp icmp(ByteBuffer bytes, boolean outermost) {
         int type = u8(bytes);
-        skip(bytes, 3);
+        int code = u8(bytes);
+        skip(bytes, 2);
         int id = u16(bytes);
         skip(bytes, 2);
-        return new Icmp(type, id, outermost && Icmp.isError(type) ? about(bytes) : null);
+        return new Icmp(type, code, id, outermost && Icmp.isError(type) ? about(bytes) : null);
     }
 
     private static @Nullable Ip about(ByteBuffer bytes) {

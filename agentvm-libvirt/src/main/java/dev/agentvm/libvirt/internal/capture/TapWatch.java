@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,26 +21,32 @@ import org.slf4j.LoggerFactory;
 public final class TapWatch {
     private static final Logger LOG = LoggerFactory.getLogger(TapWatch.class);
     /** After so many frames of one VM the others have their turn. */
-    private static final int TURN = 512;
+    static final int TURN = 512;
 
+    /** After the end of a VM its last frames may take so long to come. */
+    private static final long LAG_NANOS = Duration.ofSeconds(1).toNanos();
+
+    private static final long TURN_NANOS = Duration.ofMillis(20).toNanos();
     private static final long SWEEP_NANOS = Duration.ofSeconds(5).toNanos();
 
-    private final PacketSocket socket;
+    private final Tap tap;
     private final Judge judge;
     private final Clock clock;
     private final Exchanges exchanges;
     private final Observer observer;
     private final CompletableFuture<Void> done = new CompletableFuture<>();
-    /** Written by the thread that reads, read by any. */
-    private volatile ConnectionLog log = ConnectionLog.empty(Optional.empty());
+    private final AttemptLog log = new AttemptLog();
 
-    private volatile boolean ended;
+    /** When it ended, as {@link System#nanoTime} tells it. */
+    private volatile @Nullable Long endedNanos;
+
+    private boolean failed;
 
     private Instant lastRead;
     private long lastSweep = System.nanoTime();
 
-    TapWatch(PacketSocket socket, MacAddress own, Observer observer, Judge judge, Clock clock) {
-        this.socket = socket;
+    TapWatch(Tap tap, MacAddress own, Observer observer, Judge judge, Clock clock) {
+        this.tap = tap;
         this.exchanges = new Exchanges(own, exchange -> observer.over(exchange, isPacketWise(exchange)));
         this.observer = observer;
         this.judge = judge;
@@ -54,12 +61,14 @@ public final class TapWatch {
 
     /** What has been seen. Answers after the end too. */
     public ConnectionLog log() {
-        return log;
+        return log.log();
     }
 
     /** The VM is gone; what it sent last is still read. */
     public void end() {
-        ended = true;
+        if (endedNanos == null) {
+            endedNanos = System.nanoTime();
+        }
     }
 
     /** Completes when all is told that was seen. */
@@ -67,19 +76,32 @@ public final class TapWatch {
         return done;
     }
 
-    /** Nothing more is read. */
+    /** Of what was begun before this nothing is known, so it may go on and be answered. */
+    void beginsAmidExchanges() {
+        exchanges.missed(System.nanoTime());
+    }
+
+    /** Nothing more is read. All that wait for it are told, whatever goes wrong. */
     void close() {
-        socket.close();
-        exchanges.end();
-        done.complete(null);
+        try {
+            tap.close();
+            exchanges.end();
+            observer.end();
+        } catch (RuntimeException | Error e) {
+            LOG.warn("the last of what passed a tap could not be told", e);
+        } finally {
+            done.complete(null);
+        }
     }
 
+    /** It has ended, and what it sent last is there to be read, or does not come. */
     boolean hasEnded() {
-        return ended;
+        Long since = endedNanos;
+        return since != null && (failed || !tap.lags() || System.nanoTime() - since >= LAG_NANOS);
     }
 
-    PacketSocket socket() {
-        return socket;
+    Tap tap() {
+        return tap;
     }
 
     /**
@@ -88,47 +110,80 @@ public final class TapWatch {
      * @return whether there may be more
      */
     boolean read() {
-        boolean more = false;
+        if (failed) {
+            return false;
+        }
         try {
             long before = log.lost();
             // What is read first may belong to what is lost.
             noteLost();
-            more = readTurn();
+            boolean more = readTurn();
             noteLost();
             observer.lost(log.lost() - before, lastRead);
             lastRead = clock.instant();
-        } catch (RuntimeException e) {
-            LOG.warn("what passes a tap is no longer read", e);
-            String limitation = "it could no longer be read: " + e;
-            log = log.limitedBy(limitation);
-            observer.limited(limitation);
-            end();
+            return more;
+        } catch (RuntimeException | Error e) {
+            fail(e);
+            return false;
         }
-        return more;
+    }
+
+    /** It ends here, and says why: the others are watched on. */
+    void fail(Throwable why) {
+        LOG.warn("what passes a tap is no longer read", why);
+        failed = true;
+        end();
+        try {
+            String limitation = "it could no longer be read: " + why;
+            log.limit(limitation);
+            observer.limited(limitation);
+        } catch (RuntimeException | Error e) {
+            LOG.warn("nor could that be told", e);
+        }
+    }
+
+    /** Counts as lost what is there, so many frames at most. */
+    void skip(int most) {
+        int skipped = 0;
+        try {
+            while (skipped < most && !failed && tap.receive() != null) {
+                skipped++;
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.debug("what is left of a tap is not counted", e);
+        }
+        log.addLost(skipped);
+        observer.lost(skipped, lastRead);
     }
 
     private void noteLost() {
-        long lost = socket.takeLost();
+        long lost = tap.takeLost();
         if (lost > 0) {
-            log = log.plusLost(lost);
+            log.addLost(lost);
             exchanges.missed(System.nanoTime());
         }
     }
 
-    /** Ends what has been silent for long. */
+    /** Tells what is over by now. What goes wrong ends the watch, and its log says so. */
     void sweep() {
-        long now = System.nanoTime();
-        if (now - lastSweep >= SWEEP_NANOS) {
-            lastSweep = now;
-            exchanges.sweep(now);
+        try {
+            long now = System.nanoTime();
+            observer.settle(now);
+            if (now - lastSweep >= SWEEP_NANOS) {
+                lastSweep = now;
+                exchanges.sweep(now);
+            }
+        } catch (RuntimeException | Error e) {
+            fail(e);
         }
     }
 
     private boolean readTurn() {
-        for (int frames = 0; frames < TURN; frames++) {
+        long begin = System.nanoTime();
+        for (int frames = 0; frames < TURN && System.nanoTime() - begin < TURN_NANOS; frames++) {
             PacketSocket.Frame frame;
             try {
-                frame = socket.receive();
+                frame = tap.receive();
             } catch (IOException e) {
                 // The tap is down; the kernel says so once, before it gives what came earlier.
                 LOG.debug("a tap is down: {}", e.getMessage());
@@ -146,7 +201,7 @@ public final class TapWatch {
         boolean fromVM = !frame.towards();
         Optional<Headers> headers = Headers.of(frame.bytes(), frame.vlanProtocol());
         if (headers.isEmpty()) {
-            log = log.plusLost(1);
+            log.addLost(1);
             return;
         }
         long nanos = System.nanoTime();
@@ -171,7 +226,7 @@ public final class TapWatch {
     private void begun(Exchange exchange, Optional<Verdict> judged, Optional<Object> version, long nanos) {
         ConnectionAttempt attempt = new ConnectionAttempt(clock.instant(), exchange.flow(), judged);
         if (!isAddressResolution(attempt)) {
-            log = log.plus(attempt);
+            log.add(attempt);
             judged.ifPresent(verdict -> observer.begun(exchange, attempt.time(), verdict, version, nanos));
         }
     }

@@ -1,11 +1,11 @@
 package dev.agentvm.libvirt.internal.capture;
 
 import dev.agentvm.libvirt.internal.Uninterrupted;
-import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.spi.VMEventSource;
 import java.io.IOException;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -27,16 +27,24 @@ public final class TapWatcher implements AutoCloseable {
 
     private static final int LOOK_AROUND_MILLIS = 100;
     private static final long LONGEST_END_MILLIS = 5_000;
+    /** What one VM left unread holds up the others for so long at most. */
+    private static final long LONGEST_DROP_NANOS = Duration.ofSeconds(1).toNanos();
 
     private final Clock clock;
+    private final Taps taps;
     private final ConntrackCounters counters = ConntrackCounters.open();
     private final List<TapWatch> watches = new CopyOnWriteArrayList<>();
     private @Nullable Thread running;
     private volatile boolean closed;
 
-    /** Watches by that clock. */
-    public TapWatcher(Clock clock) {
+    /**
+     * Watches by that clock.
+     *
+     * @param taps how taps are read; closed with this
+     */
+    public TapWatcher(Clock clock, Taps taps) {
         this.clock = clock;
+        this.taps = taps;
     }
 
     /**
@@ -48,11 +56,25 @@ public final class TapWatcher implements AutoCloseable {
      * @throws IOException if it is not there, or this process may not
      */
     public TapWatch watch(String tap, MacAddress own, VMEventSource events, Judge judge) throws IOException {
+        return watch(tap, own, events, judge, false);
+    }
+
+    /**
+     * Watches a tap from now on.
+     *
+     * @param amidExchanges whether the VM may have begun exchanges before that still go on
+     * @throws IOException if it is not there, or this process may not
+     */
+    public TapWatch watch(String tap, MacAddress own, VMEventSource events, Judge judge, boolean amidExchanges)
+            throws IOException {
         Observer observer = new Observer(events, judge, counters);
-        TapWatch watch = new TapWatch(PacketSocket.open(tap), own, observer, judge, clock);
+        TapWatch watch = new TapWatch(taps.open(events.vm().id(), tap), own, observer, judge, clock);
+        if (amidExchanges) {
+            watch.beginsAmidExchanges();
+        }
         synchronized (this) {
             if (closed) {
-                watch.socket().close();
+                watch.tap().close();
                 throw new IOException("nothing is watched any more");
             }
             watches.add(watch);
@@ -67,32 +89,53 @@ public final class TapWatcher implements AutoCloseable {
     }
 
     private void run() {
-        while (goesOn()) {
-            Map<PacketSocket, TapWatch> bySocket =
-                    watches.stream().collect(Collectors.toMap(TapWatch::socket, Function.identity()));
-            for (PacketSocket ready : PacketSocket.await(List.copyOf(bySocket.keySet()), LOOK_AROUND_MILLIS)) {
-                boolean unused = Objects.requireNonNull(bySocket.get(ready)).read();
+        try {
+            while (goesOn()) {
+                Map<Tap, TapWatch> byTap =
+                        watches.stream().collect(Collectors.toMap(TapWatch::tap, Function.identity()));
+                for (Tap ready : taps.await(List.copyOf(byTap.keySet()), LOOK_AROUND_MILLIS)) {
+                    boolean unused = Objects.requireNonNull(byTap.get(ready)).read();
+                }
+                watches.forEach(TapWatch::sweep);
+                watches.stream().filter(TapWatch::hasEnded).forEach(this::drop);
             }
-            watches.forEach(TapWatch::sweep);
-            watches.stream().filter(TapWatch::hasEnded).forEach(this::drop);
+        } catch (RuntimeException | Error e) {
+            giveUp(e);
         }
     }
 
-    private void drop(TapWatch watch) {
-        try {
-            // The tap may be there still, and pass more for ever.
-            for (int turn = 0; watch.read() && turn < LAST_TURNS; turn++) {
-                LOG.debug("more is left to read of a tap");
-            }
-        } finally {
-            watches.remove(watch);
+    /** Nothing is read any more, of which each VM is told; those to come are watched again. */
+    private synchronized void giveUp(Throwable why) {
+        LOG.warn("the taps of VMs are no longer read", why);
+        running = null;
+        for (TapWatch watch : watches) {
+            watch.fail(why);
             watch.close();
         }
+        watches.clear();
+    }
+
+    private void drop(TapWatch watch) {
+        long begin = System.nanoTime();
+        // The tap may be there still, and pass more for ever.
+        int turns = LAST_TURNS;
+        while (turns > 0 && System.nanoTime() - begin < longestDropNanos() && watch.read()) {
+            turns--;
+        }
+        watch.skip(turns * TapWatch.TURN);
+        watches.remove(watch);
+        watch.close();
+    }
+
+    /** When all is to end, it does within the time that is waited for it. */
+    private long longestDropNanos() {
+        return closed ? LONGEST_DROP_NANOS / Math.max(1, watches.size()) : LONGEST_DROP_NANOS;
     }
 
     private synchronized boolean goesOn() {
         if (closed) {
-            watches.forEach(this::drop);
+            watches.forEach(TapWatch::end);
+            watches.stream().filter(TapWatch::hasEnded).forEach(this::drop);
         }
         if (watches.isEmpty()) {
             running = null;
@@ -113,6 +156,7 @@ public final class TapWatcher implements AutoCloseable {
         }
         if (last == null || !last.isAlive()) {
             counters.close();
+            taps.close();
         }
     }
 

@@ -24,6 +24,7 @@ import org.slf4j.LoggerFactory;
  * <ul>
  *   <li>owner: owns the domains that are to end with the program, creates them, hears the events;
  *   <li>control: make all other short calls;
+ *   <li>memory: make those that last while a guest's memory is written or read;
  *   <li>agents: carry the calls that wait for guests;
  *   <li>console: carries consoles, however much a guest writes;
  *   <li>channels: carry a channel each, as {@link Channels} says.
@@ -46,6 +47,7 @@ final class Core {
     private final ManagedConnection ownerConnection;
     private final Lane owner;
     private final Lane control;
+    private final Lane memory;
     private final Streams consoles;
     private final Channels channels;
     private final AgentPool agents;
@@ -54,6 +56,7 @@ final class Core {
         this.ownerConnection = new ManagedConnection("owner", options, losses, new Owner());
         this.owner = Lane.sharing("owner", ownerConnection, cleanup);
         this.control = Lane.separate("control", () -> plain("control", options), cleanup);
+        this.memory = Lane.separate("memory", () -> plain("memory", options), cleanup);
         this.consoles = new Streams("console", options, losses, cleanup);
         this.channels = new Channels(() -> new Streams("channel", options, losses, cleanup), control, cleanup);
         List<ManagedConnection> places = IntStream.range(0, options.agentConnections())
@@ -130,6 +133,10 @@ final class Core {
         return control;
     }
 
+    Lane memory() {
+        return memory;
+    }
+
     Streams consoles() {
         return consoles;
     }
@@ -158,6 +165,7 @@ final class Core {
         channels.close();
         agents.close();
         consoles.lane().close();
+        memory.close();
         control.close();
         owner.close();
         List<ThreadPoolExecutor> pools = Stream.of(
@@ -165,6 +173,7 @@ final class Core {
                         channels.executors(),
                         Stream.of(
                                 agents.executor(),
+                                memory.executor(),
                                 control.executor(),
                                 owner.executor(),
                                 losses.executor(),

@@ -11,15 +11,17 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 
-/** {@link Domains} over the owner connection where a domain is made, else over control connections. */
+/** {@link Domains} over the connections that {@link Core} has for each kind of call. */
 final class DomainCalls implements Domains {
     private final Core core;
     private final Calls owner;
+    private final Calls memory;
     private final Calls calls;
 
     DomainCalls(Core core, Scope scope) {
         this.core = core;
         this.owner = new Calls(core.owner(), scope);
+        this.memory = new Calls(core.memory(), scope);
         this.calls = new Calls(core.control(), scope);
     }
 
@@ -31,7 +33,7 @@ final class DomainCalls implements Domains {
 
     @Override
     public void snapshot(DomainRef domain, String xml) {
-        calls.run(new Operation("snapshot", domain), c -> c.domains().snapshot(domain.uuid(), xml));
+        memory.run(new Operation("snapshot", domain), c -> c.domains().snapshot(domain.uuid(), xml));
     }
 
     @Override
@@ -42,7 +44,7 @@ final class DomainCalls implements Domains {
 
     @Override
     public void restore(DomainRef domain, String file, String xml) {
-        calls.run(new Operation("restore", domain), c -> c.domains().restore(file, xml));
+        memory.run(new Operation("restore", domain), c -> c.domains().restore(file, xml));
     }
 
     @Override

@@ -9,9 +9,11 @@ import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,7 +25,9 @@ final class OpenStream implements ByteStream {
     private static final Logger LOG = LoggerFactory.getLogger(OpenStream.class);
     private static final int TROUBLE = NativeStream.ERROR | NativeStream.HANGUP;
     private static final int READS_PER_TURN = 16;
-    private static final int CHUNK = 64 * 1024;
+    /** What every libvirt takes in one message. */
+    private static final int CHUNK = 256 * 1024 - 24;
+
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
     private final NativeStream stream;
@@ -35,6 +39,9 @@ final class OpenStream implements ByteStream {
     private final Streams streams;
 
     private final AtomicInteger underWay = new AtomicInteger();
+    /** The last buffer that bytes were sent from, if nobody uses it. */
+    private final AtomicReference<@Nullable ByteBuffer> spare = new AtomicReference<>();
+
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition writable = lock.newCondition();
     private boolean reading;
@@ -162,7 +169,7 @@ final class OpenStream implements ByteStream {
     @Override
     public void send(ByteBuffer bytes) {
         long deadline = System.nanoTime() + Durations.nanos(scope.timeout());
-        ByteBuffer chunk = ByteBuffer.allocateDirect(Math.min(CHUNK, Math.max(1, bytes.remaining())));
+        ByteBuffer chunk = chunk(bytes.remaining());
         while (bytes.hasRemaining()) {
             int length = Math.min(chunk.capacity(), bytes.remaining());
             chunk.clear().put(bytes.slice().limit(length));
@@ -173,6 +180,14 @@ final class OpenStream implements ByteStream {
                 bytes.position(bytes.position() + sent);
             }
         }
+        // After a failure libvirt may still be reading it.
+        spare.set(chunk);
+    }
+
+    private ByteBuffer chunk(int length) {
+        int wanted = Math.min(CHUNK, Math.max(1, length));
+        ByteBuffer last = spare.getAndSet(null);
+        return last != null && last.capacity() >= wanted ? last : ByteBuffer.allocateDirect(wanted);
     }
 
     /** What libvirt holds up. */

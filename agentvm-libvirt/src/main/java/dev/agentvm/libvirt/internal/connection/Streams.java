@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Open streams of one kind, their connection and the thread that reads them. */
 final class Streams {
-    private static final int BUFFER = 64 * 1024;
+    /** As much as comes in one message. */
+    private static final int BUFFER = 256 * 1024;
 
     private final Lane lane;
     private final Background reader;

@@ -97,16 +97,12 @@ final class Activity {
 
     /** Tells other programs when the VM ends and that it is in use now: it is launched, or put back to an earlier state. */
     void tell() {
-        ActivityXml mark = new ActivityXml();
+        ActivityXml mark;
         synchronized (this) {
             if (timeout == null && expires == null) {
                 return;
             }
-            told = clock.instant().truncatedTo(ChronoUnit.MILLIS);
-            toldAt = System.nanoTime();
-            mark.expires = expires;
-            mark.timeout = timeout;
-            mark.used = told;
+            mark = mark();
         }
         try {
             teller.accept(mark);
@@ -117,6 +113,17 @@ final class Activity {
             }
             LOG.debug("other programs are not told of a VM's use", e);
         }
+    }
+
+    /** What other programs are told now, by whoever asks. */
+    synchronized ActivityXml mark() {
+        told = clock.instant().truncatedTo(ChronoUnit.MILLIS);
+        toldAt = System.nanoTime();
+        ActivityXml mark = new ActivityXml();
+        mark.expires = expires;
+        mark.timeout = timeout;
+        mark.used = told;
+        return mark;
     }
 
     /** Whether {@code seen} was said by another program. */

@@ -27,6 +27,7 @@ import java.util.UUID;
  * @param seed what it finds at its first boot, if there is something
  * @param card its network card, if it has one
  * @param owner who launched it
+ * @param user the number of the user for whom its launcher runs
  * @param labels what the host application wants to remember
  * @param created when it was launched
  * @param expires when its time to live ends
@@ -42,6 +43,7 @@ public record DomainPlan(
         Optional<Volume> seed,
         Optional<Card> card,
         String owner,
+        long user,
         Map<String, String> labels,
         Instant created,
         Optional<Instant> expires) {

@@ -107,6 +107,7 @@ public final class DomainRenderer {
     private static OwnerXml mark(DomainPlan plan) {
         OwnerXml mark = new OwnerXml();
         mark.id = plan.owner();
+        mark.user = plan.user();
         mark.template = plan.name();
         mark.created = plan.created();
         mark.expires = plan.expires().orElse(null);

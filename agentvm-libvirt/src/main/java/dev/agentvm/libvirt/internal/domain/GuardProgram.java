@@ -7,7 +7,9 @@ import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.life.Guard;
 import dev.agentvm.libvirt.internal.life.GuardOrders;
 import dev.agentvm.libvirt.internal.nativeaccess.Sessions;
+import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.metrics.MetricsSink;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -25,7 +27,8 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * The process behind {@link Guard}: waits for the end of its standard input, which is the end of the program that started
- * it, and then destroys the VMs that it was told of and removes what that program's launches left.
+ * it, and then destroys the VMs that it was told of and removes what that program's launches left. For some seconds more it
+ * looks for VMs that come only then.
  *
  * <p>That the program is gone it believes only when the lock of its journals is free too, and a domain it destroys only if
  * that bears the program's mark.
@@ -35,6 +38,7 @@ public final class GuardProgram {
     private static final Duration LOCK_POLL = Duration.ofMillis(20);
     private static final Duration LIBVIRT_WAIT = Duration.ofMinutes(5);
     private static final Duration LIBVIRT_POLL = Duration.ofSeconds(1);
+    private static final Duration LOOK_AGAIN = Duration.ofSeconds(8);
 
     private final Settings settings;
     private final String owner;
@@ -50,7 +54,9 @@ public final class GuardProgram {
                 Optional.of(Accelerator.TCG),
                 false,
                 Duration.ofHours(1),
+                HostView.FLOW_LOG_SOCKET,
                 List.of(),
+                MetricsSink.none(),
                 Clock.systemUTC());
         this.owner = owner;
     }
@@ -132,6 +138,17 @@ public final class GuardProgram {
             }
             LockSupport.parkNanos(LOCK_POLL.toNanos());
         }
+        remove(parts, watched);
+        // What the program asked of libvirt before it died may be done only now, such as the creation of a domain.
+        for (long end = System.nanoTime() + LOOK_AGAIN.toNanos(); System.nanoTime() < end; ) {
+            LockSupport.parkNanos(LIBVIRT_POLL.toNanos());
+            if (watched.stream().anyMatch(id -> find(parts, id).isPresent())) {
+                remove(parts, watched);
+            }
+        }
+    }
+
+    private void remove(Parts parts, Set<UUID> watched) {
         Set<UUID> left = new LinkedHashSet<>(watched);
         for (long end = System.nanoTime() + LIBVIRT_WAIT.toNanos(); System.nanoTime() < end; ) {
             left.removeIf(id -> destroyed(parts, id));
@@ -149,17 +166,24 @@ public final class GuardProgram {
     /** Whether it is gone, or none of the program's; what fails is tried again. */
     private boolean destroyed(Parts parts, UUID id) {
         try {
-            Optional<DomainRef> domain = parts.libvirt().domains().lookup(id);
-            if (domain.flatMap(parts::domainXml)
-                    .filter(xml -> owner.equals(Parts.mark(xml).id))
-                    .isPresent()) {
-                boolean unused = parts.libvirt().domains().destroy(domain.orElseThrow());
-            }
+            find(parts, id).ifPresent(domain -> {
+                boolean unused = parts.libvirt().domains().destroy(domain);
+            });
             return true;
         } catch (HypervisorUnavailableException e) {
             throw e;
         } catch (AgentVMException e) {
             return false;
         }
+    }
+
+    /** A domain of the program's. */
+    private Optional<DomainRef> find(Parts parts, UUID id) {
+        return parts.libvirt()
+                .domains()
+                .lookup(id)
+                .filter(domain -> parts.domainXml(domain)
+                        .filter(xml -> owner.equals(Parts.mark(xml).id))
+                        .isPresent());
     }
 }

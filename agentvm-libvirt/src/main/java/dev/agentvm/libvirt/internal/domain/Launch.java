@@ -15,6 +15,7 @@ import dev.agentvm.event.VMLaunched;
 import dev.agentvm.libvirt.internal.connection.CreateFlag;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.journal.Resource;
+import dev.agentvm.libvirt.internal.nativeaccess.UserId;
 import dev.agentvm.libvirt.internal.network.Attached;
 import dev.agentvm.libvirt.internal.network.CallerBridge;
 import dev.agentvm.libvirt.internal.network.FilterRenderer;
@@ -32,6 +33,7 @@ import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.spi.VMEventSource;
+import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -42,12 +44,15 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The sequence of one launch. What is about to be made is announced in the journal first; if a step fails, all that was
  * announced is removed again, last first.
  */
 final class Launch {
+    private static final Logger LOG = LoggerFactory.getLogger(Launch.class);
     private static final Duration LEASE_POLL = Duration.ofMillis(50);
 
     private final LibvirtHost host;
@@ -152,6 +157,7 @@ final class Launch {
             place.ifPresent(where -> {
                 verify(where);
                 vm.watchTap(where.mac());
+                forgetConnections(vm);
             });
             begin(LaunchStep.RESUMED);
             parts.libvirt().domains().resume(domain);
@@ -191,7 +197,7 @@ final class Launch {
         if (options.resettable()) {
             snapshots.takeFirst();
         }
-        host.snapshots(vm, snapshots);
+        vm.snapshots(snapshots);
     }
 
     private Volume seed(CloudInit wanted, Optional<MacAddress> mac, Ledger ledger) {
@@ -317,6 +323,7 @@ final class Launch {
                 seed,
                 card,
                 parts.journals().ownerId(),
+                UserId.own(),
                 template.labels(),
                 created,
                 template.timeToLive().map(created.plus(options.timeout())::plus))));
@@ -333,6 +340,15 @@ final class Launch {
                 .withUndo(() -> parts.libvirt().domains().destroy(domain))
                 .domains()
                 .create(xml, flags);
+    }
+
+    /** Where this program may not, those of a VM that had the address before last two minutes at most. */
+    private static void forgetConnections(LibvirtVM vm) {
+        try {
+            vm.forgetConnections();
+        } catch (IOException e) {
+            LOG.debug("the host may still keep track of connections of {}'s address", vm.name(), e);
+        }
     }
 
     private void awaitAgent(LibvirtVM vm) {

@@ -8,12 +8,14 @@ import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.storage.VolumePool;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,6 +33,8 @@ final class Layers {
     private final VMDisk first;
     private final int diskGiB;
     private final Map<String, Volume> made = new LinkedHashMap<>();
+    /** Names of files that may be half made. */
+    private final Set<String> spoilt = new HashSet<>();
 
     /** @param first the disk that the VM was launched with */
     Layers(UUID vm, VolumePool pool, Ledger ledger, VMDisk first, int diskGiB) {
@@ -56,7 +60,7 @@ final class Layers {
 
     private VMDisk disk(List<Volume> layers) {
         String name = announce(number -> Overlays.volumeName(vm, number));
-        VMDisk disk = new Overlays(pool).create(name, layers, first.backing(), diskGiB);
+        VMDisk disk = create(name, () -> new Overlays(pool).create(name, layers, first.backing(), diskGiB));
         made.put(name, disk.volume());
         return disk;
     }
@@ -64,15 +68,24 @@ final class Layers {
     /** A new file for a memory. */
     Volume memory() {
         String name = announce(number -> SavedMemories.volumeName(vm, number));
-        Volume memory = new SavedMemories(pool).create(name);
+        Volume memory = create(name, () -> new SavedMemories(pool).create(name));
         made.put(name, memory);
         return memory;
+    }
+
+    private <T> T create(String name, Supplier<T> creation) {
+        try {
+            return creation.get();
+        } catch (RuntimeException e) {
+            spoilt.add(name);
+            throw e;
+        }
     }
 
     private String announce(IntFunction<String> names) {
         String name = IntStream.iterate(1, number -> number + 1)
                 .mapToObj(names)
-                .filter(candidate -> !made.containsKey(candidate))
+                .filter(candidate -> !made.containsKey(candidate) && !spoilt.contains(candidate))
                 .findFirst()
                 .orElseThrow();
         ledger.announce(Resource.VOLUME, pool.name(), name);

@@ -22,8 +22,10 @@ import dev.agentvm.libvirt.internal.journal.Resource;
 import dev.agentvm.libvirt.internal.life.Guard;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
+import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.IPv4Address;
+import dev.agentvm.spi.HypervisorMetrics;
 import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
@@ -43,7 +45,6 @@ import java.util.concurrent.Phaser;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -57,18 +58,22 @@ public final class LibvirtHost implements Hypervisor {
     private final Parts parts;
     private final Guard guard;
     private final Sampler sampler;
+    private final HypervisorMetrics metrics;
     private final Set<LibvirtVM> launched = ConcurrentHashMap.newKeySet();
+    /** Handles on VMs that other programs launched. */
     private final Set<LibvirtVM> found = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
+
     private final ScheduledThreadPoolExecutor housekeeping;
-    private final Map<UUID, Common> commons = new ConcurrentHashMap<>();
     private final Set<Ledger> unfinished = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Phaser launches = new Phaser(1);
 
-    LibvirtHost(Parts parts, Guard guard) {
+    LibvirtHost(Parts parts, Guard guard, MetricsSink sink) {
         this.parts = parts;
         this.guard = guard;
         this.sampler = new Sampler(parts.libvirt());
+        this.metrics = HypervisorMetrics.of(
+                sink, parts.events(), () -> launched.stream().map(LibvirtVM::state));
         this.housekeeping = new ScheduledThreadPoolExecutor(HOUSEKEEPERS, work -> {
             Thread thread = new Thread(work, "agentvm-housekeeping");
             thread.setDaemon(true);
@@ -78,7 +83,9 @@ public final class LibvirtHost implements Hypervisor {
         housekeeping.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
         parts.libvirt().addListener(this::onEvent);
         repeat(WATCH, this::refreshPolicies);
-        repeat(WATCH, () -> commons.values().forEach(common -> common.activity().tellIfDue()));
+        repeat(
+                WATCH,
+                () -> allHandles().stream().map(LibvirtVM::activity).distinct().forEach(Activity::tellIfDue));
         repeat(parts.sampling(), this::sample);
     }
 
@@ -91,7 +98,7 @@ public final class LibvirtHost implements Hypervisor {
     public static LibvirtHost openAsIs(Settings settings) {
         Parts parts = Parts.open(settings);
         return new LibvirtHost(
-                parts, GuardProgram.guard(settings, parts.journals().ownerId()));
+                parts, GuardProgram.guard(settings, parts.journals().ownerId()), settings.metrics());
     }
 
     /** Connects to libvirt, and removes what programs that died have left there. */
@@ -128,20 +135,14 @@ public final class LibvirtHost implements Hypervisor {
     /** A VM of this program that is being launched. */
     LibvirtVM register(LibvirtVM.Identity identity, VMEventSource events, Ledger ledger) {
         DomainRef domain = identity.domain();
-        LibvirtVM vm =
-                new LibvirtVM(parts, identity, VMState.STARTING, common(domain), events, () -> clear(domain, ledger));
+        LibvirtVM vm = new LibvirtVM(
+                parts, identity, VMState.STARTING, newCommon(domain), events, () -> clear(domain, ledger));
         launched.add(vm);
         return vm;
     }
 
-    private Common common(DomainRef domain) {
-        return commons.computeIfAbsent(
-                domain.uuid(), unused -> new Common(new Activity(parts.clock(), mark -> parts.mark(domain, mark))));
-    }
-
-    /** It can be put back from now on. */
-    void snapshots(LibvirtVM vm, Snapshots snapshots) {
-        common(vm.domain()).snapshots(snapshots);
+    private Common newCommon(DomainRef domain) {
+        return new Common(new Activity(parts.clock(), mark -> parts.mark(domain, mark)));
     }
 
     /** The VM stays on the list until all of it is gone, so that {@link #reap} and {@link #close} try again. */
@@ -151,7 +152,6 @@ public final class LibvirtHost implements Hypervisor {
         });
         guard.release(domain.uuid());
         launched.removeIf(vm -> vm.id().equals(domain.uuid()));
-        commons.remove(domain.uuid());
     }
 
     /** Removes what a launch that failed has made; what cannot be removed now is tried again later. */
@@ -175,7 +175,6 @@ public final class LibvirtHost implements Hypervisor {
     /** Its launch failed and is about to be undone. */
     void forget(LibvirtVM vm) {
         launched.remove(vm);
-        commons.remove(vm.id());
         vm.died("its launch failed");
         vm.release();
     }
@@ -275,46 +274,47 @@ public final class LibvirtHost implements Hypervisor {
     }
 
     private Optional<VM> handle(DomainListing domain) {
-        Optional<DomainXml> read = parts.domainXml(domain.domain());
+        Optional<LibvirtVM> own = launched.stream()
+                .filter(vm -> vm.domain().equals(domain.domain()))
+                .findFirst();
+        return own.isPresent() ? own.map(FoundVM::new) : foreign(domain);
+    }
+
+    private Optional<VM> foreign(DomainListing listing) {
+        DomainRef domain = listing.domain();
+        Optional<DomainXml> read = parts.domainXml(domain);
         if (read.isEmpty()) {
             return Optional.empty();
         }
         DomainXml xml = read.get();
-        boolean paused = domain.state().state() == DomainState.State.PAUSED;
         OwnerXml mark = Parts.mark(xml);
-        Optional<LibvirtVM> own = own(domain.domain().uuid());
-        LibvirtVM vm = new LibvirtVM(
-                parts,
-                new LibvirtVM.Identity(domain.domain(), mark.labelMap(), List.of(), false),
-                paused ? VMState.PAUSED : VMState.RUNNING,
-                common(domain.domain()),
-                own.map(LibvirtVM::events).orElseGet(() -> foreign(domain.domain(), mark)),
-                () -> clear(domain.domain(), ledger(domain.domain())));
-        if (own.isEmpty()) {
+        boolean paused = listing.state().state() == DomainState.State.PAUSED;
+        LibvirtVM vm;
+        synchronized (found) {
+            Optional<LibvirtVM> other = handles(domain.uuid()).stream().findFirst();
+            vm = new LibvirtVM(
+                    parts,
+                    new LibvirtVM.Identity(domain, mark.labelMap(), List.of(), false),
+                    paused ? VMState.PAUSED : VMState.RUNNING,
+                    other.map(LibvirtVM::common).orElseGet(() -> newCommon(domain)),
+                    events(domain, mark),
+                    () -> clear(domain, ledger(domain)));
             Parts.expires(xml).ifPresent(vm.activity()::expires);
             IdleTime.of(xml).ifPresent(idle -> vm.activity().limit(idle.timeout()));
+            other.flatMap(LibvirtVM::policy)
+                    .or(() -> parts.networking()
+                            .attached(xml)
+                            .map(attached -> PolicyInForce.unknown(parts.networking(), domain, attached)))
+                    .ifPresent(vm::policy);
+            ConnectionLog nothing = ConnectionLog.empty(
+                    vm.policy().map(unused -> "the VM is watched by the program that launched it, not by this one"));
+            vm.watchedBy(() -> nothing);
+            found.add(vm);
         }
-        policy(domain.domain(), xml).ifPresent(vm::policy);
-        vm.watchedBy(log(vm, own));
-        found.add(vm);
         return Optional.of(vm);
     }
 
-    /** A VM's tap is watched by the program that launched it. */
-    private static Supplier<ConnectionLog> log(LibvirtVM found, Optional<LibvirtVM> own) {
-        if (own.isPresent()) {
-            return own.get()::connectionLog;
-        }
-        ConnectionLog nothing = ConnectionLog.empty(
-                found.policy().map(unused -> "the VM is watched by the program that launched it, not by this one"));
-        return () -> nothing;
-    }
-
-    private Optional<LibvirtVM> own(UUID id) {
-        return launched.stream().filter(vm -> vm.id().equals(id)).findFirst();
-    }
-
-    private VMEventSource foreign(DomainRef domain, OwnerXml mark) {
+    private VMEventSource events(DomainRef domain, OwnerXml mark) {
         return VMEventSource.ofForeign(
                 parts.events(),
                 parts.clock(),
@@ -327,21 +327,11 @@ public final class LibvirtHost implements Hypervisor {
                         .build());
     }
 
-    /** All handles of a VM share what is known of its policy. */
-    private Optional<PolicyInForce> policy(DomainRef domain, DomainXml xml) {
-        return handles(domain.uuid()).stream()
-                .flatMap(vm -> vm.policy().stream())
-                .findFirst()
-                .or(() -> parts.networking()
-                        .attached(xml)
-                        .map(attached -> PolicyInForce.unknown(parts.networking(), domain, attached)));
-    }
-
     /** The host may get other addresses, or stop to hand bridged packets to iptables, while VMs run. */
     private void refreshPolicies() {
         List<LibvirtVM> running = allHandles().stream()
                 .filter(vm -> vm.launchIsOver()
-                        // Its policy is looked after by whoever puts it back, and held until then.
+                        // Whoever puts it back sees to its policy, and holds it meanwhile.
                         && !vm.isReturning()
                         && vm.endReason().isEmpty()
                         && vm.networkPolicy().isPresent())
@@ -390,7 +380,11 @@ public final class LibvirtHost implements Hypervisor {
         if (!dryRun) {
             finishOwn();
         }
-        return new Reaper(parts, this::ledger, dryRun).reap();
+        ReapReport report = new Reaper(parts, this::ledger, dryRun).reap();
+        if (!dryRun) {
+            metrics.reaped(report);
+        }
+        return report;
     }
 
     /** Tries again to remove what this program could not remove before. */
@@ -553,6 +547,7 @@ public final class LibvirtHost implements Hypervisor {
         } finally {
             housekeeping.shutdownNow();
             guard.close();
+            metrics.close();
             parts.close();
         }
         if (!failures.isEmpty()) {

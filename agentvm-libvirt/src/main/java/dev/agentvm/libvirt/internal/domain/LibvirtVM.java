@@ -22,9 +22,9 @@ import dev.agentvm.libvirt.internal.capture.TapWatch;
 import dev.agentvm.libvirt.internal.connection.ByteStream;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.DomainState;
-import dev.agentvm.libvirt.internal.files.CommandFiles;
 import dev.agentvm.libvirt.internal.files.Ports;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
+import dev.agentvm.libvirt.internal.nativeaccess.ConnectionTracking;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.Flow;
@@ -35,7 +35,6 @@ import dev.agentvm.network.Verdict;
 import dev.agentvm.spi.VMEventSource;
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -52,6 +51,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -68,7 +68,8 @@ final class LibvirtVM implements VM {
     private final VMEventSource events;
     private final long begunNanos = System.nanoTime();
     private final Runnable remains;
-    private final VMFiles files;
+    private final Ports ports;
+    private final Commands commands;
     private final SerialLog serial = new SerialLog();
 
     private final CompletableFuture<String> end = new CompletableFuture<>();
@@ -83,10 +84,14 @@ final class LibvirtVM implements VM {
     /** How often its domain was destroyed and created anew. */
     private final AtomicInteger returns = new AtomicInteger();
 
+    /** Whether this handle was closed, and the VM lives on. */
+    private volatile boolean letGo;
+
     private volatile boolean removing;
     private final List<String> returnWarnings = new CopyOnWriteArrayList<>();
     private volatile Optional<Requirements.Shaping> otherBandwidth = Optional.empty();
     private volatile Optional<PolicyInForce> policy = Optional.empty();
+    private volatile Optional<Snapshots> snapshots = Optional.empty();
     private volatile List<String> bandwidthWarnings = List.of();
     private volatile @Nullable TapWatch tapWatch;
     private volatile Supplier<ConnectionLog> connectionLog = () -> ConnectionLog.empty(Optional.empty());
@@ -129,13 +134,20 @@ final class LibvirtVM implements VM {
         this.events = events;
         this.remains = remains;
         this.agent = parts.agent(identity.domain());
-        this.files = new CommandFiles(
-                identity.domain().name(),
-                this::run,
-                this::begin,
-                new Ports(
-                        DomainRenderer.BULK_CHANNELS,
-                        (channel, sink) -> parts.libvirt().consoles().openChannel(identity.domain(), channel, sink)));
+        this.ports = new Ports(
+                DomainRenderer.BULK_CHANNELS,
+                (channel, sink) -> parts.libvirt().consoles().openChannel(identity.domain(), channel, sink));
+        this.commands = new Commands(this, this::agent);
+    }
+
+    /** What files are copied through, whichever handle they are copied by. */
+    Ports ports() {
+        return ports;
+    }
+
+    /** What all handles of this program on the VM have in common. */
+    Common common() {
+        return common;
     }
 
     VMEventSource events() {
@@ -259,63 +271,21 @@ final class LibvirtVM implements VM {
 
     @Override
     public ExecResult exec(Command command) {
-        requireAlive("exec");
-        return events.tellEnd(command, () -> run(command));
-    }
-
-    /** Runs a command of the library's own too, of which nothing is told. */
-    private ExecResult run(Command command) {
-        GuestAgent present = agent("exec");
-        activity().begin();
-        try {
-            return present.exec(command);
-        } catch (HypervisorUnavailableException | GuestAgentException e) {
-            throw explain("exec", e);
-        } finally {
-            activity().end();
-        }
+        return commands.exec(command);
     }
 
     @Override
     public VMProcess start(Command command) {
-        requireAlive("start");
-        Instant begin = events.now();
-        VMProcess process;
-        try {
-            process = begin(command);
-        } catch (AgentVMException e) {
-            events.commandFailed(command, begin, e);
-            throw e;
-        }
-        CompletableFuture<Void> unused =
-                process.onExit().thenAccept(status -> events.commandEnded(command, begin, status));
-        return process;
-    }
-
-    private VMProcess begin(Command command) {
-        GuestAgent present = agent("start");
-        activity().begin();
-        VMProcess process;
-        try {
-            process = present.start(command, e -> explain("start", e));
-        } catch (HypervisorUnavailableException | GuestAgentException e) {
-            activity().end();
-            throw explain("start", e);
-        } catch (RuntimeException e) {
-            activity().end();
-            throw e;
-        }
-        CompletableFuture<Void> unused = process.onExit().thenRun(activity()::end);
-        return process;
+        return commands.start(command);
     }
 
     @Override
     public VMFiles files() {
-        return files;
+        return commands.files();
     }
 
     /** What a failure really means: if the VM is gone, that. */
-    private AgentVMException explain(String operation, AgentVMException failure) {
+    AgentVMException explain(String operation, AgentVMException failure) {
         try {
             if (failure instanceof HypervisorUnavailableException) {
                 endIfLost();
@@ -338,10 +308,28 @@ final class LibvirtVM implements VM {
                 .isPresent();
     }
 
+    /**
+     * Lets the host forget the connections of the VM's address: answers that are still under way to whoever had it before,
+     * another VM or the same at another time, shall not reach this guest.
+     *
+     * @throws IOException if this program may not
+     */
+    void forgetConnections() throws IOException {
+        Optional<NetworkAttachment> attachment = attachment();
+        if (attachment.isPresent()) {
+            int unused = ConnectionTracking.forget(
+                    attachment.get().address().toInetAddress().getAddress());
+        }
+    }
+
     /** Writes down from now on what passes its tap. */
     void watchTap(MacAddress own) {
+        watchTap(own, false);
+    }
+
+    private void watchTap(MacAddress own, boolean amidExchanges) {
         try {
-            TapWatch watch = parts.taps().watch(Networking.tap(id()), own, events, new PolicyJudge());
+            TapWatch watch = parts.taps().watch(Networking.tap(id()), own, events, new PolicyJudge(), amidExchanges);
             tapWatch = watch;
             connectionLog = watch::log;
         } catch (IOException e) {
@@ -356,7 +344,9 @@ final class LibvirtVM implements VM {
     /** Writes down what passes the tap of the new domain, and forgets what passed that of the old one. */
     void watchTapAfresh(MacAddress own) {
         endWatch();
-        watchTap(own);
+        if (!letGo) {
+            watchTap(own, true);
+        }
     }
 
     /** The policy may become known only when the VM has learnt its address. */
@@ -437,16 +427,20 @@ final class LibvirtVM implements VM {
         ownSnapshots("reset").reset();
     }
 
+    /** It can be put back from now on. */
+    void snapshots(Snapshots own) {
+        snapshots = Optional.of(own);
+    }
+
     private Snapshots ownSnapshots(String operation) {
         requireAlive(operation);
-        return common.snapshots()
-                .orElseThrow(() -> new AgentVMException(
-                        "The VM '" + name() + "' was launched by another program, which alone can " + operation,
-                        FailureContext.of(operation).vm(name())));
+        return snapshots.orElseThrow(() -> new AgentVMException(
+                "The VM '" + name() + "' was launched by another program, which alone can " + operation,
+                FailureContext.of(operation).vm(name())));
     }
 
     /** Held by whoever makes or removes what the VM is made of. */
-    Object changes() {
+    ReentrantLock changes() {
         return common.changes();
     }
 
@@ -457,6 +451,18 @@ final class LibvirtVM implements VM {
         agent.whileQuiet(work);
         // The events come later than the call returns.
         boolean unused = await(CompletableFuture.anyOf(again, end), STATE_BECOMES_KNOWN, "await the guest");
+        tellTime();
+    }
+
+    /** The guest's clock stood still with it. */
+    private void tellTime() {
+        try {
+            agent.setTime(parts.clock());
+        } catch (AgentVMException e) {
+            if (!end.isDone()) {
+                returnWarning("snapshot: the guest's clock is behind by as long as it took: " + e.getMessage());
+            }
+        }
     }
 
     /** Its domain is about to be destroyed and created anew; what was called for in the old one has not happened. */
@@ -466,6 +472,7 @@ final class LibvirtVM implements VM {
         state.set(VMState.RESTORING);
         agentReady = new CompletableFuture<>();
         agent.fail(restored("exec"));
+        ports.afresh();
         GuestAgent fresh = parts.agent(domain());
         agent = fresh;
         String reason = end.getNow(null);
@@ -490,7 +497,7 @@ final class LibvirtVM implements VM {
     }
 
     /** The agent is read before the state, which changes first when a VM is put back. */
-    private GuestAgent agent(String operation) {
+    GuestAgent agent(String operation) {
         GuestAgent present = agent;
         requireAlive(operation);
         if (isReturning()) {
@@ -532,12 +539,23 @@ final class LibvirtVM implements VM {
         if (identity.attached()) {
             destroy("closed by its program");
         } else {
-            if (tapWatch != null && endReason().isEmpty()) {
-                limited("the VM lives on, but its program has let go of it and watches it no more");
+            // Not while it is put back to an earlier state, which ends well only if this program sees to it.
+            changes().lock();
+            try {
+                if (tapWatch != null && endReason().isEmpty()) {
+                    limited("the VM lives on, but its program has let go of it and watches it no more");
+                }
+                letGo = true;
+                release();
+            } finally {
+                changes().unlock();
             }
-            release();
             tidyUp();
         }
+    }
+
+    boolean isAttached() {
+        return identity.attached();
     }
 
     /** What commands left in the guest goes with the handle; a guest that does not answer keeps it. */
@@ -558,22 +576,56 @@ final class LibvirtVM implements VM {
             if (ended(reason, () -> events.closed(reason))) {
                 events.closing(reason);
             }
-            synchronized (common.changes()) {
+            lockForRemoval();
+            try {
                 if (!removed) {
                     policy.ifPresent(PolicyInForce::retire);
-                    removing = true;
-                    try {
-                        remains.run();
-                        removed = true;
-                    } finally {
-                        removing = false;
-                        release();
-                    }
+                    remove();
                 }
+            } finally {
+                changes().unlock();
             }
             release();
             sayLastWord();
         });
+    }
+
+    /** Writing its memory may take minutes, and ends with the domain. */
+    private void lockForRemoval() {
+        if (changes().tryLock()) {
+            return;
+        }
+        try {
+            boolean unused = parts.libvirt().domains().destroy(domain());
+        } catch (AgentVMException e) {
+            LOG.debug("'{}' is destroyed when what is done to it is over", name(), e);
+        }
+        changes().lock();
+    }
+
+    private void remove() {
+        removing = true;
+        try {
+            remains.run();
+            removed = true;
+        } catch (RuntimeException e) {
+            if (hasNoDomain()) {
+                release();
+                sayLastWord();
+            }
+            // Else it may go on, and so does the watch over it, until another try succeeds.
+            throw e;
+        } finally {
+            removing = false;
+        }
+    }
+
+    private boolean hasNoDomain() {
+        try {
+            return parts.libvirt().domains().state(domain()).isEmpty();
+        } catch (AgentVMException e) {
+            return false;
+        }
     }
 
     /** The domain has ended, and nobody here has destroyed it. */

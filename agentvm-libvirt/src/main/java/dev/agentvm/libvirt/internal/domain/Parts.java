@@ -1,12 +1,16 @@
 package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.VMNotFoundException;
+import dev.agentvm.libvirt.internal.capture.OwnTaps;
 import dev.agentvm.libvirt.internal.capture.TapWatcher;
+import dev.agentvm.libvirt.internal.capture.Taps;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
+import dev.agentvm.libvirt.internal.flowlog.ServiceTaps;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
 import dev.agentvm.libvirt.internal.journal.Journals;
+import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.storage.ImageDirectory;
 import dev.agentvm.libvirt.internal.storage.VolumePool;
@@ -15,6 +19,7 @@ import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import dev.agentvm.spi.EventDispatcher;
+import java.nio.file.Files;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -50,7 +55,7 @@ record Parts(
     /** Connects, and opens all else that {@code settings} name. */
     static Parts open(Settings settings) {
         LibvirtXml.prepare();
-        HostView host = HostView.local();
+        HostView host = HostView.local(settings.flowLogSocket());
         Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()));
         EventDispatcher events = new EventDispatcher();
         try {
@@ -61,7 +66,7 @@ record Parts(
                     new ImageDirectory(settings.imageDirectory()),
                     new VolumePool(libvirt, settings.storagePool(), settings.storageDirectory()),
                     new Networking(libvirt, settings.network(), host),
-                    new TapWatcher(settings.clock()),
+                    new TapWatcher(settings.clock(), taps(settings)),
                     events,
                     settings.sampling(),
                     new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),
@@ -71,6 +76,12 @@ record Parts(
             libvirt.close();
             throw e;
         }
+    }
+
+    private static Taps taps(Settings settings) {
+        return PacketSocket.permitted() || !Files.exists(settings.flowLogSocket())
+                ? new OwnTaps()
+                : new ServiceTaps(settings.flowLogSocket());
     }
 
     /** The domain as it is now, or empty if it is gone. */
@@ -118,7 +129,7 @@ record Parts(
     public void close() {
         libvirt.close();
         taps.close();
-        events.close();
+        boolean unused = events.close(EventDispatcher.LAST_DELIVERY);
         journals.close();
     }
 }

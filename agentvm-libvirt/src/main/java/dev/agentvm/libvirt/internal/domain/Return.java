@@ -2,12 +2,12 @@ package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
+import dev.agentvm.LaunchStep;
 import dev.agentvm.OperationTimeoutException;
-import dev.agentvm.libvirt.internal.nativeaccess.ConnectionTracking;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
+import dev.agentvm.spi.VMEventSource;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -37,14 +37,25 @@ final class Return {
      * @param create creates the domain, paused, with that disk
      * @param disk makes the disk
      * @param destroyed is told the new disk when the domain is gone that wrote the old one
+     * @param telling is told of the steps as they end
      */
-    void go(String what, Consumer<VMDisk> create, Supplier<VMDisk> disk, Consumer<VMDisk> destroyed) {
-        go(what, create, disk, destroyed, true);
+    void go(
+            String what,
+            Consumer<VMDisk> create,
+            Supplier<VMDisk> disk,
+            Consumer<VMDisk> destroyed,
+            VMEventSource.Restore telling) {
+        go(what, create, disk, destroyed, telling, true);
     }
 
     /** Goes back to before the boot. */
-    void goAndBoot(String what, Consumer<VMDisk> create, Supplier<VMDisk> disk, Consumer<VMDisk> destroyed) {
-        go(what, create, disk, destroyed, false);
+    void goAndBoot(
+            String what,
+            Consumer<VMDisk> create,
+            Supplier<VMDisk> disk,
+            Consumer<VMDisk> destroyed,
+            VMEventSource.Restore telling) {
+        go(what, create, disk, destroyed, telling, false);
     }
 
     private void go(
@@ -52,65 +63,63 @@ final class Return {
             Consumer<VMDisk> create,
             Supplier<VMDisk> disk,
             Consumer<VMDisk> destroyed,
+            VMEventSource.Restore telling,
             boolean remembers) {
-        Runnable work = () -> {
-            VMDisk next = disk.get();
-            List<LibvirtVM> handles = host.handles(vm.id());
-            vm.activity().begin();
-            try {
-                handles.forEach(LibvirtVM::beginReturn);
+        VMDisk next = disk.get();
+        telling.step(LaunchStep.DISK_MADE);
+        vm.activity().begin();
+        try {
+            Runnable makeAnew = () -> {
+                vm.beginReturn();
                 parts.libvirt().domains().destroy(blueprint.domain());
                 destroyed.accept(next);
                 requireAlive();
                 create.accept(next);
+                telling.step(LaunchStep.DOMAIN_CREATED);
                 // The metadata came back with the memory, or is that of a launch.
                 vm.activity().tell();
-                run(remembers);
-                handles.forEach(LibvirtVM::endReturn);
-                vm.endIfLost();
-                vm.requireAlive(what);
-            } catch (RuntimeException | Error e) {
-                handles.forEach(
-                        handle -> handle.died("its " + what.toLowerCase(Locale.ROOT) + " failed: " + e.getMessage()));
-                if (e instanceof AgentVMException failure) {
-                    throw failure.during(what + " of '" + vm.name() + "', which was destroyed");
-                }
-                throw e;
-            } finally {
-                vm.activity().end();
+                run(telling);
+            };
+            vm.policy().ifPresentOrElse(policy -> policy.whileUnchanged(makeAnew), makeAnew);
+            awaitAgent();
+            if (remembers) {
+                vm.reviveGuest();
             }
-        };
-        vm.policy().ifPresentOrElse(policy -> policy.whileUnchanged(work), work);
+            telling.step(LaunchStep.AGENT_READY);
+            vm.endReturn();
+            vm.endIfLost();
+            vm.requireAlive(what);
+        } catch (RuntimeException | Error e) {
+            vm.died("its " + what.toLowerCase(Locale.ROOT) + " failed: " + e.getMessage());
+            if (e instanceof AgentVMException failure) {
+                throw failure.during(what + " of '" + vm.name() + "', which was destroyed");
+            }
+            throw e;
+        } finally {
+            vm.activity().end();
+        }
     }
 
-    private void run(boolean remembers) {
+    private void run(VMEventSource.Restore telling) {
         requireAlive();
-        vm.policy().ifPresent(PolicyInForce::verify);
+        vm.policy().ifPresent(policy -> {
+            policy.verify();
+            telling.step(LaunchStep.POLICY_VERIFIED);
+        });
         vm.reopenConsoleAfresh();
         blueprint.mac().ifPresent(mac -> {
             vm.watchTapAfresh(mac);
             vm.keepBandwidth();
-            forgetConnections();
-        });
-        requireAlive();
-        parts.libvirt().domains().resume(blueprint.domain());
-        awaitAgent();
-        if (remembers) {
-            vm.reviveGuest();
-        }
-    }
-
-    /** Answers that are still under way to the guest of before shall not reach this one. */
-    private void forgetConnections() {
-        vm.attachment().ifPresent(attachment -> {
             try {
-                int unused = ConnectionTracking.forget(
-                        attachment.address().toInetAddress().getAddress());
+                vm.forgetConnections();
             } catch (IOException e) {
                 vm.returnWarning("restore: the host still keeps track of the VM's connections of before ("
                         + e.getMessage() + "); give this program CAP_NET_ADMIN");
             }
         });
+        requireAlive();
+        parts.libvirt().domains().resume(blueprint.domain());
+        telling.step(LaunchStep.RESUMED);
     }
 
     /** The end of the domain that was destroyed and that of the new one look the same, so libvirt is asked. */
@@ -130,8 +139,16 @@ final class Return {
         requireAlive();
     }
 
+    /** A VM that outlives this program is put back to the end; who closes the program waits for that. */
     private void requireAlive() {
-        host.requireOpen("restore");
+        if (vm.isAttached()) {
+            host.requireOpen("restore");
+        }
         vm.requireAlive("restore");
+    }
+
+    /** Nothing is begun that the closing of the hypervisor would leave half done. */
+    void requireOpen(String operation) {
+        host.requireOpen(operation);
     }
 }

@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.domain;
 import dev.agentvm.Accelerator;
 import dev.agentvm.event.VMEventListener;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.metrics.MetricsSink;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -21,7 +22,9 @@ import java.util.Optional;
  * @param accelerator what must run guests; KVM where libvirt offers it if empty
  * @param confinement whether QEMU must be confined by AppArmor or SELinux
  * @param sampling how often listeners are told what each VM has used
+ * @param flowLogSocket where a service reads taps for those who may not
  * @param listeners who is told of events from the start
+ * @param metrics who is given what is measured
  * @param clock tells the time of launches and ends
  */
 public record Settings(
@@ -34,5 +37,7 @@ public record Settings(
         Optional<Accelerator> accelerator,
         boolean confinement,
         Duration sampling,
+        Path flowLogSocket,
         List<VMEventListener> listeners,
+        MetricsSink metrics,
         Clock clock) {}

@@ -12,11 +12,12 @@ import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.DomainSnapshotXml;
+import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.FormatXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.SavedDomain;
+import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -105,7 +106,7 @@ final class Snapshots {
         try {
             Volume memory = layers.memory();
             VMDisk next = layers.above(current);
-            save(snapshot, LibvirtXml.write(render(memory, next)));
+            save(snapshot, memory, next);
             Kept saved = new Kept(snapshot, memory, current);
             current = next;
             done = true;
@@ -119,16 +120,44 @@ final class Snapshots {
         }
     }
 
-    private void save(Snapshot snapshot, String xml) {
+    private void save(Snapshot snapshot, Volume memory, VMDisk next) {
+        String xml = LibvirtXml.write(render(memory, next));
         try {
             vm.whileStandingStill(
                     () -> parts.libvirt().withTimeout(PATIENCE).domains().snapshot(blueprint.domain(), xml));
         } catch (OperationTimeoutException | HypervisorUnavailableException e) {
-            // Whether libvirt has done it, or still does, is not known, nor which disk is written.
-            vm.died("it is not known what became of its snapshot: " + e.getMessage());
-            throw e.during("The VM '" + vm.name() + "' was destroyed, since its snapshot '" + snapshot.name()
-                    + "' may be half made");
+            throw halfMade(snapshot, e);
+        } catch (AgentVMException e) {
+            // libvirt may fail after it has let the guest go on, on the new disk.
+            if (!isKnownToWrite(current)) {
+                throw halfMade(snapshot, e);
+            }
+            throw e;
         }
+    }
+
+    /** Whether libvirt has done it, or still does, is not known, nor which disk is written. */
+    private AgentVMException halfMade(Snapshot snapshot, AgentVMException reason) {
+        vm.died("it is not known what became of its snapshot: " + reason.getMessage());
+        return reason.during("The VM '" + vm.name() + "' was destroyed, since its snapshot '" + snapshot.name()
+                + "' may be half made");
+    }
+
+    private boolean isKnownToWrite(VMDisk disk) {
+        try {
+            return parts.domainXml(blueprint.domain())
+                    .filter(domain -> domain.devices.disks.stream()
+                            .anyMatch(one -> isOwn(one)
+                                    && one.source != null
+                                    && disk.volume().path().equals(one.source.file)))
+                    .isPresent();
+        } catch (AgentVMException e) {
+            return false;
+        }
+    }
+
+    private static boolean isOwn(DomainXml.Disk disk) {
+        return disk.target != null && DomainRenderer.OWN_DISK.equals(disk.target.dev);
     }
 
     private DomainSnapshotXml render(Volume memory, VMDisk next) {
@@ -170,25 +199,25 @@ final class Snapshots {
         change("restore", () -> {
             Kept wanted = find(name, "restore");
             requireRunning("restore");
-            Instant begin = vm.events().now();
-            back.go("Restore", disk -> resume(wanted, disk), () -> layers.above(wanted.disk()), this::goOn);
-            vm.events().restored(Optional.of(name), begin);
+            VMEventSource.Restore telling = vm.events().restoring(Optional.of(name));
+            back.go("Restore", disk -> resume(wanted, disk), () -> layers.above(wanted.disk()), this::goOn, telling);
+            telling.done();
         });
     }
 
     void reset() {
         change("reset", () -> {
             requireRunning("reset");
-            Instant begin = vm.events().now();
+            VMEventSource.Restore telling = vm.events().restoring(Optional.empty());
             if (afterLaunch.isPresent()) {
                 Kept first = afterLaunch.get();
-                back.go("Reset", disk -> resume(first, disk), () -> layers.above(first.disk()), this::goOn);
+                back.go("Reset", disk -> resume(first, disk), () -> layers.above(first.disk()), this::goOn, telling);
             } else {
-                back.goAndBoot("Reset", blueprint.create(), layers::fresh, this::goOn);
+                back.goAndBoot("Reset", blueprint.create(), layers::fresh, this::goOn, telling);
             }
             kept.clear();
             tidyUp();
-            vm.events().restored(Optional.empty(), begin);
+            telling.done();
         });
     }
 
@@ -200,7 +229,11 @@ final class Snapshots {
 
     private void resume(Kept wanted, VMDisk disk) {
         String saved = parts.libvirt().domains().savedXml(wanted.memory().path());
-        String xml = SavedDomain.withDisk(saved, DomainRenderer.disk(disk, blueprint.boot()));
+        // It was last used long ago by what it says itself, and another program's reaper would take it for idle.
+        String xml = SavedDomain.with(
+                saved,
+                DomainRenderer.disk(disk, blueprint.boot()),
+                vm.activity().mark());
         // One that succeeds after this has given up is undone.
         parts.libvirt()
                 .withTimeout(PATIENCE)
@@ -243,9 +276,13 @@ final class Snapshots {
         }
         Uninterrupted.run(() -> {
             try {
-                synchronized (vm.changes()) {
+                vm.changes().lock();
+                try {
+                    back.requireOpen(operation);
                     vm.requireAlive(operation);
                     work.run();
+                } finally {
+                    vm.changes().unlock();
                 }
             } catch (RuntimeException | Error e) {
                 if (vm.endReason().isPresent()) {

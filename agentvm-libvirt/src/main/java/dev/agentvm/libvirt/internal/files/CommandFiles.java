@@ -255,8 +255,10 @@ public final class CommandFiles implements VMFiles {
             Command command = command(Scripts.PACK, path).withTimeout(options.timeout());
             CopyReport report;
             try (GuestStream stream = streams.out(command, trouble)) {
-                report = new Unpacking(stream, writer, options, trouble).run();
+                Unpacking unpacking = new Unpacking(stream, writer, options, trouble);
+                unpacking.run();
                 stream.finish();
+                report = unpacking.report(stream.ignoredSockets());
             }
             writer.complete();
             return report;

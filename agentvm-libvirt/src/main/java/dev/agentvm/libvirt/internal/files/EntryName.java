@@ -22,6 +22,11 @@ final class EntryName {
 
     private EntryName() {}
 
+    /** As much of it as a report may keep. */
+    static String shown(String name) {
+        return name.length() > MAX_BYTES ? name.substring(0, MAX_BYTES) : name;
+    }
+
     /** Its parts; none for the directory that holds all. */
     static List<String> parts(String name) throws UnsafeNameException {
         if (name.startsWith("/")) {

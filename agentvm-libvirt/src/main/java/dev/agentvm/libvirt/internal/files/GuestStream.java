@@ -10,20 +10,25 @@ import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
 
 /**
  * A program in the guest whose input or output is a stream of files. The last that it says of trouble is kept, on a thread
  * that lives as long as this. Used by one thread.
  */
 final class GuestStream implements AutoCloseable {
-    private static final int KEPT = 4096;
+    private static final int KEPT = 64 * 1024;
+    private static final int LAST = 4096;
+    private static final Pattern SOCKET = Pattern.compile("(?m)^tar: (.*): socket ignored$");
     private static final Duration LAST_WORDS = Duration.ofSeconds(5);
 
     private final VMProcess process;
@@ -56,7 +61,7 @@ final class GuestStream implements AutoCloseable {
 
     private void keepErrors() {
         byte[] kept = new byte[0];
-        byte[] buffer = new byte[KEPT];
+        byte[] buffer = new byte[LAST];
         try (InputStream stream = process.stderr()) {
             for (int count = stream.read(buffer); count >= 0; count = stream.read(buffer)) {
                 byte[] all = Arrays.copyOf(kept, kept.length + count);
@@ -115,7 +120,15 @@ final class GuestStream implements AutoCloseable {
 
     /** What it said of trouble, for a log. */
     String lastWords() {
-        return Excerpt.tail(errors(), KEPT);
+        return Excerpt.tail(errors(), LAST);
+    }
+
+    /** The sockets that tar passed over, which it only tells; GNU's and busybox's do so in the same words. */
+    List<String> ignoredSockets() {
+        return SOCKET.matcher(new String(errors(), StandardCharsets.UTF_8))
+                .results()
+                .map(match -> match.group(1))
+                .toList();
     }
 
     /**

@@ -5,6 +5,7 @@ import dev.agentvm.ExitStatus;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMProcess;
 import dev.agentvm.libvirt.internal.files.Port.PortException;
+import dev.agentvm.libvirt.internal.guest.Attended;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -29,7 +30,7 @@ final class PortStream implements AutoCloseable {
     /** What may be left in a port of another copy, or is written there by whoever likes to. */
     private static final int MOST_LEFT = 1 << 20;
 
-    private static final int BUFFER = 64 * 1024;
+    private static final int BUFFER = 256 * 1024;
 
     private static final Duration BEGINNING = Duration.ofSeconds(20);
     private static final Duration LAST_WORDS = Duration.ofSeconds(5);
@@ -98,15 +99,24 @@ final class PortStream implements AutoCloseable {
         return interrupted;
     }
 
+    /** While it is busy with the port, each question whether it still runs would slow it down. */
+    private void attend(boolean closely) {
+        if (process instanceof Attended attended) {
+            attended.attend(closely);
+        }
+    }
+
     /** What the program writes. */
     InputStream output() {
         port.control();
+        attend(false);
         return new Output();
     }
 
     /** What the program reads; closed when all is written. */
     OutputStream input() throws IOException {
         send("\n" + new String(mark, StandardCharsets.US_ASCII));
+        attend(false);
         return new Input();
     }
 
@@ -135,6 +145,7 @@ final class PortStream implements AutoCloseable {
 
     /** If the program has ended, that is why; or the VM has. */
     private IOException failed(PortException e) {
+        attend(true);
         if (e.getCause() != null || process.onExit().isDone()) {
             Optional<ExitStatus> status = process.waitFor(LAST_WORDS);
             if (status.isPresent()) {
@@ -183,6 +194,7 @@ final class PortStream implements AutoCloseable {
             int count = receive(buffer, to, buffer.length - to);
             if (count < 0) {
                 ended = true;
+                attend(true);
                 // What ended well has sent its mark.
                 if (process.waitFor(LAST_WORDS).filter(ExitStatus::success).isPresent()) {
                     throw new IOException("it ends before its end");
@@ -194,6 +206,7 @@ final class PortStream implements AutoCloseable {
                 to -= mark.length;
                 ended = true;
                 send(PortScripts.BYE);
+                attend(true);
             }
         }
     }
@@ -221,6 +234,7 @@ final class PortStream implements AutoCloseable {
                 } catch (PortException e) {
                     throw failed(e);
                 }
+                attend(true);
             }
         }
     }

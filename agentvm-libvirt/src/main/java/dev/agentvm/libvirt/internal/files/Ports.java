@@ -75,6 +75,11 @@ public final class Ports {
         taken.remove(name);
     }
 
+    /** The guest is another one, and may be able to use them. */
+    public synchronized void afresh() {
+        useless = false;
+    }
+
     /** The guest cannot use them, and will not learn it. */
     synchronized void areUseless() {
         useless = true;

@@ -14,6 +14,7 @@ final class Tally {
     private final CopyOptions options;
     private final Trouble trouble;
     private final List<String> leftOut = new ArrayList<>();
+    private final List<String> narrowed = new ArrayList<>();
     private long begun;
     private long complete;
     private long announced;
@@ -28,6 +29,10 @@ final class Tally {
     /** An entry comes, which says that it holds that much. */
     void begin(long size) {
         count();
+        announce(size);
+    }
+
+    private void announce(long size) {
         if (size < 0 || size > options.maxBytes() - announced) {
             throw trouble.of(Reason.TOO_BIG, "it holds more than " + options.maxBytes() + " bytes");
         }
@@ -64,9 +69,22 @@ final class Tally {
 
     /** Something is not copied. */
     void leaveOut(String name) {
+        leaveOut(name, 0);
+    }
+
+    /** Something is not copied that says it holds that much, and comes all the same. */
+    void leaveOut(String name, long size) {
         count();
+        announce(size);
         if (leftOut.size() < NAMED) {
             leftOut.add(name);
+        }
+    }
+
+    /** Something may be written by fewer than in the guest. */
+    void narrow(String name) {
+        if (narrowed.size() < NAMED) {
+            narrowed.add(name);
         }
     }
 
@@ -79,6 +97,6 @@ final class Tally {
     }
 
     CopyReport report() {
-        return new CopyReport(complete, bytes, leftOut);
+        return new CopyReport(complete, bytes, leftOut, narrowed);
     }
 }

@@ -1,8 +1,11 @@
 package dev.agentvm.libvirt.internal.files;
 
+import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * The bytes of a tar stream on their way to who reads it. The headers of one entry may take only so many, since names and
@@ -15,6 +18,7 @@ final class TarSource extends FilterInputStream {
 
     private long left = MAX_HEADERS;
     private boolean counting = true;
+    private final ByteArrayOutputStream headers = new ByteArrayOutputStream();
     private int zeros;
     private boolean ended;
 
@@ -27,6 +31,7 @@ final class TarSource extends FilterInputStream {
         left = MAX_HEADERS;
         counting = true;
         zeros = 0;
+        headers.reset();
     }
 
     /** What is read next is what an entry holds. */
@@ -38,6 +43,24 @@ final class TarSource extends FilterInputStream {
     /** Whether what was read since {@link #headers} ends as an archive does, in a record of zeros. */
     boolean endsAsArchivesDo() {
         return zeros >= RECORD;
+    }
+
+    /**
+     * Whether a name that was decoded from these headers is the one that they hold. The decoder puts a question mark in the
+     * place of what is not UTF-8.
+     */
+    boolean hold(String name) {
+        if (name.indexOf('\uFFFD') >= 0) {
+            return false;
+        }
+        if (name.indexOf('?') < 0) {
+            return true;
+        }
+        // One byte is one character there. Long names may be in two fields, but each part is in one.
+        String bytes = headers.toString(StandardCharsets.ISO_8859_1);
+        return Arrays.stream(name.split("/"))
+                .map(part -> new String(part.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1))
+                .allMatch(bytes::contains);
     }
 
     /** Whether the end of the stream was seen. */
@@ -61,13 +84,16 @@ final class TarSource extends FilterInputStream {
             ended = true;
         } else {
             left -= count;
-            countZeros(into, offset, count);
+            if (counting) {
+                headers.write(into, offset, count);
+                countZeros(into, offset, count);
+            }
         }
         return count;
     }
 
     private void countZeros(byte[] bytes, int offset, int count) {
-        for (int i = offset; counting && i < offset + count; i++) {
+        for (int i = offset; i < offset + count; i++) {
             zeros = bytes[i] == 0 ? zeros + 1 : 0;
         }
     }

@@ -26,11 +26,12 @@ import org.jspecify.annotations.Nullable;
 /** Reads a tree of this machine, following no links, and sends it as a tar stream. Used once. */
 final class TreeReader {
     private static final int BLOCK = 10 * 1024;
-    private static final int PIECE = 64 * 1024;
+    private static final int PIECE = 256 * 1024;
 
     private final Path source;
     private final Trouble trouble;
     private final Tally tally;
+    private final byte[] piece = new byte[PIECE];
 
     private TreeReader(Path source, CopyOptions options, Trouble trouble) {
         this.source = source;
@@ -134,6 +135,10 @@ final class TreeReader {
         @Override
         public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) throws IOException {
             if (!directory.equals(top)) {
+                if (isUndecodable(name(directory))) {
+                    tally.leaveOut(name(directory));
+                    return FileVisitResult.SKIP_SUBTREE;
+                }
                 tally.begin(0);
                 tar.putArchiveEntry(entry(directory, TarConstants.LF_DIR, name(directory) + "/", attributes));
                 tar.closeArchiveEntry();
@@ -144,10 +149,14 @@ final class TreeReader {
 
         @Override
         public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-            if (attributes.isSymbolicLink()) {
+            String link =
+                    attributes.isSymbolicLink() ? Files.readSymbolicLink(file).toString() : "";
+            if (isUndecodable(name(file)) || isUndecodable(link)) {
+                tally.leaveOut(name(file));
+            } else if (attributes.isSymbolicLink()) {
                 tally.begin(0);
                 TarArchiveEntry entry = entry(file, TarConstants.LF_SYMLINK, name(file), attributes);
-                entry.setLinkName(Files.readSymbolicLink(file).toString());
+                entry.setLinkName(link);
                 tar.putArchiveEntry(entry);
                 tar.closeArchiveEntry();
                 tally.end();
@@ -167,6 +176,11 @@ final class TreeReader {
             return FileVisitResult.CONTINUE;
         }
 
+        /** What takes the place of bytes that are not UTF-8 is in no name that anybody gives. */
+        private boolean isUndecodable(String name) {
+            return name.indexOf('\uFFFD') >= 0;
+        }
+
         private TarArchiveEntry entry(Path path, byte kind, String name, BasicFileAttributes attributes)
                 throws IOException {
             TarArchiveEntry entry = new TarArchiveEntry(name, kind);
@@ -177,7 +191,6 @@ final class TreeReader {
 
         /** Exactly as much as was announced. */
         private void copy(Path file, InputStream content, long size) throws IOException {
-            byte[] piece = new byte[PIECE];
             long left = size;
             while (left > 0) {
                 int count = content.read(piece, 0, (int) Math.min(left, piece.length));

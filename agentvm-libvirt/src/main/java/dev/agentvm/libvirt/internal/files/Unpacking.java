@@ -23,8 +23,9 @@ final class Unpacking {
     /** What tars put behind the end of an archive, to fill their last block. */
     private static final int MAX_PADDING = 1024 * 1024;
 
-    private static final int PIECE = 64 * 1024;
+    private static final int PIECE = 256 * 1024;
     private static final int SHOWN = 200;
+    private static final int WRITABLE_BY_OTHERS = 022;
     private static final int MAX_EXTRA_HEADERS = 64;
     /** Of one sparse file; those in global headers are of all that follow, and add up. */
     private static final int MAX_HOLES = 10_000;
@@ -35,6 +36,7 @@ final class Unpacking {
     private final CopyOptions options;
     private final Trouble trouble;
     private final Tally tally;
+    private final byte[] piece = new byte[PIECE];
     private boolean topSeen;
 
     Unpacking(GuestStream stream, TreeWriter writer, CopyOptions options, Trouble trouble) {
@@ -46,7 +48,7 @@ final class Unpacking {
         this.tally = new Tally(options, trouble);
     }
 
-    CopyReport run() {
+    void run() {
         try (TarArchiveInputStream tar = new TarArchiveInputStream(source, BLOCK, StandardCharsets.UTF_8.name())) {
             stream.input().close();
             while (true) {
@@ -54,7 +56,7 @@ final class Unpacking {
                 TarArchiveEntry entry = next(tar);
                 if (entry == null) {
                     awaitEnd();
-                    return tally.report();
+                    return;
                 }
                 source.content();
                 take(entry, tar);
@@ -62,6 +64,16 @@ final class Unpacking {
         } catch (IOException e) {
             throw stream.unreadable(e, source.ended());
         }
+    }
+
+    /**
+     * What was done.
+     *
+     * @param passedOver what the guest's tar did not send
+     */
+    CopyReport report(List<String> passedOver) {
+        passedOver.forEach(tally::leaveOut);
+        return tally.report();
     }
 
     /** What hostile bytes make of the library is an exception of some kind. */
@@ -83,6 +95,10 @@ final class Unpacking {
         List<?> holes = entry.getSparseHeaders();
         if (holes != null && holes.size() > MAX_HOLES) {
             throw malformed(entry.getName(), "has more than " + MAX_HOLES + " holes");
+        }
+        if (!source.hold(entry.getName()) || !source.hold(entry.getLinkName())) {
+            leaveOut(entry, content);
+            return;
         }
         List<String> path = parts(entry.getName(), entry.getName());
         int before = writer.directoriesMade();
@@ -109,6 +125,17 @@ final class Unpacking {
         tally.implied(Math.max(0, writer.directoriesMade() - before - announced));
     }
 
+    private void leaveOut(TarArchiveEntry entry, InputStream content) throws IOException {
+        tally.leaveOut(EntryName.shown(entry.getName()), entry.getRealSize());
+        long left = entry.getRealSize();
+        for (int count = content.read(piece); count >= 0 && left >= 0; count = content.read(piece)) {
+            left -= count;
+        }
+        if (left != 0) {
+            throw malformed(entry.getName(), "does not hold the " + entry.getRealSize() + " bytes it says");
+        }
+    }
+
     private List<String> parts(String name, String entry) {
         try {
             return EntryName.parts(name);
@@ -130,11 +157,11 @@ final class Unpacking {
                 throw malformed(entry.getName(), "was there before");
             }
             topSeen = true;
-            writer.directory(path, entry.getMode());
+            writer.directory(path, mode(entry));
             return;
         }
         tally.begin(0);
-        writer.directory(path, entry.getMode());
+        writer.directory(path, mode(entry));
         tally.end();
     }
 
@@ -147,13 +174,22 @@ final class Unpacking {
                 throw malformed(
                         entry.getName(), "holds " + size + " bytes, not the " + entry.getRealSize() + " it says");
             }
-            file.complete(entry.getMode(), entry.getLastModifiedTime());
+            file.complete(mode(entry), entry.getLastModifiedTime());
         }
         tally.end();
     }
 
+    /** What it may be, on this machine. */
+    private int mode(TarArchiveEntry entry) {
+        int mode = entry.getMode();
+        if ((mode & WRITABLE_BY_OTHERS) == 0 || options.writableByOthers()) {
+            return mode;
+        }
+        tally.narrow(entry.getName());
+        return mode & ~WRITABLE_BY_OTHERS;
+    }
+
     private long copy(InputStream content, TreeWriter.NewFile file, long most) throws IOException {
-        byte[] piece = new byte[PIECE];
         long size = 0;
         for (int count = content.read(piece); count >= 0; count = content.read(piece)) {
             size += count;
@@ -192,7 +228,7 @@ final class Unpacking {
                 if (copied != size) {
                     throw malformed(entry.getName(), "is a link to a file that changes");
                 }
-                file.complete(entry.getMode(), entry.getLastModifiedTime());
+                file.complete(mode(entry), entry.getLastModifiedTime());
             }
         }
         tally.end();
@@ -210,7 +246,6 @@ final class Unpacking {
             throw new IOException("it ends before its end");
         }
         source.content();
-        byte[] piece = new byte[PIECE];
         int padding = 0;
         for (int count = source.read(piece); count >= 0; count = source.read(piece)) {
             padding += count;

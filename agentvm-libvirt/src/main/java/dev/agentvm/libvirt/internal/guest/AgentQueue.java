@@ -41,8 +41,19 @@ final class AgentQueue {
     /** Held during a call, and while there shall be none; fair, so that who wants none gets it between two. */
     private final ReentrantLock turn = new ReentrantLock(true);
 
+    /** How long there was quiet altogether, and since when there is, in nanoseconds; its clocks stand still then. */
+    private long quiet;
+
+    private long quietSince;
+    private boolean isQuiet;
+
     private record Call(
-            String json, long timeout, long deadline, Consumer<String> late, CompletableFuture<String> reply) {}
+            String json,
+            long timeout,
+            long deadline,
+            long quietBefore,
+            Consumer<String> late,
+            CompletableFuture<String> reply) {}
 
     AgentQueue(String vmName, AgentChannel channel, Executor executor) {
         this.vmName = vmName;
@@ -81,20 +92,19 @@ final class AgentQueue {
     String call(String json, Duration timeout, Consumer<String> late) {
         Consumer<String> aside = reply -> executor.execute(() -> late.accept(reply));
         long nanos = timeout.toNanos();
-        Call call = new Call(json, nanos, System.nanoTime() + nanos, aside, new CompletableFuture<>());
+        Call call = new Call(json, nanos, System.nanoTime() + nanos, quietNanos(), aside, new CompletableFuture<>());
         enqueue(call);
-        long patience = call.deadline() + GRACE.toNanos();
         boolean interrupted = false;
         try {
             while (true) {
                 try {
-                    return call.reply().get(patience - System.nanoTime(), TimeUnit.NANOSECONDS);
+                    return call.reply().get(left(call) + GRACE.toNanos(), TimeUnit.NANOSECONDS);
                 } catch (InterruptedException e) {
                     interrupted = true;
                 } catch (ExecutionException e) {
                     throw thrown(e.getCause());
                 } catch (TimeoutException e) {
-                    if (!call.reply().completeExceptionally(e)) {
+                    if (left(call) + GRACE.toNanos() > 0 || !call.reply().completeExceptionally(e)) {
                         continue;
                     }
                     throw silent(timeout, e);
@@ -173,14 +183,38 @@ final class AgentQueue {
         }
     }
 
-    /** Does something while no call is under way; those that come meanwhile wait. */
+    /** Does something while no call is under way; those that come meanwhile wait, and their time does not run. */
     void whileQuiet(Runnable work) {
         turn.lock();
         try {
+            beQuiet(true);
             work.run();
         } finally {
+            beQuiet(false);
             turn.unlock();
         }
+    }
+
+    private void beQuiet(boolean begins) {
+        synchronized (waiting) {
+            if (begins) {
+                quietSince = System.nanoTime();
+            } else if (isQuiet) {
+                quiet += System.nanoTime() - quietSince;
+            }
+            isQuiet = begins;
+        }
+    }
+
+    private long quietNanos() {
+        synchronized (waiting) {
+            return quiet + (isQuiet ? System.nanoTime() - quietSince : 0);
+        }
+    }
+
+    /** How much of its time is left to a call; what it waited for quiet to end does not count. */
+    private long left(Call call) {
+        return call.deadline() + quietNanos() - call.quietBefore() - System.nanoTime();
     }
 
     private void make(Call call) {
@@ -193,7 +227,7 @@ final class AgentQueue {
     }
 
     private void makeInTurn(Call call) {
-        long left = call.deadline() - System.nanoTime();
+        long left = left(call);
         // What would hardly be answered in time is better not asked.
         if (left < Math.min(WORTHWHILE, call.timeout() / 2)) {
             call.reply().completeExceptionally(new TimeoutException());

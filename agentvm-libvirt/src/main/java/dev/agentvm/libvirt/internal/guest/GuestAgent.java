@@ -83,6 +83,23 @@ public final class GuestAgent {
         this.housekeeping = new Housekeeping(calls, scripts, executor);
     }
 
+    private GuestAgent(GuestAgent sibling) {
+        this.calls = sibling.calls;
+        this.background = sibling.background;
+        this.patience = sibling.patience;
+        this.scripts = sibling.scripts;
+        this.killer = sibling.killer;
+        this.housekeeping = sibling.housekeeping;
+    }
+
+    /**
+     * The same agent for another user. What concerns its calls, {@link #whileQuiet} and {@link #fail}, concerns both;
+     * what one started is not touched by the other's {@link #release}.
+     */
+    public GuestAgent sibling() {
+        return new GuestAgent(this);
+    }
+
     /**
      * Runs a command and waits for its end, as {@link dev.agentvm.VM#exec} says.
      *
@@ -169,7 +186,7 @@ public final class GuestAgent {
             InputBuffer stdin = new InputBuffer(command.stdin(), nudge);
             Watch watch = start(place, command, explain, stdout, stderr, stdin);
             Runnable whenClosed = () -> place.supervisor().post(watch::closeStreams);
-            return new RunningCommand(calls, watch.process(), background, whenClosed, stdout, stderr, stdin);
+            return new RunningCommand(calls, watch.process(), background, nudge, whenClosed, stdout, stderr, stdin);
         });
     }
 
@@ -272,6 +289,15 @@ public final class GuestAgent {
      */
     public boolean revive(Clock clock) {
         return new Revival(calls, scripts).tell(clock);
+    }
+
+    /**
+     * Tells a guest that stood still what the time is.
+     *
+     * @throws GuestAgentException if the agent is silent, or the clock cannot be set
+     */
+    public void setTime(Clock clock) {
+        new Revival(calls, scripts).setTime(clock);
     }
 
     /** Ends every command that waits, and each that comes, with this reason: the VM is gone, or is no more what it was. */

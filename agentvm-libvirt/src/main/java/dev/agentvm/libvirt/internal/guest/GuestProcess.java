@@ -27,6 +27,7 @@ final class GuestProcess {
     private final CompletableFuture<Long> pid = new CompletableFuture<>();
 
     private volatile boolean gone;
+    private volatile boolean busyElsewhere;
 
     GuestProcess(Starter starter, ScriptRunner scripts, long number) {
         this.starter = starter;
@@ -74,6 +75,15 @@ final class GuestProcess {
 
     boolean isGone() {
         return gone;
+    }
+
+    /** Whether nothing of it is urgent, as {@link Attended} says. */
+    void busyElsewhere(boolean value) {
+        busyElsewhere = value;
+    }
+
+    boolean isBusyElsewhere() {
+        return busyElsewhere;
     }
 
     /**

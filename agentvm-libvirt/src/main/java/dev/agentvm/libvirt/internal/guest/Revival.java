@@ -38,8 +38,8 @@ final class Revival {
         return status.exitCode().equals(OptionalInt.of(0));
     }
 
-    /** The agent sets the hardware clock too, and fails where the guest has no program for that, having set its own. */
-    private void setTime(Clock clock) {
+    /** Sets the clock. The agent sets the hardware clock too, and fails where the guest has no program for that, having set its own. */
+    void setTime(Clock clock) {
         GuestAgentException refusal;
         try {
             calls.setTime(clock.instant());

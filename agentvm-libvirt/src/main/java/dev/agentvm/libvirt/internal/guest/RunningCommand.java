@@ -20,23 +20,30 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A started command, for its caller. */
-final class RunningCommand implements VMProcess {
+final class RunningCommand implements VMProcess, Attended {
     private static final Logger LOG = LoggerFactory.getLogger(RunningCommand.class);
     private static final int HIGHEST_SIGNAL = 64;
 
     private final AgentCalls calls;
     private final GuestProcess process;
     private final Executor callbacks;
+    private final Runnable nudge;
     private final Runnable whenClosed;
     private final OutputBuffer stdout;
     private final OutputBuffer stderr;
     private final InputBuffer stdin;
 
-    /** @param callbacks runs what callers hang on its end, which may take long, or wait for its output */
+    /**
+     * A command that is watched.
+     *
+     * @param callbacks runs what callers hang on its end, which may take long, or wait for its output
+     * @param nudge has it looked after at once
+     */
     RunningCommand(
             AgentCalls calls,
             GuestProcess process,
             Executor callbacks,
+            Runnable nudge,
             Runnable whenClosed,
             OutputBuffer stdout,
             OutputBuffer stderr,
@@ -44,6 +51,7 @@ final class RunningCommand implements VMProcess {
         this.calls = calls;
         this.process = process;
         this.callbacks = callbacks;
+        this.nudge = nudge;
         this.whenClosed = whenClosed;
         this.stdout = stdout;
         this.stderr = stderr;
@@ -112,6 +120,14 @@ final class RunningCommand implements VMProcess {
             throw new InvalidValueException("number", number, "must be from 1 to " + HIGHEST_SIGNAL);
         }
         process.signal(number);
+    }
+
+    @Override
+    public void attend(boolean closely) {
+        process.busyElsewhere(!closely);
+        if (closely) {
+            nudge.run();
+        }
     }
 
     @Override

@@ -29,6 +29,7 @@ final class Supervisor {
     private static final Logger LOG = LoggerFactory.getLogger(Supervisor.class);
     private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(30);
     private static final long SHORT_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
+    private static final long PAUSE_WHILE_BUSY_ELSEWHERE = TimeUnit.MILLISECONDS.toNanos(300);
     private static final long LONG_PAUSE = TimeUnit.SECONDS.toNanos(1);
     /** Bytes of events in a second; honest helpers start a process for each, and cannot tell so much. */
     private static final int MANY_EVENTS = 256 * 1024;
@@ -209,9 +210,15 @@ final class Supervisor {
         watches.values().forEach(watch -> watch.tick(now));
         pause = moved ? SHORT_PAUSE : Math.min(PAUSE, pause * 2);
         if (!moved) {
-            boolean heldUp = watches.values().stream().allMatch(Watch::isHeldUp);
-            await(heldUp ? LONG_PAUSE : pause);
+            await(pause());
         }
+    }
+
+    private long pause() {
+        if (watches.values().stream().allMatch(Watch::isHeldUp)) {
+            return LONG_PAUSE;
+        }
+        return watches.values().stream().allMatch(Watch::canWait) ? PAUSE_WHILE_BUSY_ELSEWHERE : pause;
     }
 
     /** Whether anything that matters was told. */

@@ -136,6 +136,11 @@ final class Watch {
         return status != null && (out.isHeldUp() || err.isHeldUp());
     }
 
+    /** Whether what happens to it may be known later. */
+    boolean canWait() {
+        return status == null && process.isBusyElsewhere();
+    }
+
     CompletableFuture<Void> over() {
         return process.over();
     }

@@ -183,7 +183,11 @@ public final class Journals implements AutoCloseable {
             for (Path file : files) {
                 LaunchJournal journal = LaunchJournal.at(file);
                 Optional<LaunchJournal.Content> content = journal.read();
-                if (content.isPresent() && !visitor.visit(orphan(content.get()), journal)) {
+                if (content.filter(known -> !known.understood()).isPresent()) {
+                    // To remove a part of what it lists, and then it, would leave the rest to nobody.
+                    LOG.warn("{} was written by a later version, which alone can remove what it lists", file);
+                    none = false;
+                } else if (content.isPresent() && !visitor.visit(orphan(content.get()), journal)) {
                     none = false;
                 }
             }

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 
 /**
@@ -27,6 +28,8 @@ public final class LaunchJournal {
     private static final String HYPERVISOR = "hypervisor";
     private static final String DETACHED = "detached";
     private static final String READY = "ready";
+
+    private static final Set<String> KNOWN = Set.of(OWNER, VM, HYPERVISOR, DETACHED, READY);
 
     private final Path file;
 
@@ -102,6 +105,7 @@ public final class LaunchJournal {
                 UUID.fromString(vm.get(0)),
                 vm.get(1),
                 head.containsKey(DETACHED) && head.containsKey(READY),
+                KNOWN.containsAll(head.keySet()),
                 List.copyOf(entries)));
     }
 
@@ -148,7 +152,15 @@ public final class LaunchJournal {
      * @param id the VM's
      * @param vmName the VM's
      * @param standsAlone whether the VM was launched detached, and the launch was completed
+     * @param understood whether it says nothing that only a later version of this library knows
      * @param entries what was made, in order
      */
-    record Content(String owner, String hypervisor, UUID id, String vmName, boolean standsAlone, List<Entry> entries) {}
+    record Content(
+            String owner,
+            String hypervisor,
+            UUID id,
+            String vmName,
+            boolean standsAlone,
+            boolean understood,
+            List<Entry> entries) {}
 }

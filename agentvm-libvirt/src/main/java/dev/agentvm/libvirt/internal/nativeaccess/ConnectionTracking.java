@@ -1,52 +1,139 @@
 package dev.agentvm.libvirt.internal.nativeaccess;
 
 import com.sun.jna.LastErrorException;
-import com.sun.jna.Memory;
+import dev.agentvm.libvirt.internal.nativeaccess.Netlink.Message;
 import java.io.IOException;
+import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The connections that the host's kernel keeps track of, by netlink (linux/netfilter/nfnetlink_conntrack.h and
- * linux/netlink.h for the numbers and layouts). It needs the privilege to administer the host's network.
+ * The connections that the host's kernel keeps track of (linux/netfilter/nfnetlink_conntrack.h for the numbers). It needs
+ * the privilege to administer the host's network. For use by one thread at a time.
  */
-public final class ConnectionTracking {
-    private static final int AF_NETLINK = 16;
-    private static final int SOCK_RAW = 3;
-    private static final int SOCK_CLOEXEC = 0x80000;
-    private static final int NETLINK_NETFILTER = 12;
-    private static final int SOL_SOCKET = 1;
-    private static final int SO_RCVTIMEO = 20;
-    private static final long ANSWER_SECONDS = 5;
+public final class ConnectionTracking implements AutoCloseable {
+    private static final int NEW = 0x0100;
+    private static final int GET = 0x0101;
+    private static final int DELETE = 0x0102;
 
-    private static final int NLM_F_REQUEST = 1;
-    private static final int NLM_F_ACK = 4;
-    private static final int NLM_F_DUMP = 0x300;
-    private static final short NLMSG_ERROR = 2;
-    private static final short NLMSG_DONE = 3;
-    private static final int CT_GET = 1 << 8 | 1;
-    private static final int CT_DELETE = 1 << 8 | 2;
-    private static final int CT_NEW = 1 << 8;
-    private static final byte AF_INET = 2;
-    private static final int HEADER = 16;
-    private static final int FAMILY = 4;
-
-    private static final int TYPE_MASK = 0x3fff;
-    private static final int CTA_TUPLE_ORIG = 1;
-    private static final int CTA_TUPLE_REPLY = 2;
-    private static final int CTA_ID = 12;
-    private static final int CTA_ZONE = 18;
-    private static final int CTA_TUPLE_IP = 1;
+    private static final int TUPLE_ORIGINAL = 1;
+    private static final int TUPLE_REPLY = 2;
+    private static final int COUNTERS_ORIGINAL = 9;
+    private static final int COUNTERS_REPLY = 10;
+    private static final int ID = 12;
+    private static final int ZONE = 18;
+    private static final int TUPLE_IP = 1;
+    private static final int TUPLE_PROTOCOL = 2;
+    private static final int COUNTER_BYTES = 2;
+    private static final int PROTOCOL_INFO = 4;
+    private static final int PROTOCOL_INFO_TCP = 1;
+    private static final int TCP_STATE = 1;
+    /** {@code TCP_CONNTRACK_CLOSE_WAIT}: those from the first SYN to this have an end that is still to come. */
+    private static final int CLOSE_WAIT = 5;
 
     private static final int ENOENT = 2;
-    private static final int BUFFER = 1 << 17;
+    /** Answers to questions whose answers were not waited for. */
+    private static final int MAX_STALE = 16;
 
-    private ConnectionTracking() {}
+    private final Netlink netlink;
+    private int sequence;
+
+    private ConnectionTracking(Netlink netlink) {
+        this.netlink = netlink;
+    }
+
+    /**
+     * A connection, as the one who began it sees it.
+     *
+     * @param source its address, as 32 bits
+     * @param destination the other's
+     * @param protocol of TCP or UDP
+     */
+    public record Tuple(int source, int destination, int protocol, int sourcePort, int destinationPort) {}
+
+    /**
+     * Bytes, headers of IP and above included.
+     *
+     * @param original from who began it
+     * @param reply towards who began it
+     * @param open whether it is a TCP connection of which the kernel has not seen the end
+     */
+    public record Counters(long original, long reply, boolean open) {}
+
+    /**
+     * Opens it.
+     *
+     * @throws IOException if this process may not
+     */
+    public static ConnectionTracking open() throws IOException {
+        return new ConnectionTracking(Netlink.open());
+    }
+
+    /**
+     * What was counted of it so far; empty if the kernel does not count, does not know it, or does not tell this process.
+     */
+    public Optional<Counters> counters(Tuple tuple) {
+        sequence++;
+        try {
+            netlink.send(GET, Netlink.REQUEST, sequence, question(tuple));
+            for (int i = 0; i < MAX_STALE; i++) {
+                // The kernel has answered before the question is sent.
+                Message answer = Netlink.next(netlink.receiveNow());
+                if (answer.sequence() == sequence) {
+                    return answer.type() == NEW ? counters(answer.attributes()) : Optional.empty();
+                }
+            }
+        } catch (LastErrorException | BufferUnderflowException | IndexOutOfBoundsException e) {
+            // It has no answer, or none that can be read.
+        }
+        return Optional.empty();
+    }
+
+    private static byte[] question(Tuple tuple) {
+        Netlink.Writer ip =
+                new Netlink.Writer().put(1, bytes(4, tuple.source())).put(2, bytes(4, tuple.destination()));
+        Netlink.Writer protocol = new Netlink.Writer()
+                .put(1, bytes(1, tuple.protocol()))
+                .put(2, bytes(2, tuple.sourcePort()))
+                .put(3, bytes(2, tuple.destinationPort()));
+        return new Netlink.Writer()
+                .put(TUPLE_ORIGINAL, new Netlink.Writer().put(TUPLE_IP, ip).put(TUPLE_PROTOCOL, protocol))
+                .toByteArray();
+    }
+
+    /** In network order. */
+    private static byte[] bytes(int length, int value) {
+        return Arrays.copyOfRange(ByteBuffer.allocate(4).putInt(value).array(), 4 - length, 4);
+    }
+
+    static Optional<Counters> counters(Map<Integer, byte[]> connection) {
+        Optional<Long> original = counted(connection.get(COUNTERS_ORIGINAL));
+        Optional<Long> reply = counted(connection.get(COUNTERS_REPLY));
+        return original.flatMap(sent -> reply.map(received -> new Counters(sent, received, isOpen(connection))));
+    }
+
+    private static boolean isOpen(Map<Integer, byte[]> connection) {
+        byte[] state = within(within(connection.get(PROTOCOL_INFO), PROTOCOL_INFO_TCP), TCP_STATE);
+        return state != null && state.length > 0 && state[0] >= 1 && state[0] <= CLOSE_WAIT;
+    }
+
+    private static byte @Nullable [] within(byte @Nullable [] attributes, int type) {
+        return attributes == null
+                ? null
+                : Netlink.attributes(ByteBuffer.wrap(attributes)).get(type);
+    }
+
+    private static Optional<Long> counted(byte @Nullable [] counters) {
+        byte[] bytes = within(counters, COUNTER_BYTES);
+        return bytes == null || bytes.length != Long.BYTES
+                ? Optional.empty()
+                : Optional.of(ByteBuffer.wrap(bytes).getLong()).filter(count -> count >= 0);
+    }
 
     /**
      * Forgets every IPv4 connection to or from that address.
@@ -56,130 +143,67 @@ public final class ConnectionTracking {
      * @throws IOException if this process may not, or the kernel does not keep track
      */
     public static int forget(byte[] address) throws IOException {
-        int socket = -1;
-        try (Memory buffer = new Memory(BUFFER)) {
-            socket = Libc.INSTANCE.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-            buffer.setLong(0, ANSWER_SECONDS);
-            buffer.setLong(8, 0);
-            Libc.INSTANCE.setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, buffer, 16);
-            int forgotten = 0;
-            for (Map<Integer, byte[]> connection : list(socket, buffer)) {
-                if (isOf(connection.get(CTA_TUPLE_ORIG), address) || isOf(connection.get(CTA_TUPLE_REPLY), address)) {
-                    delete(socket, buffer, connection);
-                    forgotten++;
-                }
+        try (ConnectionTracking tracking = open()) {
+            List<Map<Integer, byte[]>> connections = tracking.list(address);
+            for (Map<Integer, byte[]> connection : connections) {
+                tracking.delete(connection);
             }
-            return forgotten;
+            return connections.size();
         } catch (LastErrorException e) {
             throw new IOException("netlink: " + e.getMessage(), e);
-        } finally {
-            if (socket >= 0) {
-                Libc.INSTANCE.close(socket);
-            }
         }
     }
 
-    private static List<Map<Integer, byte[]>> list(int socket, Memory buffer) throws IOException {
-        send(socket, buffer, CT_GET, NLM_F_REQUEST | NLM_F_DUMP, new byte[0]);
+    /** Those of that address; of the others, which may be very many, nothing is kept. */
+    private List<Map<Integer, byte[]>> list(byte[] address) throws IOException {
+        netlink.send(GET, Netlink.REQUEST | Netlink.DUMP, 0, new byte[0]);
         List<Map<Integer, byte[]>> connections = new ArrayList<>();
         while (true) {
-            ByteBuffer datagram = receive(socket, buffer);
-            while (datagram.remaining() >= HEADER) {
-                ByteBuffer message = next(datagram);
-                int type = message.getShort(4);
-                if (type == NLMSG_DONE) {
+            ByteBuffer messages = netlink.receive();
+            while (Netlink.hasNext(messages)) {
+                Message message = Netlink.next(messages);
+                if (message.type() == Netlink.DONE) {
                     return connections;
                 }
-                if (type == NLMSG_ERROR) {
-                    throw new IOException("the kernel does not list connections: error " + -message.getInt(HEADER));
+                if (message.type() == Netlink.ERROR) {
+                    throw new IOException("the kernel does not list connections: error " + message.error());
                 }
-                if (type == CT_NEW) {
-                    message.position(HEADER + FAMILY);
-                    connections.add(attributes(message));
+                if (message.type() == NEW) {
+                    Map<Integer, byte[]> connection = message.attributes();
+                    if (isOf(connection.get(TUPLE_ORIGINAL), address) || isOf(connection.get(TUPLE_REPLY), address)) {
+                        connections.add(connection);
+                    }
                 }
             }
         }
     }
 
-    private static void delete(int socket, Memory buffer, Map<Integer, byte[]> connection) throws IOException {
-        ByteBuffer attributes = ByteBuffer.allocate(1024).order(ByteOrder.nativeOrder());
-        for (int type : new int[] {CTA_TUPLE_ORIG, CTA_ID, CTA_ZONE}) {
+    private void delete(Map<Integer, byte[]> connection) throws IOException {
+        Netlink.Writer which = new Netlink.Writer();
+        for (int type : new int[] {TUPLE_ORIGINAL, ID, ZONE}) {
             byte[] value = connection.get(type);
             if (value != null) {
-                attributes.putShort((short) (4 + value.length));
-                attributes.putShort((short) (type == CTA_TUPLE_ORIG ? type | 0x8000 : type));
-                attributes.put(value);
-                attributes.position(aligned(attributes.position()));
+                which.put(type == TUPLE_ORIGINAL ? Netlink.NESTED | type : type, value);
             }
         }
-        byte[] body = new byte[attributes.position()];
-        attributes.flip().get(body);
-        send(socket, buffer, CT_DELETE, NLM_F_REQUEST | NLM_F_ACK, body);
-        ByteBuffer answer = receive(socket, buffer);
-        int error = answer.getShort(4) == NLMSG_ERROR ? -answer.getInt(HEADER) : 0;
+        netlink.send(DELETE, Netlink.REQUEST | Netlink.ACK, 0, which.toByteArray());
+        Message answer = Netlink.next(netlink.receive());
+        int error = answer.type() == Netlink.ERROR ? answer.error() : 0;
         // One that ended by itself is forgotten too.
         if (error != 0 && error != ENOENT) {
             throw new IOException("the kernel does not forget a connection: error " + error);
         }
     }
 
-    private static void send(int socket, Memory buffer, int type, int flags, byte[] attributes) {
-        int length = HEADER + FAMILY + attributes.length;
-        ByteBuffer message = buffer.getByteBuffer(0, length).order(ByteOrder.nativeOrder());
-        message.putInt(length)
-                .putShort((short) type)
-                .putShort((short) flags)
-                .putInt(0)
-                .putInt(0);
-        message.put(AF_INET).put((byte) 0).putShort((short) 0).put(attributes);
-        Libc.INSTANCE.send(socket, buffer, new NativeSize(length), 0);
-    }
-
-    private static ByteBuffer receive(int socket, Memory buffer) {
-        int length =
-                Libc.INSTANCE.recv(socket, buffer, new NativeSize(BUFFER), 0).intValue();
-        byte[] copy = buffer.getByteArray(0, length);
-        return ByteBuffer.wrap(copy).order(ByteOrder.nativeOrder());
-    }
-
-    /** The next message of a datagram, or attribute of a message, with its header, which says its length. */
-    private static ByteBuffer next(ByteBuffer datagram) {
-        int length = datagram.getInt(datagram.position());
-        return slice(datagram, Math.max(HEADER, length));
-    }
-
-    private static ByteBuffer slice(ByteBuffer from, int length) {
-        int end = Math.min(from.limit(), from.position() + length);
-        ByteBuffer part = from.slice(from.position(), end - from.position()).order(ByteOrder.nativeOrder());
-        from.position(Math.min(from.limit(), from.position() + aligned(length)));
-        return part;
-    }
-
-    private static Map<Integer, byte[]> attributes(ByteBuffer from) {
-        Map<Integer, byte[]> attributes = new HashMap<>();
-        while (from.remaining() >= 4) {
-            int length = from.getShort(from.position()) & 0xffff;
-            int type = from.getShort(from.position() + 2) & TYPE_MASK;
-            ByteBuffer attribute = slice(from, Math.max(4, length));
-            byte[] value = new byte[attribute.remaining() - 4];
-            attribute.get(4, value);
-            attributes.put(type, value);
-        }
-        return attributes;
-    }
-
     private static boolean isOf(byte @Nullable [] tuple, byte[] address) {
-        if (tuple == null) {
-            return false;
-        }
-        byte[] ip = attributes(ByteBuffer.wrap(tuple).order(ByteOrder.nativeOrder()))
-                .get(CTA_TUPLE_IP);
+        byte[] ip = within(tuple, TUPLE_IP);
         return ip != null
-                && attributes(ByteBuffer.wrap(ip).order(ByteOrder.nativeOrder())).values().stream()
-                        .anyMatch(value -> java.util.Arrays.equals(value, address));
+                && Netlink.attributes(ByteBuffer.wrap(ip)).values().stream()
+                        .anyMatch(value -> Arrays.equals(value, address));
     }
 
-    private static int aligned(int length) {
-        return length + 3 & ~3;
+    @Override
+    public void close() {
+        netlink.close();
     }
 }

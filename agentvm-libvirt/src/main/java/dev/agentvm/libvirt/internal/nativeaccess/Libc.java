@@ -29,6 +29,8 @@ interface Libc extends Library {
 
     int poll(Pointer descriptors, NativeSize count, int timeoutMillis) throws LastErrorException;
 
+    int getuid();
+
     int setsid() throws LastErrorException;
 
     int close(int descriptor) throws LastErrorException;

@@ -17,10 +17,11 @@ import org.jspecify.annotations.Nullable;
  * linux/filter.h for the numbers; the layouts are those of 64-bit Linux). For use by one thread at a time.
  */
 public final class PacketSocket implements AutoCloseable {
+    /** How much of what name servers say, in bytes: more than of anything else. */
+    public static final int LONGEST_FRAME = 2048;
+
     /** How much of each frame is read: the headers of everything that is looked at, those within ICMP errors too. */
     private static final int SNAP_LENGTH = 128;
-    /** How much of what name servers say. */
-    private static final int WHOLE = 2048;
 
     private static final int AF_PACKET = 17;
     private static final int SOCK_RAW = 3;
@@ -54,8 +55,8 @@ public final class PacketSocket implements AutoCloseable {
 
     /**
      * Classic BPF that passes all but the middle of TCP connections: every frame that is not TCP over IPv4 or is in a
-     * VLAN, fragments after the first, and TCP that begins or ends a connection or has flags as no connection has. What
-     * comes from UDP port 53 is passed whole.
+     * VLAN, fragments, and TCP that begins or ends a connection or has flags as no connection has. What comes from UDP port
+     * 53 is passed whole.
      */
     private static final long[] PROGRAM = {
         loadWhetherTagged(),
@@ -73,18 +74,20 @@ public final class PacketSocket implements AutoCloseable {
         load16AfterHeader(14),
         jumpIfEqual(53, 8, 7), // from port 53: pass whole, else pass
         load16(20),
-        jumpIfAnyBit(0x1fff, 5, 0), // a later fragment: pass
+        jumpIfAnyBit(0x3fff, 5, 0), // a fragment, which may be too short for flags: pass
         loadHeaderLength(14),
         load8AfterHeader(14 + 13),
         jumpIfAnyBit(0x07, 2, 0), // FIN, SYN or RST: pass
         jumpIfAnyBit(0x10, 0, 1), // neither these nor ACK: pass
         result(0),
         result(SNAP_LENGTH),
-        result(WHOLE),
+        result(LONGEST_FRAME),
     };
 
     private final int descriptor;
-    private final Memory frame = new Memory(WHOLE);
+    private final String name;
+    private final int index;
+    private final Memory frame = new Memory(LONGEST_FRAME);
     private final Memory address = new Memory(ADDRESS_SIZE);
     private final Memory control = new Memory(CONTROL_SIZE);
     private final Memory vector = new Memory(16);
@@ -100,8 +103,10 @@ public final class PacketSocket implements AutoCloseable {
      */
     public record Frame(ByteBuffer bytes, boolean towards, Optional<Integer> vlanProtocol) {}
 
-    private PacketSocket(int descriptor) {
+    private PacketSocket(int descriptor, String name, int index) {
         this.descriptor = descriptor;
+        this.name = name;
+        this.index = index;
     }
 
     /** Whether this process may open packet sockets. */
@@ -124,9 +129,9 @@ public final class PacketSocket implements AutoCloseable {
         try {
             // Without a protocol it hears nothing before the filter is there.
             int descriptor = Libc.INSTANCE.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-            PacketSocket socket = new PacketSocket(descriptor);
+            PacketSocket socket = new PacketSocket(descriptor, networkInterface, index);
             try {
-                socket.prepare(index);
+                socket.prepare();
                 return socket;
             } catch (LastErrorException e) {
                 socket.close();
@@ -146,7 +151,7 @@ public final class PacketSocket implements AutoCloseable {
         }
     }
 
-    private void prepare(int interfaceIndex) {
+    private void prepare() {
         try (Memory instructions = new Memory(8L * PROGRAM.length);
                 Memory program = new Memory(16);
                 Memory one = new Memory(4);
@@ -164,11 +169,11 @@ public final class PacketSocket implements AutoCloseable {
         address.clear();
         address.setShort(0, (short) AF_PACKET);
         address.setShort(2, (short) bigEndian16(ETH_P_ALL));
-        address.setInt(4, interfaceIndex);
+        address.setInt(4, index);
         Libc.INSTANCE.bind(descriptor, address, ADDRESS_SIZE);
 
         vector.setPointer(0, frame);
-        vector.setLong(8, WHOLE);
+        vector.setLong(8, LONGEST_FRAME);
     }
 
     /** Beyond what the host allows everybody needs CAP_NET_ADMIN, which is not needed for anything else here. */
@@ -210,7 +215,7 @@ public final class PacketSocket implements AutoCloseable {
             throw new IOException(e.getMessage(), e);
         }
         return new Frame(
-                ByteBuffer.wrap(frame.getByteArray(0, Math.min(length.intValue(), WHOLE))),
+                ByteBuffer.wrap(frame.getByteArray(0, Math.min(length.intValue(), LONGEST_FRAME))),
                 address.getByte(10) == PACKET_OUTGOING,
                 vlanProtocol());
     }
@@ -228,6 +233,15 @@ public final class PacketSocket implements AutoCloseable {
         }
         boolean told = (status & TP_STATUS_VLAN_TPID_VALID) != 0;
         return Optional.of(told ? Short.toUnsignedInt(control.getShort(16 + 18)) : ETHERTYPE_VLAN);
+    }
+
+    /** Whether its interface is there no more, even if another has got its name. */
+    public boolean isGone() {
+        try {
+            return indexOf(name) != index;
+        } catch (IOException e) {
+            return true;
+        }
     }
 
     /** How many frames were lost since the last time that this was asked, because they were not read fast enough. */

@@ -171,11 +171,12 @@ public final class HostProbe {
 
     private Finding connectionLog() {
         return host.mayCapture()
-                ? Finding.ok("connection-log", "this program may read what passes the taps of VMs")
+                ? Finding.ok("connection-log", "what passes the taps of VMs can be read")
                 : Finding.warning(
                         "connection-log",
-                        "this program may open no packet sockets, so what VMs try on their networks is not written down",
-                        "Run it as root, or give it CAP_NET_RAW");
+                        "this program may open no packet sockets, and no flow log service runs, so what VMs try on their networks"
+                                + " is not written down",
+                        "Run it as root, give it CAP_NET_RAW, or start the flow log service (docs/monitoring.md)");
     }
 
     private Finding bridge(String name) {

@@ -1,11 +1,15 @@
 package dev.agentvm.libvirt.internal.network;
 
 import dev.agentvm.network.IPv4Address;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 
 /** What this library looks at on the host, read anew at each call. A seam for tests. Safe for use by many threads. */
 public interface HostView {
+    /** Where a service reads taps for those who may not, if nothing else is said. */
+    Path FLOW_LOG_SOCKET = Path.of("/run/agentvm/flowlog.sock");
+
     /** The contents of a file, without blanks around; empty if it cannot be read. */
     Optional<String> read(String path);
 
@@ -15,7 +19,7 @@ public interface HostView {
     /** Whether this process may read and write that file. */
     boolean isUsable(String path);
 
-    /** Whether this process may read what passes the host's network interfaces. */
+    /** Whether what passes the taps of VMs can be read, by this process or by the service for it. */
     boolean mayCapture();
 
     /** What a command prints that ends well within two seconds; empty if it does not. */
@@ -26,6 +30,15 @@ public interface HostView {
 
     /** The host that this program runs on. */
     static HostView local() {
-        return new LocalHost();
+        return local(FLOW_LOG_SOCKET);
+    }
+
+    /**
+     * The same.
+     *
+     * @param flowLogSocket where a service reads taps for those who may not
+     */
+    static HostView local(Path flowLogSocket) {
+        return new LocalHost(flowLogSocket);
     }
 }

@@ -30,6 +30,12 @@ final class LocalHost implements HostView {
 
     private static final long PATIENCE_SECONDS = 2;
 
+    private final Path flowLogSocket;
+
+    LocalHost(Path flowLogSocket) {
+        this.flowLogSocket = flowLogSocket;
+    }
+
     @Override
     public Optional<String> read(String path) {
         try {
@@ -51,7 +57,7 @@ final class LocalHost implements HostView {
 
     @Override
     public boolean mayCapture() {
-        return PacketSocket.permitted();
+        return PacketSocket.permitted() || Files.exists(flowLogSocket);
     }
 
     @Override

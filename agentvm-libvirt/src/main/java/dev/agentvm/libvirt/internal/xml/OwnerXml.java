@@ -31,6 +31,10 @@ public final class OwnerXml {
     @XmlAttribute
     public @Nullable String id;
 
+    /** The number of the user whose program launched it. */
+    @XmlAttribute
+    public @Nullable Long user;
+
     /** The name of the template it was launched from. */
     @XmlAttribute
     public @Nullable String template;

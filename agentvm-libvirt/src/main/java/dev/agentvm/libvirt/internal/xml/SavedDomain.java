@@ -21,6 +21,7 @@ import javax.xml.transform.stream.StreamResult;
 import org.jspecify.annotations.Nullable;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
+import org.w3c.dom.NamedNodeMap;
 import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 import org.xml.sax.InputSource;
@@ -35,13 +36,14 @@ public final class SavedDomain {
     private SavedDomain() {}
 
     /**
-     * The same with other files behind a disk.
+     * The same with other files behind a disk, and another mark of what is done in it.
      *
      * @param xml the domain, as libvirt tells it
      * @param disk the disk that has its target, with the files
+     * @param activity what takes the place of the mark that it has, if it has one
      * @throws AgentVMException if there is no such disk, or that is no domain
      */
-    public static String withDisk(String xml, DomainXml.Disk disk) {
+    public static String with(String xml, DomainXml.Disk disk, ActivityXml activity) {
         String name = Objects.requireNonNull(disk.target).dev;
         Document document = parse(xml);
         Element found = elements(document.getElementsByTagName("disk")).stream()
@@ -59,7 +61,18 @@ public final class SavedDomain {
                 found.insertBefore(document.importNode(other, true), child(found, "target"));
             }
         }
+        Element mark = parse(LibvirtXml.write(activity)).getDocumentElement();
+        for (Element old : elements(document.getElementsByTagNameNS(ActivityXml.NAMESPACE, ActivityXml.ELEMENT))) {
+            replaceAttributes(old, mark.getAttributes());
+        }
         return text(document);
+    }
+
+    private static void replaceAttributes(Element element, NamedNodeMap attributes) {
+        for (int i = 0; i < attributes.getLength(); i++) {
+            element.setAttribute(
+                    attributes.item(i).getNodeName(), attributes.item(i).getNodeValue());
+        }
     }
 
     private static boolean isAt(Element disk, @Nullable String name) {

@@ -9,9 +9,12 @@ import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.testkit.Packet;
 import dev.agentvm.testkit.Packet.Path;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import net.jqwik.api.ForAll;
@@ -130,6 +133,13 @@ class ExchangesTest {
     }
 
     @Test
+    void dhcp_answerOfTheVM_isNoPartOfItsQuestion() {
+        assertThat(seen(fromVM().ipv4("0.0.0.0", "255.255.255.255").udp(68, 67).build()))
+                .isPresent();
+        assertThat(seen(to("255.255.255.255").udp(67, 68).build())).isPresent();
+    }
+
+    @Test
     void ping_andItsAnswer_areOneAttempt() {
         Packet ping = to(WWW).icmp(8, 0, 77, 1).build();
 
@@ -158,6 +168,37 @@ class ExchangesTest {
     }
 
     @Test
+    void icmpError_sentToAnotherThanItIsAbout_isAnAttempt() {
+        Packet begin = to(WWW).tcp(4000, 443).build();
+        assertThat(seen(begin)).isPresent();
+        Packet answer = from(WWW).tcp(443, 4000, "SYN,ACK").build();
+        assertThat(seen(answer)).isEmpty();
+
+        assertThat(seen(complaint(answer, WWW))).as("to whom it is about").isEmpty();
+        assertThat(seen(complaint(answer, "140.82.112.99"))).isPresent();
+    }
+
+    /** An ICMP error of the VM about that packet, to whomever. */
+    private static Packet complaint(Packet about, String destination) {
+        byte[] frame = about.toFrame();
+        return to(destination)
+                .icmp(3, 3)
+                .payload(Arrays.copyOfRange(frame, 14, 14 + 28))
+                .build();
+    }
+
+    @Test
+    void icmpError_fragmentationNeeded_isNoError() {
+        Packet begin = to(WWW).tcp(4000, 443).build();
+        sighted(begin);
+
+        assertThat(sighted(begin.error(GATEWAY, 3, 4)).part()).isEqualTo(Part.REMARK);
+        assertThat(sighted(begin.error(GATEWAY, 4, 0)).part()).isEqualTo(Part.REMARK);
+        assertThat(sighted(begin.error(GATEWAY, 5, 1)).part()).isEqualTo(Part.REMARK);
+        assertThat(sighted(begin.error(GATEWAY, 3, 1)).part()).isEqualTo(Part.ERROR);
+    }
+
+    @Test
     void fragments_belongToTheFirst() {
         List<Packet> cut = to(WWW).udp(4000, 8080)
                 .payload(new byte[16])
@@ -175,6 +216,39 @@ class ExchangesTest {
         assertThat(seen(other.get(1)))
                 .as("without its first part")
                 .hasValueSatisfying(flow -> assertThat(flow.destinationPort()).hasValue(0));
+    }
+
+    @Test
+    void fragments_tooShortForFlags_areOneAttemptAtTheirPort() {
+        List<Packet> cut =
+                to(WWW).tcp(4000, 8080, "ACK").identification(1).build().fragments(8);
+
+        assertThat(seen(cut.get(0)))
+                .hasValueSatisfying(flow -> assertThat(flow.destinationPort()).hasValue(8080));
+        assertThat(seen(cut.get(1))).isEmpty();
+        assertThat(seen(cut.get(2))).isEmpty();
+    }
+
+    @Test
+    void fragments_rewrittenByTheHost_belongToTheFirst() {
+        List<Packet> cut = to(WWW).icmp(8, 0, 77, 1)
+                .payload(new byte[16])
+                .identification(1)
+                .build()
+                .fragments(8);
+        List<Packet> rewritten = Packet.fromVM(Path.ROUTED)
+                .from(OTHER_MAC)
+                .ipv4("81.2.69.10", WWW)
+                .icmp(8, 0, 77, 1)
+                .payload(new byte[16])
+                .identification(1)
+                .build()
+                .fragments(8);
+
+        assertThat(seen(rewritten.get(1))).as("before the first").isPresent();
+        assertThat(seen(cut.get(0))).isPresent();
+        assertThat(seen(rewritten.get(2))).isEmpty();
+        assertThat(seen(rewritten.get(0))).as("a first one is never rewritten").isPresent();
     }
 
     @Test
@@ -243,6 +317,28 @@ class ExchangesTest {
         }
         assertThat(seen(to(WWW).udp(60_000, 8080).build())).isEmpty();
         assertThat(seen(to(WWW).udp(1, 8080).build())).isPresent();
+    }
+
+    /** A record's hash adds 31 times its first part to the second, so each step up here is undone by 31 steps down. */
+    @Test
+    void capacity_exchangesOfOneHash_areFoundFast() {
+        List<Packet> colliding = new ArrayList<>();
+        for (int source = 0; source < 128; source++) {
+            for (int destination = 0; destination < 128; destination++) {
+                colliding.add(fromVM().ipv4("192.168.101." + source, "140.82.112." + destination)
+                        .udp(40_000 - 31 * source, 40_000 - 31 * destination)
+                        .build());
+            }
+        }
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        long begin = threads.getCurrentThreadCpuTime();
+
+        for (int round = 0; round < 2; round++) {
+            colliding.forEach(this::seen);
+        }
+
+        assertThat(Duration.ofNanos(threads.getCurrentThreadCpuTime() - begin)).isLessThan(Duration.ofSeconds(5));
+        assertThat(seen(colliding.get(0))).isEmpty();
     }
 
     @Property(tries = 100_000)

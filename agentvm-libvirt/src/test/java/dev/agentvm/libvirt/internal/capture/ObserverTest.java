@@ -7,6 +7,7 @@ import dev.agentvm.event.ConnectionAllowed;
 import dev.agentvm.event.ConnectionClosed;
 import dev.agentvm.event.ConnectionClosed.Answer;
 import dev.agentvm.event.ConnectionDenied;
+import dev.agentvm.event.EventsLost;
 import dev.agentvm.event.Registration;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMEventListener;
@@ -37,10 +38,13 @@ class ObserverTest {
     private static final String WWW = "140.82.112.3";
 
     private final List<VMEvent> events = new ArrayList<>();
+    /** Whether the kernel has seen no end of TCP connections. */
+    private boolean open;
+
     private final Observer observer = new Observer(
             VMEventSource.ofForeign(new Collecting(), () -> Instant.EPOCH, VMIdentity.of(new UUID(0, 1), "vm")),
             new DefaultPolicy(),
-            flow -> Optional.of(new ConnectionCounters.Bytes(300, 4000)));
+            flow -> Optional.of(new ConnectionCounters.Bytes(300, 4000, open)));
     private final Exchanges exchanges =
             new Exchanges(MacAddress.of(VM_MAC), exchange -> observer.over(exchange, false));
     private Duration now = Duration.ofDays(1);
@@ -100,6 +104,11 @@ class ObserverTest {
         return events.stream().filter(type::isInstance).map(type::cast).toList();
     }
 
+    private void settle() {
+        now = now.plusSeconds(2);
+        observer.settle(now.toNanos());
+    }
+
     private ConnectionClosed closed() {
         assertThat(told(ConnectionClosed.class)).hasSize(1);
         return told(ConnectionClosed.class).get(0);
@@ -115,6 +124,8 @@ class ObserverTest {
         assertThat(told(ConnectionClosed.class)).isEmpty();
         seen(from(WWW).tcp(443, 4000, "FIN,ACK").build());
         seen(from(WWW).tcp(443, 4000, "RST").build());
+        assertThat(told(ConnectionClosed.class)).as("not yet certain").isEmpty();
+        settle();
 
         assertThat(closed().answer()).contains(Answer.ANSWERED);
         assertThat(closed().duration()).contains(Duration.ofSeconds(3));
@@ -128,6 +139,7 @@ class ObserverTest {
     void connection_resetAtOnce_wasRefused() {
         seen(to(WWW).tcp(4000, 443).build());
         seen(from(WWW).tcp(443, 4000, "RST,ACK").build());
+        settle();
 
         assertThat(closed().answer()).contains(Answer.REFUSED);
     }
@@ -137,8 +149,131 @@ class ObserverTest {
         Packet begin = to(WWW).tcp(4000, 443).build();
         seen(begin);
         seen(begin.error("81.2.69.1", 3, 1));
+        settle();
 
         assertThat(closed().answer()).contains(Answer.REFUSED);
+    }
+
+    @Test
+    void connection_endsThatTheKernelDoesNotBelieve_goesOnToItsTrueEnd() {
+        seen(to(WWW).tcp(4000, 443).tcpNumbers(7, 0).build());
+        seen(from(WWW).tcp(443, 4000, "SYN,ACK").build());
+        open = true;
+        seen(to(WWW).tcp(4000, 443, "RST").tcpNumbers(99, 0).build());
+        settle();
+        seen(to(WWW).tcp(4000, 443, "FIN,ACK").tcpNumbers(99, 0).build());
+        seen(from(WWW).tcp(443, 4000, "FIN,ACK").tcpNumbers(99, 0).build());
+        settle();
+        assertThat(told(ConnectionClosed.class)).isEmpty();
+
+        open = false;
+        seen(from(WWW).tcp(443, 4000, "RST").build());
+        settle();
+
+        assertThat(closed().answer()).contains(Answer.ANSWERED);
+        assertThat(closed().duration()).contains(Duration.ofSeconds(4));
+    }
+
+    @Test
+    void connection_errorOnceItIsAnswered_endsNothing() {
+        Packet begin = to(WWW).tcp(4000, 443).tcpNumbers(7, 0).build();
+        seen(begin);
+        seen(from(WWW).tcp(443, 4000, "SYN,ACK").build());
+        seen(begin.error("81.2.69.1", 3, 4));
+        seen(begin.error("81.2.69.1", 11, 0));
+        seen(begin.error("81.2.69.1", 3, 1));
+        settle();
+
+        assertThat(told(ConnectionClosed.class)).isEmpty();
+    }
+
+    @Test
+    void exchange_tooLargeForTheWay_isNotRefused() {
+        Packet question = to(GATEWAY).udp(4000, 53).build();
+        seen(question);
+        seen(question.error("81.2.69.1", 3, 4));
+        settle();
+
+        assertThat(told(ConnectionClosed.class)).isEmpty();
+    }
+
+    @Test
+    void exchange_errorAndThenMore_isOverWhenItIsSilent() {
+        Packet question = to(GATEWAY).udp(4000, 53).build();
+        seen(question);
+        seen(question.error(GATEWAY, 3, 3));
+        now = now.plusSeconds(1);
+        seen(from(GATEWAY).udp(53, 4000).build());
+        settle();
+        assertThat(told(ConnectionClosed.class)).isEmpty();
+
+        now = now.plusMinutes(1);
+        exchanges.sweep(now.toNanos());
+
+        assertThat(closed().answer()).contains(Answer.ANSWERED);
+    }
+
+    @Test
+    void flood_ofAttempts_isToldUpToARateAndTheRestIsCounted() {
+        int attempts = 0;
+        for (int second = 0; second < 20; second++) {
+            for (int i = 0; i < 5_000; i++) {
+                seen(to(WWW).udp(1 + attempts % 60_000, 8080 + attempts / 60_000)
+                        .build());
+                attempts++;
+            }
+            now = now.plusSeconds(1);
+            observer.settle(now.toNanos());
+        }
+        observer.end();
+
+        List<EventsLost> losses = told(EventsLost.class);
+        assertThat(losses)
+                .hasSizeBetween(1, 20)
+                .allSatisfy(lost -> assertThat(lost.cause()).isEqualTo(EventsLost.Cause.RATE));
+        assertThat(told(ConnectionDenied.class)).hasSizeBetween(55_000, 60_000);
+        assertThat(told(ConnectionDenied.class).size()
+                        + losses.stream().mapToLong(EventsLost::count).sum())
+                .isEqualTo(attempts);
+    }
+
+    @Test
+    void twoThousandAttemptsASecond_areAllTold() {
+        for (int i = 0; i < 120_000; i++) {
+            seen(to(WWW).udp(1 + i % 60_000, 8080 + i / 60_000).build());
+            now = now.plusNanos(500_000);
+        }
+        observer.end();
+
+        assertThat(told(ConnectionDenied.class)).hasSize(120_000);
+        assertThat(told(EventsLost.class)).isEmpty();
+    }
+
+    @Test
+    void flood_allowedAttemptsThatAreNotTold_haveNoEndEither() {
+        for (int i = 0; i < 30_000; i++) {
+            seen(to(WWW).tcp(1 + i, 443).tcpNumbers(i, 0).build());
+        }
+        exchanges.end();
+
+        assertThat(told(ConnectionClosed.class))
+                .hasSameSizeAs(told(ConnectionAllowed.class))
+                .hasSizeLessThan(30_000);
+    }
+
+    @Test
+    void unreadFrames_areToldOnceASecondWithTheirSum() {
+        for (int i = 0; i < 30; i++) {
+            observer.lost(10, Instant.EPOCH.plusSeconds(i));
+            observer.settle(now.toNanos());
+            now = now.plusMillis(100);
+        }
+        observer.end();
+
+        assertThat(told(EventsLost.class)).hasSize(4);
+        assertThat(told(EventsLost.class).stream().mapToLong(EventsLost::count).sum())
+                .isEqualTo(300);
+        assertThat(told(EventsLost.class).get(1).since()).isEqualTo(Instant.EPOCH.plusSeconds(1));
     }
 
     @Test

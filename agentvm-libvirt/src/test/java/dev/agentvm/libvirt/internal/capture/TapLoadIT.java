@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.event.ConnectionAttempted;
 import dev.agentvm.event.EventsLost;
+import dev.agentvm.event.ObservationLimited;
 import dev.agentvm.event.Registration;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMIdentity;
@@ -23,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -62,7 +64,7 @@ class TapLoadIT {
     private void count(VMEvent event) {
         if (event instanceof ConnectionAttempted) {
             attempts.incrementAndGet();
-        } else if (event instanceof EventsLost lost && lost.cause() == EventsLost.Cause.CAPTURE) {
+        } else if (event instanceof EventsLost lost && lost.cause() != EventsLost.Cause.LISTENER) {
             unread.addAndGet(lost.count());
         }
     }
@@ -71,7 +73,7 @@ class TapLoadIT {
     void flood_ofNewConnections_isToldButForAHundredthAtAQuarterOfACore() throws Exception {
         run("ip", "link", "add", CABLE, "type", "veth", "peer", "name", OTHER_END);
         try (EventDispatcher events = new EventDispatcher();
-                TapWatcher watcher = new TapWatcher(Clock.systemUTC())) {
+                TapWatcher watcher = new TapWatcher(Clock.systemUTC(), new OwnTaps())) {
             for (String end : List.of(CABLE, OTHER_END)) {
                 run("sysctl", "-qw", "net.ipv6.conf." + end + ".disable_ipv6=1");
                 run("ip", "link", "set", end, "up");
@@ -99,7 +101,7 @@ class TapLoadIT {
             double seconds = Double.parseDouble(sent[1]);
             double core = cpu / 1e9 / seconds;
             System.out.printf(
-                    "%d flows in %.1f s: %d told, %d frames unread, %d events lost by the listener, %.3f of a core%n",
+                    "%d flows in %.1f s: %d told, %d unread or left out, %d events lost by the listener, %.3f of a core%n",
                     flows, seconds, attempts.get(), unread.get(), listening.lost(), core);
             assertThat(attempts.get() + unread.get() + listening.lost())
                     .as("told or counted")
@@ -108,6 +110,57 @@ class TapLoadIT {
             assertThat(core).as("of one core").isLessThan(0.25);
         } finally {
             run("ip", "link", "delete", CABLE);
+        }
+    }
+
+    @Test
+    void watch_thatGoesWrong_saysSoAndHoldsUpNoOther() throws Exception {
+        run("ip", "link", "add", CABLE, "type", "veth", "peer", "name", OTHER_END);
+        List<VMEvent> told = new CopyOnWriteArrayList<>();
+        try (EventDispatcher events = new EventDispatcher();
+                TapWatcher watcher = new TapWatcher(Clock.systemUTC(), new OwnTaps())) {
+            for (String end : List.of(CABLE, OTHER_END)) {
+                run("sysctl", "-qw", "net.ipv6.conf." + end + ".disable_ipv6=1");
+                run("ip", "link", "set", end, "up");
+            }
+            events.listen(told::add);
+            VMEventSource broken =
+                    VMEventSource.ofForeign(events, Clock.systemUTC(), VMIdentity.of(UUID.randomUUID(), "broken"));
+            VMEventSource whole =
+                    VMEventSource.ofForeign(events, Clock.systemUTC(), VMIdentity.of(UUID.randomUUID(), "whole"));
+            TapWatch first = watcher.watch(CABLE, VM, broken, new BrokenPolicy());
+            TapWatch second = watcher.watch(CABLE, VM, whole, new DefaultPolicy());
+
+            run("python3", "-c", SENDER, OTHER_END, "100", "1");
+            first.done().toCompletableFuture().get();
+            second.end();
+            second.done().toCompletableFuture().get();
+            assertThat(events.close(Duration.ofSeconds(30))).isTrue();
+
+            assertThat(told.stream().filter(event -> event.vm().equals(broken.vm())))
+                    .singleElement()
+                    .isInstanceOfSatisfying(
+                            ObservationLimited.class,
+                            limited -> assertThat(limited.reason()).contains("StackOverflowError"));
+            assertThat(first.log().limitation()).isPresent();
+            assertThat(told.stream()
+                            .filter(event -> event instanceof ConnectionAttempted
+                                    && event.vm().equals(whole.vm())))
+                    .hasSize(100);
+        } finally {
+            run("ip", "link", "delete", CABLE);
+        }
+    }
+
+    private static final class BrokenPolicy implements Judge {
+        @Override
+        public Optional<Verdict> judge(Flow flow) {
+            throw new StackOverflowError();
+        }
+
+        @Override
+        public Optional<Object> version() {
+            return Optional.empty();
         }
     }
 

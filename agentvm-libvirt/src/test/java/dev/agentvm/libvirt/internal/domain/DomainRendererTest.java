@@ -194,6 +194,7 @@ class DomainRendererTest {
                 seed,
                 card,
                 "owner-1",
+                1000,
                 Map.of("task", "the <task> & more"),
                 Instant.parse("2026-01-02T03:04:05Z"),
                 Optional.of(Instant.parse("2026-01-02T04:04:05Z"))));

@@ -16,6 +16,9 @@ import dev.agentvm.VMFiles;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -337,6 +340,107 @@ class CommandFilesTest {
         assertThat(files.copyOut(path("tree"), temporary.resolve("out")).leftOut())
                 .containsExactly("./pipe");
         assertThat(temporary.resolve("out/f")).hasContent("x");
+    }
+
+    @Test
+    void copyOut_socket_isLeftOutAndNamed() throws Exception {
+        host("tree/f", "x");
+        try (ServerSocketChannel socket = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            // By a short path, as sockets' must be.
+            Path link = Files.createSymbolicLink(
+                    Files.createTempDirectory(Path.of("/tmp"), "s").resolve("t"), temporary.resolve("tree"));
+            socket.bind(UnixDomainSocketAddress.of(link.resolve("socket")));
+            Files.delete(link);
+            Files.delete(link.getParent());
+
+            assertThat(files.copyOut(path("tree"), temporary.resolve("out")).leftOut())
+                    .containsExactly("./socket");
+            assertThat(files.copyIn(temporary.resolve("tree"), path("in")).leftOut())
+                    .containsExactly("./socket");
+        }
+    }
+
+    @Test
+    void copy_namesThatAreNotUtf8_areLeftOutAndNamed() throws Exception {
+        host("tree/f", "x");
+        host("tree/really?", "x");
+        String make =
+                "cd \"$1\" && d=$(printf 'd\\377') && mkdir \"$d\" && echo y >\"$d/g\" && echo z >\"$(printf 'h\\377')\""
+                        + " && ln -s \"$d\" link";
+        assertThat(new ProcessBuilder("sh", "-c", make, "sh", path("tree"))
+                        .start()
+                        .waitFor())
+                .isZero();
+
+        CopyReport out = files.copyOut(path("tree"), temporary.resolve("out"));
+        CopyReport in = files.copyIn(temporary.resolve("tree"), path("in"));
+
+        assertThat(out.leftOut()).containsExactlyInAnyOrder("./d?/", "./d?/g", "./h?", "./link");
+        assertThat(in.leftOut()).containsExactlyInAnyOrder("./d\uFFFD", "./h\uFFFD", "./link");
+        for (String copy : List.of("out", "in")) {
+            assertThat(files.list(path(copy))).extracting(GuestFile::name).containsExactlyInAnyOrder("f", "really?");
+        }
+    }
+
+    @Test
+    void copyOut_writableByOthers_isNarrowedAndNamedUnlessWanted() throws IOException {
+        host("tree/d/f", "x");
+        host("tree/g", "x");
+        Files.setPosixFilePermissions(temporary.resolve("tree/d"), PosixFilePermissions.fromString("rwxrwxrwx"));
+        Files.setPosixFilePermissions(temporary.resolve("tree/d/f"), PosixFilePermissions.fromString("rw-rw-r--"));
+        Files.setPosixFilePermissions(temporary.resolve("tree/g"), PosixFilePermissions.fromString("rw-r--r--"));
+        CopyOptions asTheyAre = CopyOptions.standard().withWritableByOthers(true);
+
+        CopyReport narrow = files.copyOut(path("tree"), temporary.resolve("narrow"));
+        CopyReport wide = files.copyOut(path("tree"), temporary.resolve("wide"), asTheyAre);
+
+        assertThat(narrow.narrowed()).containsExactlyInAnyOrder("./d/", "./d/f");
+        assertThat(permissions("narrow/d")).isEqualTo("rwxr-xr-x");
+        assertThat(permissions("narrow/d/f")).isEqualTo("rw-r--r--");
+        assertThat(wide.narrowed()).isEmpty();
+        assertThat(permissions("wide/d")).isEqualTo("rwxrwxrwx");
+        assertThat(permissions("wide/d/f")).isEqualTo("rw-rw-r--");
+    }
+
+    private String permissions(String name) throws IOException {
+        return PosixFilePermissions.toString(Files.getPosixFilePermissions(temporary.resolve(name)));
+    }
+
+    @Test
+    void copyOut_fileThatChangesMeanwhile_saysSo() throws IOException {
+        host("bin/tar", "#!/bin/sh\n/bin/tar \"$@\"\necho 'tar: ./f: file changed as we read it' >&2\nexit 1\n");
+        Files.setPosixFilePermissions(temporary.resolve("bin/tar"), PosixFilePermissions.fromString("rwxr-xr-x"));
+        host("tree/f", "x");
+        environment.put("PATH", path("bin") + ":/usr/bin:/bin");
+
+        assertThatThrownBy(() -> files.copyOut(path("tree"), temporary.resolve("out")))
+                .isInstanceOf(GuestFileException.class)
+                .hasMessageContaining("./f: file changed as we read it");
+        assertThat(temporary.resolve("out")).doesNotExist();
+    }
+
+    @Test
+    void copyIn_fileThatVanishesMeanwhile_saysWhich() throws IOException {
+        Files.createDirectories(temporary.resolve("tree"));
+        for (String name : List.of("tree/a", "tree/b", "tree/c")) {
+            host(name, "x");
+        }
+        // Whichever comes first, the others go.
+        CopyOptions options = CopyOptions.standard().toBuilder()
+                .listener((entries, bytes) -> {
+                    try {
+                        for (String name : List.of("tree/a", "tree/b", "tree/c")) {
+                            Files.deleteIfExists(temporary.resolve(name));
+                        }
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                })
+                .build();
+
+        assertThatThrownBy(() -> files.copyIn(temporary.resolve("tree"), path("in"), options))
+                .isInstanceOf(GuestFileException.class)
+                .hasMessageContaining("cannot be read: java.nio.file.NoSuchFileException: " + path("tree"));
     }
 
     @Test

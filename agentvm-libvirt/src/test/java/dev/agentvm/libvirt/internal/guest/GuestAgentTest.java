@@ -15,6 +15,7 @@ import dev.agentvm.InvalidValueException;
 import dev.agentvm.OutputLimitException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMNotFoundException;
+import dev.agentvm.VMProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -786,6 +787,40 @@ class GuestAgentTest {
 
         Awaitility.await().until(() -> fake.processes() == 0);
         assertThat(alive("pid")).isFalse();
+    }
+
+    @Test
+    void exec_whileTheAgentIsToBeQuiet_waitsHoweverLongThatTakes() throws Exception {
+        GuestAgent impatient = impatient();
+        assertThat(text(impatient.exec(Command.of("echo", "before")))).isEqualTo("before\n");
+        ExecutorService caller = Executors.newSingleThreadExecutor();
+        try {
+            List<Future<ExecResult>> calls = new ArrayList<>();
+            impatient.whileQuiet(() -> {
+                calls.add(caller.submit(() -> impatient.exec(Command.of("echo", "after"))));
+                // Longer than an agent that is silent is waited for.
+                Awaitility.await().pollDelay(Duration.ofSeconds(4)).until(() -> true);
+                assertThat(calls.get(0)).isNotDone();
+            });
+
+            assertThat(text(calls.get(0).get())).isEqualTo("after\n");
+        } finally {
+            caller.shutdownNow();
+        }
+    }
+
+    @Test
+    void release_ofOne_leavesAloneWhatItsSiblingStarted() {
+        GuestAgent sibling = agent.sibling();
+        VMProcess own = agent.start(Command.of("sleep", "1000"), UnaryOperator.identity());
+        VMProcess other = sibling.start(Command.of("sleep", "1000"), UnaryOperator.identity());
+
+        sibling.release();
+
+        assertThat(other.waitFor().failure()).isPresent();
+        assertThat(own.isAlive()).isTrue();
+        agent.release();
+        assertThat(own.waitFor().failure()).isPresent();
     }
 
     private GuestAgent impatient() {

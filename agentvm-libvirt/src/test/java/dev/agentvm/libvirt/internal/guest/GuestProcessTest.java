@@ -690,7 +690,10 @@ class GuestProcessTest {
 
     @Test
     void onExit_callbackThatReads_holdsNobodyUp() throws Exception {
-        VMProcess process = start("sleep 0.3; head -c 1500000 /dev/zero");
+        // A little more than is buffered here, so that somebody must take it on while the callback reads. Much more
+        // might hold the command up before its end: of the files in the guest only the number of pieces is known.
+        int size = OutputBuffer.CAPACITY + 10_000;
+        VMProcess process = start("sleep 0.3; head -c " + size + " /dev/zero");
 
         CompletableFuture<Integer> read = process.onExit().thenApply(status -> {
             try {
@@ -700,9 +703,8 @@ class GuestProcessTest {
             }
         });
 
-        // More than is buffered here: somebody must take it on while the callback reads.
         byte[] begin = process.stdout().readNBytes(1);
-        assertThat(read.get(20, TimeUnit.SECONDS) + begin.length).isEqualTo(1_500_000);
+        assertThat(read.get(20, TimeUnit.SECONDS) + begin.length).isEqualTo(size);
         assertThat(process.onExit()).isCompleted();
     }
 

@@ -54,6 +54,7 @@ final class LabGuest implements AutoCloseable {
                 Optional.empty(),
                 Optional.empty(),
                 "test",
+                0,
                 Map.of(),
                 Instant.EPOCH,
                 Optional.empty()));

@@ -116,6 +116,21 @@ class JournalsTest {
     }
 
     @Test
+    void visit_journalOfALaterVersion_isLeftAlone() throws Exception {
+        killed("attached");
+        Path journal;
+        try (Stream<Path> journals = Files.list(state.resolve("launches"))) {
+            journal = journals.findFirst().orElseThrow();
+        }
+        Files.writeString(journal, "SOMETHING_NEW\tits-name\n", StandardOpenOption.APPEND);
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other)).isEmpty();
+        }
+        assertThat(journal).exists();
+    }
+
+    @Test
     void visit_headTornLongAgo_isRemoved() throws IOException {
         try (Journals other = Journals.open(state, HERE)) {
             Path torn = Files.writeString(state.resolve("launches").resolve(id + ".journal"), "own");

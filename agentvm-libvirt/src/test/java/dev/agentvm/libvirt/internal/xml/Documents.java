@@ -140,6 +140,7 @@ final class Documents {
     static OwnerXml owner() {
         OwnerXml owner = new OwnerXml();
         owner.id = "b2c6a8a4";
+        owner.user = 1000L;
         owner.template = "vm";
         owner.created = Instant.parse("2026-11-24T10:15:30Z");
         owner.expires = Instant.parse("2026-11-24T12:15:30.5Z");

@@ -4,12 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.AgentVMException;
+import java.time.Duration;
+import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
 class SavedDomainTest {
     private static final String SAVED = """
             <domain type="qemu">
               <name>vm</name>
+              <metadata>
+                <agentvm-activity:activity xmlns:agentvm-activity="https://agentvm.dev/libvirt/activity/1"
+                    timeout="PT5M" used="2026-01-01T00:00:00Z"/>
+              </metadata>
               <qemu:commandline xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0"/>
               <devices>
                 <disk type="file" device="disk">
@@ -29,12 +35,12 @@ class SavedDomainTest {
             """;
 
     @Test
-    void withDisk_otherFiles_changesThemAndNothingElse() {
+    void with_otherFiles_changesThemAndNothingElse() {
         DomainXml.Disk disk = disk("vda");
         disk.backingStore = DomainXml.BackingStore.overlay(
                 "/pool/layer&.qcow2", DomainXml.BackingStore.last("/images/base.raw", "raw"));
 
-        String changed = SavedDomain.withDisk(SAVED, disk);
+        String changed = SavedDomain.with(SAVED, disk, new ActivityXml());
 
         assertThat(changed)
                 .contains("<source file=\"/pool/new.qcow2\"/>", "/pool/layer&amp;.qcow2", "/images/base.raw")
@@ -48,12 +54,24 @@ class SavedDomainTest {
     }
 
     @Test
-    void withDisk_noSuchDiskOrNoXml_saysSo() {
-        assertThatThrownBy(() -> SavedDomain.withDisk(SAVED, disk("vdc")))
+    void with_laterUse_isMarkedSo() {
+        ActivityXml now = new ActivityXml();
+        now.timeout = Duration.ofMinutes(5);
+        now.used = Instant.parse("2026-11-27T12:00:00Z");
+
+        assertThat(SavedDomain.with(SAVED, disk("vda"), now))
+                .contains("used=\"2026-11-27T12:00:00Z\"", "timeout=\"PT5M\"")
+                .doesNotContain("2026-01-01");
+    }
+
+    @Test
+    void with_noSuchDiskOrNoXml_saysSo() {
+        ActivityXml now = new ActivityXml();
+        assertThatThrownBy(() -> SavedDomain.with(SAVED, disk("vdc"), now))
                 .isInstanceOf(AgentVMException.class)
                 .hasMessageContaining("it has no disk vdc");
-        assertThatThrownBy(() -> SavedDomain.withDisk("<domain", disk("vda"))).isInstanceOf(AgentVMException.class);
-        assertThatThrownBy(() -> SavedDomain.withDisk("<!DOCTYPE a [<!ENTITY b 'c'>]><domain/>", disk("vda")))
+        assertThatThrownBy(() -> SavedDomain.with("<domain", disk("vda"), now)).isInstanceOf(AgentVMException.class);
+        assertThatThrownBy(() -> SavedDomain.with("<!DOCTYPE a [<!ENTITY b 'c'>]><domain/>", disk("vda"), now))
                 .isInstanceOf(AgentVMException.class);
     }
 

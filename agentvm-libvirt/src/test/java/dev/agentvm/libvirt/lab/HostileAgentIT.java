@@ -1,0 +1,171 @@
+package dev.agentvm.libvirt.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
+import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.VM;
+import dev.agentvm.libvirt.LibvirtHypervisor;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A guest whose programs turn against the host, and against their guest, harms neither the host nor other VMs. */
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
+class HostileAgentIT {
+    private static final int MIB = 1024 * 1024;
+    private static final Duration TIMEOUT = Duration.ofSeconds(3);
+    private static final Command TRUE = Command.of("true").withTimeout(TIMEOUT);
+
+    private static Hypervisor hypervisor;
+    private static VM vm;
+    private static VM neighbour;
+
+    @BeforeAll
+    static void launch() {
+        hypervisor = LibvirtHypervisor.connect();
+        CompletableFuture<VM> other = CompletableFuture.supplyAsync(() -> hypervisor.launch(Lab.tiny("neighbour")));
+        vm = hypervisor.launch(Lab.tiny("hostile"));
+        neighbour = other.join();
+    }
+
+    @AfterAll
+    static void close() {
+        hypervisor.close();
+        Leftovers.assertNone();
+    }
+
+    /** Puts a program in the agent's place for six seconds: its standard output is what libvirt hears. */
+    private static void answerInsteadOfTheAgent(String program) {
+        String script = """
+                keeper=$(ps -o pid,args | while read -r pid args; do
+                  case $args in
+                    */sbin/agent) echo "$pid" ;;
+                  esac
+                done)
+                for file in /sys/class/virtio-ports/*/name; do
+                  read -r name <"$file"
+                  [ "$name" != org.qemu.guest_agent.0 ] || port=${file%/name}
+                done
+                port=/dev/${port##*/}
+                sleep 0.5
+                kill -STOP $keeper
+                kill -9 $(pidof qemu-ga)
+                until (: 3<>"$port"); do sleep 0.1; done
+                # While nobody is connected, there is an end in each read.
+                answer() {
+                  while :; do
+                    if read -r line; then echo "$*"; else sleep 0.1; fi
+                  done
+                }
+                (PROGRAM) <>"$port" >&0 &
+                sleep 6
+                kill -9 $!
+                kill -CONT $keeper
+                """.replace("PROGRAM", program);
+        Lab.output(vm, Command.of("sh", "-c", "setsid sh -c \"$0\" </dev/null >/dev/null 2>&1 &", script));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiterString = " | ",
+            value = {
+                "garbage      | error|time|within | answer '}}{ \"return' $(head -c 300 /dev/urandom)",
+                "endless JSON | time|within | printf '{\"return\": \"'; while :; do printf %65536s x; done",
+                "another's id | time|within | answer '{\"return\": 4711}'"
+            })
+    void exec_answersOfAnotherProgram_failInTimeAndHarmNobodyElse(String kind, String words, String program)
+            throws Exception {
+        awaitAgent();
+        long heap = heap();
+        long daemon = libvirtdKiB();
+        answerInsteadOfTheAgent(program);
+
+        CompletableFuture<List<AgentVMException>> calls =
+                CompletableFuture.supplyAsync(HostileAgentIT::failuresUntilTheAgentIsBack);
+        long slowest = 0;
+        while (!calls.isDone()) {
+            long begin = System.nanoTime();
+            assertThat(neighbour.exec(Command.of("true")).success()).isTrue();
+            slowest = Math.max(slowest, System.nanoTime() - begin);
+        }
+
+        List<AgentVMException> failures = calls.get();
+        System.out.printf("%s: neighbour at most %d ms%n", kind, TimeUnit.NANOSECONDS.toMillis(slowest));
+        failures.stream().map(Throwable::getMessage).distinct().forEach(System.out::println);
+        assertThat(failures).hasOnlyElementsOfType(GuestAgentException.class);
+        // Some met the program, and not only the absence of an agent.
+        assertThat(failures)
+                .anySatisfy(failure -> assertThat(failure.getMessage()).containsPattern(words));
+        assertThat(heap() - heap).isLessThan(64L * MIB);
+        assertThat(libvirtdKiB() - daemon).isLessThan(128L * 1024);
+    }
+
+    private static void awaitAgent() {
+        Awaitility.await()
+                .atMost(Duration.ofMinutes(1))
+                .ignoreExceptions()
+                .until(() -> vm.exec(TRUE).success());
+    }
+
+    /** Of the calls from the end of the agent to the next that it answers, each of which is in time. */
+    private static List<AgentVMException> failuresUntilTheAgentIsBack() {
+        List<AgentVMException> failures = new ArrayList<>();
+        while (true) {
+            long begin = System.nanoTime();
+            try {
+                boolean success = vm.exec(TRUE).success();
+                assertThat(success).isTrue();
+                if (!failures.isEmpty()) {
+                    return failures;
+                }
+            } catch (AgentVMException e) {
+                failures.add(e);
+            }
+            assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(TIMEOUT.plusSeconds(7));
+        }
+    }
+
+    private static long heap() {
+        System.gc();
+        return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+    }
+
+    private static long libvirtdKiB() {
+        return Long.parseLong(Lab.host(
+                "sh",
+                "-c",
+                "sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\) kB$/\\1/p' /proc/"
+                        + Daemon.process().pid() + "/status"));
+    }
+
+    @Test
+    void exec_forkBombWithinItsLimit_isKilledWhenItsTimeIsOver() {
+        awaitAgent();
+        Command bomb = Command.shell("ulimit -p 40 2>/dev/null || ulimit -u 40\n"
+                        + "bomb() { while :; do bomb & done; }\nbomb 2>/dev/null & while :; do sleep 1; done")
+                .withUser("agent")
+                .withTimeout(TIMEOUT);
+
+        assertThatThrownBy(() -> vm.exec(bomb))
+                .isInstanceOf(CommandTimeoutException.class)
+                .hasMessageContaining("with all its processes");
+
+        assertThat(vm.exec(TRUE).success()).isTrue();
+        assertThat(Lab.output(vm, Command.shell("ps -o user | grep -c '^agent' || :")))
+                .isEqualTo("0");
+    }
+}

@@ -1,0 +1,5 @@
+/** Metrics for Micrometer. */
+@NullMarked
+package dev.agentvm.micrometer;
+
+import org.jspecify.annotations.NullMarked;

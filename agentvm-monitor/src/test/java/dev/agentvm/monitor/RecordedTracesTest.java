@@ -1,0 +1,81 @@
+package dev.agentvm.monitor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.agentvm.traces.Trace;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Attacks as they were recorded on real guests, after the thresholds were fixed. */
+class RecordedTracesTest {
+    private static final Path FOLDER = Path.of("src", "test", "resources", "traces", "evaluation");
+
+    private static DetectorFigures figures = DetectorFigures.of(List.of());
+
+    @BeforeAll
+    static void play() throws IOException {
+        figures = DetectorFigures.of(files().stream().map(Trace::read).toList());
+    }
+
+    @Test
+    void attacks_areFound_atLeastNineteenOfTwentyByEachDetector() {
+        assertThat(figures.rows())
+                .as("%s", figures.faults())
+                .filteredOn(row -> row.attacks() > 0)
+                .hasSizeGreaterThanOrEqualTo(8)
+                .allMatch(row -> row.recall() >= 0.95);
+    }
+
+    @Test
+    void attacks_andTheWorkBefore_areTakenForNothingElse() {
+        assertThat(figures.rows())
+                .as("%s", figures.faults())
+                .filteredOn(row -> row.attacks() > 0)
+                .allMatch(row -> row.precision() >= 0.95);
+        assertThat(figures.faults()).isEmpty();
+    }
+
+    @Test
+    void figures_inTheDocumentation_areThese() throws IOException {
+        assertThat(Path.of("..", "docs", "monitoring.md"))
+                .content(StandardCharsets.UTF_8)
+                .contains(figures.table());
+    }
+
+    @Test
+    void trace_readAndWrittenAgain_isTheSame() throws IOException {
+        Path recorded = files().get(0);
+        Path copy = Files.createTempFile("trace", ".jsonl.gz");
+        try {
+            Trace.read(recorded).write(copy);
+
+            assertThat(lines(copy)).isEqualTo(lines(recorded)).hasSizeGreaterThan(10);
+        } finally {
+            Files.delete(copy);
+        }
+    }
+
+    private static List<Path> files() throws IOException {
+        try (Stream<Path> files = Files.list(FOLDER)) {
+            return files.filter(file -> file.toString().endsWith(".jsonl.gz"))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    private static List<String> lines(Path file) throws IOException {
+        try (BufferedReader reader = new BufferedReader(
+                new InputStreamReader(new GZIPInputStream(Files.newInputStream(file)), StandardCharsets.UTF_8))) {
+            return reader.lines().toList();
+        }
+    }
+}

@@ -1,0 +1,224 @@
+package dev.agentvm.examples.watch;
+
+import dev.agentvm.AgentVMException;
+import dev.agentvm.Hypervisor;
+import dev.agentvm.VM;
+import dev.agentvm.VMState;
+import dev.agentvm.event.AnomalyDetected;
+import dev.agentvm.event.ConnectionAttempted;
+import dev.agentvm.event.EventsLost;
+import dev.agentvm.event.LaunchFailed;
+import dev.agentvm.event.LaunchStarted;
+import dev.agentvm.event.TrafficSampled;
+import dev.agentvm.event.VMClosed;
+import dev.agentvm.event.VMDied;
+import dev.agentvm.event.VMEvent;
+import dev.agentvm.event.VMEventListener;
+import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMRestored;
+import dev.agentvm.network.Flow;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.UUID;
+
+/**
+ * Remembers of each VM what is to be shown, and of what happened the latest. Of VMs that other programs launched it knows
+ * that they are there; what they do is told to those programs. Safe for use by many threads.
+ */
+final class Board implements VMEventListener {
+    private static final int MAX_NEWS = 200;
+    private static final int MAX_VMS = 4096;
+
+    private final Map<UUID, Watched> watched = new LinkedHashMap<>();
+    private final Deque<News> alerts = new ArrayDeque<>();
+    private final Deque<News> news = new ArrayDeque<>();
+
+    private static final class Watched {
+        private final Instant since;
+        private OptionalLong sent = OptionalLong.empty();
+        private OptionalLong received = OptionalLong.empty();
+        private OptionalLong sentPerSecond = OptionalLong.empty();
+        private OptionalLong receivedPerSecond = OptionalLong.empty();
+        private boolean launched;
+        private long allowed;
+        private long denied;
+        private long alerts;
+        private Optional<String> last = Optional.empty();
+
+        private Watched(Instant since) {
+            this.since = since;
+        }
+    }
+
+    @Override
+    public synchronized void onEvent(VMEvent event) {
+        if (event instanceof VMClosed closed) {
+            ended(event, "closed: " + closed.reason());
+        } else if (event instanceof VMDied died) {
+            ended(event, "died: " + died.reason());
+        } else if (event instanceof LaunchFailed failed) {
+            ended(event, "launch failed: " + failed.reason());
+        } else if (event instanceof LaunchStarted) {
+            if (watched.size() < MAX_VMS) {
+                watched.put(event.vm().id(), new Watched(event.time()));
+            }
+        } else if (event instanceof EventsLost lost) {
+            tell(event, lost.count() + " lost at the " + lower(lost.cause()), Line.Tone.ALERT);
+        } else {
+            Watched vm = watched.get(event.vm().id());
+            if (vm != null) {
+                update(vm, event);
+            }
+        }
+    }
+
+    private void ended(VMEvent event, String how) {
+        watched.remove(event.vm().id());
+        tell(event, how, Line.Tone.FAINT);
+    }
+
+    private void update(Watched vm, VMEvent event) {
+        if (event instanceof VMLaunched) {
+            vm.launched = true;
+        } else if (event instanceof ConnectionAttempted attempt) {
+            attempted(vm, attempt);
+        } else if (event instanceof AnomalyDetected anomaly) {
+            boolean alert = anomaly.severity() == AnomalyDetected.Severity.ALERT;
+            vm.alerts += alert ? 1 : 0;
+            tell(
+                    event,
+                    anomaly.severity() + " " + anomaly.kind() + ": " + anomaly.message(),
+                    alert ? Line.Tone.ALERT : Line.Tone.DENIED);
+        } else if (event instanceof TrafficSampled sample) {
+            vm.sentPerSecond = rate(vm.sent, sample.sentBytes(), sample);
+            vm.receivedPerSecond = rate(vm.received, sample.receivedBytes(), sample);
+            vm.sent = sample.sentBytes();
+            vm.received = sample.receivedBytes();
+        } else if (event instanceof VMRestored) {
+            vm.sent = OptionalLong.empty();
+            vm.received = OptionalLong.empty();
+        }
+    }
+
+    private void attempted(Watched vm, ConnectionAttempted attempt) {
+        boolean allowed = attempt.verdict().allowed();
+        if (allowed) {
+            vm.allowed++;
+        } else {
+            vm.denied++;
+        }
+        String what = words(attempt);
+        vm.last = Optional.of((allowed ? "" : "DENIED ") + what);
+        tell(
+                attempt,
+                allowed ? what : "DENIED " + what + ": " + attempt.verdict().reason(),
+                allowed ? Line.Tone.PLAIN : Line.Tone.DENIED);
+    }
+
+    private static OptionalLong rate(OptionalLong before, OptionalLong now, TrafficSampled sample) {
+        long millis = sample.interval().toMillis();
+        if (now.isEmpty() || millis == 0) {
+            return OptionalLong.empty();
+        }
+        long grown = Math.max(0, now.getAsLong() - before.orElse(0));
+        return OptionalLong.of(Math.round(grown * 1000.0 / millis));
+    }
+
+    private static String words(ConnectionAttempted attempt) {
+        Flow flow = attempt.flow();
+        boolean outward = flow.direction() == Flow.Direction.FROM_VM;
+        String address = (outward ? flow.destination() : flow.source())
+                .map(Object::toString)
+                .orElse("all");
+        String peer = attempt.name().map(name -> name + " (" + address + ")").orElse(address);
+        return (outward ? "to " : "from ") + peer + " " + service(flow);
+    }
+
+    private static String service(Flow flow) {
+        if (flow.ipProtocol().isEmpty()) {
+            return String.format(Locale.ROOT, "ethertype 0x%04x", flow.etherType());
+        }
+        int protocol = flow.ipProtocol().getAsInt();
+        return switch (protocol) {
+            case Flow.TCP -> "tcp " + flow.destinationPort().orElse(0);
+            case Flow.UDP -> "udp " + flow.destinationPort().orElse(0);
+            case Flow.ICMP -> "icmp";
+            default -> "ip protocol " + protocol;
+        };
+    }
+
+    /** Alerts have a place of their own, since a VM that is up to something makes many news. */
+    private void tell(VMEvent event, String text, Line.Tone tone) {
+        News one = new News(event.time(), Plain.of(event.vm().name()), Plain.of(text), tone, 1);
+        Deque<News> all = tone == Line.Tone.ALERT ? alerts : news;
+        News last = all.peekFirst();
+        if (last != null && one.isLike(last)) {
+            one = one.after(all.removeFirst());
+        }
+        all.addFirst(one);
+        if (all.size() > MAX_NEWS) {
+            all.removeLast();
+        }
+    }
+
+    private static String lower(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** What is to be shown of the VMs that the hypervisor has at that moment. */
+    View look(Hypervisor hypervisor, Instant now) {
+        List<Row> rows = new ArrayList<>();
+        Optional<String> trouble = Optional.empty();
+        try {
+            for (VM vm : hypervisor.list()) {
+                rows.add(row(vm));
+            }
+        } catch (AgentVMException e) {
+            trouble = Optional.of(Plain.of(String.valueOf(e.getMessage())));
+        }
+        rows.sort(Comparator.comparing((Row row) -> row.alerts() == 0).thenComparing(Row::name));
+        synchronized (this) {
+            return new View(now, List.copyOf(rows), List.copyOf(alerts), List.copyOf(news), trouble);
+        }
+    }
+
+    private synchronized Row row(VM vm) {
+        String name = Plain.of(vm.name());
+        String state = lower(vm.state());
+        Watched known = watched.get(vm.id());
+        if (known == null) {
+            return new Row(
+                    vm.id(),
+                    name,
+                    state,
+                    Optional.empty(),
+                    OptionalLong.empty(),
+                    OptionalLong.empty(),
+                    0,
+                    0,
+                    0,
+                    Optional.of("(another program's, which watches it)"));
+        }
+        return new Row(
+                vm.id(),
+                name,
+                // Until its policy is in force, a VM that is launched is paused.
+                known.launched ? state : lower(VMState.STARTING),
+                Optional.of(known.since),
+                known.sentPerSecond,
+                known.receivedPerSecond,
+                known.allowed,
+                known.denied,
+                known.alerts,
+                known.last.map(Plain::of));
+    }
+}

@@ -1,0 +1,284 @@
+package dev.agentvm.examples.watch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
+import dev.agentvm.VMTemplate;
+import dev.agentvm.event.AnomalyDetected;
+import dev.agentvm.event.ConnectionAttempted;
+import dev.agentvm.event.TrafficSampled;
+import dev.agentvm.event.VMIdentity;
+import dev.agentvm.network.Flow;
+import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.testkit.FakeHypervisor;
+import dev.agentvm.testkit.FakeVM;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WatchTest {
+    private static final String HOSTILE = "\u001b[2J\u0007\r\n\u009b31m\u202egnp.\u200bexe\u00ad";
+
+    private final Board board = new Board();
+    private final FakeHypervisor hypervisor =
+            new FakeHypervisor.Builder().addListener(board).build();
+
+    @AfterEach
+    void close() {
+        hypervisor.close();
+    }
+
+    @Test
+    void table_vmThatWorks_hasItsTrafficAndWhatItDidLast() {
+        FakeVM vm = launch("agent");
+        vm.connect(Flow.tcp("140.82.112.3", 443));
+        vm.connect(Flow.tcp("169.254.169.254", 80));
+        sample(vm, 4096, 2_000_000);
+        sample(vm, 14_336, 42_000_000);
+        hypervisor.time().advance(Duration.ofMinutes(5));
+
+        await().untilAsserted(() -> assertThat(text(120, 20))
+                .anyMatch(line -> line.matches(
+                        "agent +running +5m +1\\.0K +3\\.8M +1 +1 +0  DENIED to 169\\.254\\.169\\.254 tcp 80")));
+        assertThat(text(120, 20)).first().asString().startsWith("1 VMs  1 denied  0 alerts");
+        assertThat(text(120, 20)).anyMatch(line -> line.contains("agent to 140.82.112.3 tcp 443"));
+    }
+
+    @Test
+    void table_vmThatIsLaunched_isStartingUntilItAnswers() {
+        List<String> seen = new ArrayList<>();
+        hypervisor.launch(
+                new VMTemplate.Builder().name("agent").build(),
+                new LaunchOptions.Builder()
+                        .listener((step, time) -> {
+                            if (step == LaunchStep.RESUMED) {
+                                await().untilAsserted(() -> assertThat(text(100, 20))
+                                        .anyMatch(line -> line.startsWith("agent ") && line.contains(" starting ")));
+                                seen.add("starting");
+                            }
+                        })
+                        .build());
+
+        assertThat(seen).containsExactly("starting");
+        await().untilAsserted(() ->
+                assertThat(text(100, 20)).anyMatch(line -> line.startsWith("agent ") && line.contains(" running ")));
+    }
+
+    @Test
+    void table_alert_isOnTopAndStandsOut() {
+        launch("a-good-one");
+        FakeVM bad = launch("z-bad-one");
+        hypervisor
+                .events()
+                .publish(new AnomalyDetected.Builder()
+                        .time(hypervisor.time().now())
+                        .vm(identity(bad))
+                        .kind("port-scan")
+                        .severity(AnomalyDetected.Severity.ALERT)
+                        .message("it tried 25 ports")
+                        .build());
+
+        await().untilAsserted(() ->
+                assertThat(text(100, 20)).anyMatch(line -> line.contains("ALERT port-scan: it tried 25 ports")));
+        List<Line> lines = lines(100, 20);
+        assertThat(lines.get(2).text()).startsWith("z-bad-one");
+        assertThat(lines.get(2).tone()).isEqualTo(Line.Tone.ALERT);
+        assertThat(lines.get(3).tone()).isEqualTo(Line.Tone.PLAIN);
+    }
+
+    @Test
+    void table_alert_staysWhileItsVMMakesOtherNews() {
+        FakeVM vm = launch("agent");
+        hypervisor
+                .events()
+                .publish(new AnomalyDetected.Builder()
+                        .time(hypervisor.time().now())
+                        .vm(identity(vm))
+                        .kind("port-scan")
+                        .severity(AnomalyDetected.Severity.ALERT)
+                        .message("it tried 25 ports")
+                        .build());
+        for (int port = 1; port <= 60; port++) {
+            vm.connect(Flow.tcp("10.0.0.1", port));
+        }
+
+        await().untilAsserted(() -> assertThat(text(100, 12)).anyMatch(line -> line.contains("tcp 60")));
+        assertThat(text(100, 12)).anyMatch(line -> line.contains("ALERT port-scan: it tried 25 ports"));
+    }
+
+    @Test
+    void table_sameAgainAndAgain_isOneLineThatSaysHowOften() {
+        FakeVM vm = launch("agent");
+        for (int i = 0; i < 7; i++) {
+            vm.connect(Flow.tcp("10.0.0.1", 80));
+        }
+
+        await().untilAsserted(() -> assertThat(text(160, 20)).anyMatch(line -> line.endsWith("(7 times)")));
+        assertThat(text(160, 20))
+                .filteredOn(line -> line.contains("private networks"))
+                .hasSize(1);
+    }
+
+    @Test
+    void table_vmThatEnds_isGoneAndItsEndIsNews() {
+        FakeVM vm = launch("agent");
+        vm.powerOff();
+
+        await().untilAsserted(() -> assertThat(text(100, 20)).anyMatch(line -> line.contains("agent died: ")));
+        assertThat(text(100, 20)).noneMatch(line -> line.startsWith("agent "));
+    }
+
+    @Test
+    void table_vmOfAnotherProgram_saysWhoWatchesIt() {
+        FakeHypervisor other = hypervisor.anotherProgram();
+        other.launch(new VMTemplate.Builder().name("theirs").build());
+
+        assertThat(text(120, 20))
+                .anyMatch(line -> line.startsWith("theirs ") && line.endsWith("(another program's, which watches it)"));
+        other.close();
+    }
+
+    @Test
+    void table_hypervisorThatCannotBeAsked_saysSo() {
+        hypervisor.close();
+
+        assertThat(text(100, 20)).anyMatch(line -> line.startsWith("out of date: The hypervisor was closed"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 7, 20, 40, 60, 79, 200})
+    void table_anyWidth_isNeverWiderAndNamesItsVMs(int width) {
+        for (int i = 0; i < 5; i++) {
+            launch("agent-" + i).connect(Flow.tcp("10.0.0.1", 80));
+        }
+        await().until(() -> text(200, 30).get(0).contains("5 denied"));
+
+        for (int height : new int[] {1, 2, 5, 8, 50}) {
+            List<String> lines = text(width, height);
+            assertThat(lines).hasSizeLessThanOrEqualTo(height).allMatch(line -> line.length() <= width);
+        }
+        if (width >= 20) {
+            assertThat(text(width, 50)).anyMatch(line -> line.startsWith("agent-4"));
+            assertThat(text(width, 50).get(1)).contains("ALERTS");
+        }
+    }
+
+    @Test
+    void table_moreVMsThanLines_saysHowManyMore() {
+        for (int i = 0; i < 9; i++) {
+            launch("agent-" + i);
+        }
+
+        List<String> lines = text(80, 8);
+
+        long shown = lines.stream().filter(line -> line.startsWith("agent-")).count();
+        assertThat(shown).isPositive();
+        assertThat(lines).contains("... and " + (9 - shown) + " more");
+    }
+
+    @Test
+    void table_hostileNames_areNeutralised() {
+        FakeVM vm = launch("agent");
+        Flow flow = Flow.tcp("140.82.112.3", 443);
+        hypervisor
+                .events()
+                .publish(ConnectionAttempted.of(
+                        hypervisor.time().now(),
+                        identity(vm),
+                        flow,
+                        NetworkPolicy.agentDefault().evaluate(flow),
+                        Optional.of(HOSTILE)));
+        await().until(() -> text(120, 20).stream().anyMatch(line -> line.contains("140.82.112.3")));
+
+        String frame = Terminal.frame(lines(120, 20));
+
+        assertThat(text(120, 20)).allMatch(line -> line.chars().allMatch(c -> c >= ' ' && c <= '~'));
+        assertThat(text(120, 20)).anyMatch(line -> line.contains("to ?[2J????31m?gnp.?exe? (140.82.112.3) tcp 443"));
+        assertThat(frame.replaceAll("\u001b\\[(H|K|J|[0-9;]+m)", "").replace("\r\n", ""))
+                .as("no escape but the terminal's own")
+                .matches("[ -~]*");
+    }
+
+    @Test
+    void plain_lettersOfOneColumn_stay() {
+        assertThat(Plain.of("Größe naïve Łódź")).isEqualTo("Größe naïve Łódź");
+        assertThat(Plain.of("日本 \ud83d\ude00 a\u0301")).isEqualTo("?? ? a?");
+    }
+
+    @Test
+    void frame_isDrawnOverWhatWasThere() {
+        String frame = Terminal.frame(List.of(new Line("one", Line.Tone.TITLE), new Line("two", Line.Tone.PLAIN)));
+
+        assertThat(frame)
+                .isEqualTo("\u001b[H\u001b[1mone\u001b[0m\u001b[K\r\n\u001b[0mtwo\u001b[0m\u001b[K\u001b[J")
+                .as("a screen that is erased first flickers")
+                .doesNotContain("\u001b[2J");
+    }
+
+    @Test
+    void size_asSttyPrintsIt_isReadAndNonsenseIsNot() {
+        assertThat(Terminal.parse("40 120\n")).contains(new Terminal.Size(120, 40));
+        assertThat(Terminal.parse("0 0\n")).isEmpty();
+        assertThat(Terminal.parse("stty: no tty")).isEmpty();
+    }
+
+    @Test
+    void once_fake_printsPlainTextAndEnds() throws InterruptedException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        Options options = Options.parse("--once", "--fake", "--vms", "3", "--wait", "2");
+
+        new Watch(new Board(), options, new PrintStream(out, true, StandardCharsets.UTF_8), new CountDownLatch(1))
+                .pretend();
+
+        String printed = out.toString(StandardCharsets.UTF_8);
+        assertThat(printed).contains("3 VMs", "agent-1", "agent-2", "agent-3").doesNotContain("\u001b");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--vms 0", "--vms", "--wait x", "--no-such", "tiny", "--fake tiny true", "a b c"})
+    void options_wrong_areRefusedInWords(String line) {
+        assertThatExceptionOfType(IllegalArgumentException.class)
+                .isThrownBy(() -> Options.parse(line.split(" ")))
+                .withMessageMatching(".*(number from 1 to|unknown option|image).*");
+    }
+
+    private FakeVM launch(String name) {
+        return hypervisor.launch(new VMTemplate.Builder().name(name).build());
+    }
+
+    private void sample(FakeVM vm, long sent, long received) {
+        hypervisor
+                .events()
+                .publish(new TrafficSampled.Builder()
+                        .time(hypervisor.time().now())
+                        .vm(identity(vm))
+                        .interval(Duration.ofSeconds(10))
+                        .sentBytes(sent)
+                        .receivedBytes(received)
+                        .build());
+    }
+
+    private static VMIdentity identity(FakeVM vm) {
+        return VMIdentity.of(vm.id(), vm.name());
+    }
+
+    private List<Line> lines(int width, int height) {
+        return Table.lines(board.look(hypervisor, hypervisor.time().now()), width, height);
+    }
+
+    private List<String> text(int width, int height) {
+        return lines(width, height).stream().map(Line::text).toList();
+    }
+}
