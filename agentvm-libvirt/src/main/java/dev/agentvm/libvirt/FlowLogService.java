@@ -9,13 +9,12 @@ import dev.agentvm.libvirt.internal.network.HostView;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.FileSystems;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.HashSet;
-import java.util.Iterator;
-import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /**
  * {@code agentvm-flowlog}: shows programs that may not open packet sockets what their own VMs do on their networks. To be
@@ -28,8 +27,8 @@ import java.util.Set;
  * <p>It ends by a signal; with 2 if the arguments are wrong, and with 3 if it may not open packet sockets or cannot listen.
  */
 public final class FlowLogService {
-    static final int DONE = 0;
-    static final int USAGE = 2;
+    static final int DONE = CommandLine.DONE;
+    static final int USAGE = CommandLine.USAGE;
     static final int UNAVAILABLE = 3;
 
     static final String HELP = """
@@ -50,7 +49,6 @@ public final class FlowLogService {
     private String uri = "qemu:///system";
     private Path socket = HostView.FLOW_LOG_SOCKET;
     private final Set<UserPrincipal> users = new HashSet<>();
-    private boolean help;
 
     private FlowLogService(PrintStream out, PrintStream err) {
         this.out = out;
@@ -64,43 +62,26 @@ public final class FlowLogService {
 
     static int run(PrintStream out, PrintStream err, String... args) {
         FlowLogService service = new FlowLogService(out, err);
-        try {
-            service.parse(List.of(args).iterator());
-        } catch (InvalidValueException | InvalidPathException e) {
-            err.println("agentvm-flowlog: " + e.getMessage() + "; see --help");
-            return USAGE;
-        }
-        if (service.help) {
-            out.print(HELP);
-            return DONE;
-        }
-        return service.run();
+        OptionalInt over = CommandLine.read("agentvm-flowlog", HELP, out, err, service::take, args);
+        return over.isPresent() ? over.getAsInt() : service.run();
     }
 
-    private void parse(Iterator<String> args) {
-        while (args.hasNext()) {
-            String option = args.next();
-            switch (option) {
-                case "--socket" -> {
-                    socket = Path.of(value(option, args));
-                    new LibvirtHypervisor.Builder().flowLogSocket(socket);
-                }
-                case "--uri" -> {
-                    uri = value(option, args);
-                    new LibvirtHypervisor.Builder().uri(uri);
-                }
-                case "--user" -> users.add(user(value(option, args)));
-                case "--help" -> help = true;
-                default -> throw new InvalidValueException("option", option, "there is no such option");
+    private boolean take(String option, Supplier<String> value) {
+        switch (option) {
+            case "--socket" -> {
+                socket = Path.of(value.get());
+                new LibvirtHypervisor.Builder().flowLogSocket(socket);
+            }
+            case "--uri" -> {
+                uri = value.get();
+                new LibvirtHypervisor.Builder().uri(uri);
+            }
+            case "--user" -> users.add(user(value.get()));
+            default -> {
+                return false;
             }
         }
-    }
-
-    private static String value(String option, Iterator<String> args) {
-        if (!args.hasNext()) {
-            throw new InvalidValueException("option", option, "needs a value");
-        }
-        return args.next();
+        return true;
     }
 
     private static UserPrincipal user(String name) {

@@ -5,16 +5,16 @@ import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.ReapReport;
 import java.io.PrintStream;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,9 +27,9 @@ import org.jspecify.annotations.Nullable;
  * {@code --interval} it goes on after failures, and ends by a signal only.
  */
 public final class ReaperCommand {
-    static final int DONE = 0;
+    static final int DONE = CommandLine.DONE;
     static final int LEFT = 1;
-    static final int USAGE = 2;
+    static final int USAGE = CommandLine.USAGE;
     static final int UNAVAILABLE = 3;
 
     static final String HELP = """
@@ -52,7 +52,6 @@ public final class ReaperCommand {
     private @Nullable String uri;
     private final List<Path> stateDirectories = new ArrayList<>();
     private boolean dryRun;
-    private boolean help;
     private @Nullable Duration interval;
 
     private ReaperCommand(PrintStream out, PrintStream err) {
@@ -67,45 +66,28 @@ public final class ReaperCommand {
 
     static int run(PrintStream out, PrintStream err, String... args) throws InterruptedException {
         ReaperCommand command = new ReaperCommand(out, err);
-        try {
-            command.parse(List.of(args).iterator());
-        } catch (InvalidValueException | InvalidPathException e) {
-            err.println("agentvm-reaper: " + e.getMessage() + "; see --help");
-            return USAGE;
-        }
-        if (command.help) {
-            out.print(HELP);
-            return DONE;
-        }
-        return command.run();
+        OptionalInt over = CommandLine.read("agentvm-reaper", HELP, out, err, command::take, args);
+        return over.isPresent() ? over.getAsInt() : command.run();
     }
 
-    private void parse(Iterator<String> args) {
-        while (args.hasNext()) {
-            String option = args.next();
-            switch (option) {
-                case "--uri" -> {
-                    uri = value(option, args);
-                    new LibvirtHypervisor.Builder().uri(uri);
-                }
-                case "--state-directory" -> {
-                    Path directory = Path.of(value(option, args));
-                    new LibvirtHypervisor.Builder().stateDirectory(directory);
-                    stateDirectories.add(directory);
-                }
-                case "--interval" -> interval = time(value(option, args));
-                case "--dry-run" -> dryRun = true;
-                case "--help" -> help = true;
-                default -> throw new InvalidValueException("option", option, "there is no such option");
+    private boolean take(String option, Supplier<String> value) {
+        switch (option) {
+            case "--uri" -> {
+                uri = value.get();
+                new LibvirtHypervisor.Builder().uri(uri);
+            }
+            case "--state-directory" -> {
+                Path directory = Path.of(value.get());
+                new LibvirtHypervisor.Builder().stateDirectory(directory);
+                stateDirectories.add(directory);
+            }
+            case "--interval" -> interval = time(value.get());
+            case "--dry-run" -> dryRun = true;
+            default -> {
+                return false;
             }
         }
-    }
-
-    private static String value(String option, Iterator<String> args) {
-        if (!args.hasNext()) {
-            throw new InvalidValueException("option", option, "needs a value");
-        }
-        return args.next();
+        return true;
     }
 
     private static Duration time(String text) {
