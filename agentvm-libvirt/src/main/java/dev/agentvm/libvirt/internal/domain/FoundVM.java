@@ -1,6 +1,5 @@
 package dev.agentvm.libvirt.internal.domain;
 
-import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.Isolation;
@@ -20,16 +19,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A further handle on a VM that this program launched. Nothing is its own but what was started through it, which ends with
  * it; the rest is the VM's, however many handles there are.
  */
 final class FoundVM implements VM {
-    private static final Logger LOG = LoggerFactory.getLogger(FoundVM.class);
-
     private final LibvirtVM vm;
     private final Commands commands;
     private final Object agents = new Object();
@@ -178,12 +173,8 @@ final class FoundVM implements VM {
             mine = own;
             own = null;
         }
-        if (mine != null && endReason().isEmpty()) {
-            try {
-                mine.release();
-            } catch (AgentVMException e) {
-                LOG.debug("commands of '{}' are not tidied up", name(), e);
-            }
+        if (mine != null) {
+            vm.tidyUp(mine);
         }
     }
 

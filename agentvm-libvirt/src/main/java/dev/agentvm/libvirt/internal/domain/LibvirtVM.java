@@ -550,7 +550,7 @@ final class LibvirtVM implements VM {
             } finally {
                 changes().unlock();
             }
-            tidyUp();
+            tidyUp(agent);
         }
     }
 
@@ -559,10 +559,10 @@ final class LibvirtVM implements VM {
     }
 
     /** What commands left in the guest goes with the handle; a guest that does not answer keeps it. */
-    private void tidyUp() {
+    void tidyUp(GuestAgent used) {
         if (endReason().isEmpty()) {
             try {
-                agent.release();
+                used.release();
             } catch (AgentVMException e) {
                 LOG.debug("commands of '{}' are not tidied up", name(), e);
             }
