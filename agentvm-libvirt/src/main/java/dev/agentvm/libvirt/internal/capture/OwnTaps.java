@@ -36,7 +36,7 @@ public final class OwnTaps implements Taps {
 
     private record OwnTap(PacketSocket socket) implements Tap {
         @Override
-        public PacketSocket.@Nullable Frame receive() throws IOException {
+        public PacketSocket.@Nullable Frame receive() {
             return socket.receive();
         }
 

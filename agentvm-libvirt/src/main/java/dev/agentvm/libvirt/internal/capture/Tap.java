@@ -1,7 +1,6 @@
 package dev.agentvm.libvirt.internal.capture;
 
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
-import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /** A VM's end on the host, as it is read. For use by one thread at a time. */
@@ -9,10 +8,9 @@ public interface Tap extends AutoCloseable {
     /**
      * The next frame, or null if there is none now.
      *
-     * @throws IOException if it is gone or down; what it passed before can still be read
      * @throws java.io.UncheckedIOException if nothing more can be read
      */
-    PacketSocket.@Nullable Frame receive() throws IOException;
+    PacketSocket.@Nullable Frame receive();
 
     /** How many frames were lost since the last time that this was asked, because they were not read fast enough. */
     long takeLost();

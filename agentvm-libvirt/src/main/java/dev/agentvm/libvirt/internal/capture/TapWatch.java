@@ -6,7 +6,6 @@ import dev.agentvm.network.ConnectionLog;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.Verdict;
-import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -149,7 +148,7 @@ public final class TapWatch {
             while (skipped < most && !failed && tap.receive() != null) {
                 skipped++;
             }
-        } catch (IOException | RuntimeException e) {
+        } catch (RuntimeException e) {
             LOG.debug("what is left of a tap is not counted", e);
         }
         log.addLost(skipped);
@@ -181,14 +180,7 @@ public final class TapWatch {
     private boolean readTurn() {
         long begin = System.nanoTime();
         for (int frames = 0; frames < TURN && System.nanoTime() - begin < TURN_NANOS; frames++) {
-            PacketSocket.Frame frame;
-            try {
-                frame = tap.receive();
-            } catch (IOException e) {
-                // The tap is down; the kernel says so once, before it gives what came earlier.
-                LOG.debug("a tap is down: {}", e.getMessage());
-                continue;
-            }
+            PacketSocket.Frame frame = tap.receive();
             if (frame == null) {
                 return false;
             }

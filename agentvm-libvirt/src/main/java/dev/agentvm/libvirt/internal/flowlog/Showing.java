@@ -163,13 +163,7 @@ final class Showing implements AutoCloseable {
             Wire.putLost(out, lost);
         }
         while (out.remaining() >= Wire.LONGEST_MESSAGE) {
-            PacketSocket.Frame frame;
-            try {
-                frame = tap.receive();
-            } catch (IOException e) {
-                LOG.debug("a tap is down: {}", e.getMessage());
-                continue;
-            }
+            PacketSocket.Frame frame = tap.receive();
             if (frame == null) {
                 return false;
             }

@@ -5,6 +5,7 @@ import com.sun.jna.Memory;
 import com.sun.jna.NativeLong;
 import com.sun.jna.ptr.IntByReference;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -46,6 +47,8 @@ public final class PacketSocket implements AutoCloseable {
     private static final int EPERM = 1;
     private static final int EINTR = 4;
     private static final int EAGAIN = 11;
+    /** An interface may go down, be gone, and come again between two frames. */
+    private static final int MOST_WORDS_OF_AN_END = 4;
 
     private static final int RECEIVE_BUFFER = 4 << 20;
     private static final int ADDRESS_SIZE = 20;
@@ -193,11 +196,24 @@ public final class PacketSocket implements AutoCloseable {
     }
 
     /**
-     * The next frame, or null if there is none now.
+     * The next frame, or null if there is none now. That the interface is down or gone the kernel says once each, before it
+     * gives what came earlier, and is passed over.
      *
-     * @throws IOException if the interface is gone or down; what it passed before can still be read
+     * @throws UncheckedIOException if nothing more can be read
      */
-    public @Nullable Frame receive() throws IOException {
+    public @Nullable Frame receive() {
+        for (int failures = 0; ; failures++) {
+            try {
+                return receiveNext();
+            } catch (LastErrorException e) {
+                if (failures == MOST_WORDS_OF_AN_END) {
+                    throw new UncheckedIOException(new IOException(e.getMessage(), e));
+                }
+            }
+        }
+    }
+
+    private @Nullable Frame receiveNext() {
         message.clear();
         message.setPointer(0, address);
         message.setInt(8, ADDRESS_SIZE);
@@ -212,7 +228,7 @@ public final class PacketSocket implements AutoCloseable {
             if (e.getErrorCode() == EAGAIN || e.getErrorCode() == EINTR) {
                 return null;
             }
-            throw new IOException(e.getMessage(), e);
+            throw e;
         }
         return new Frame(
                 ByteBuffer.wrap(frame.getByteArray(0, Math.min(length.intValue(), LONGEST_FRAME))),
