@@ -54,7 +54,7 @@ public enum Metric {
     REAPER_FINDINGS("agentvm.reaper.findings", Kind.COUNTER, "", "Things that nobody owned, removed or not", "outcome"),
     /**
      * What is missing in the figures above: frames of VMs that were not read in time ({@code capture}), events
-     * ({@code listener}), measurements ({@code sink}).
+     * ({@code listener}, or {@code rate} where one VM made too many), measurements ({@code sink}).
      */
     LOST(
             "agentvm.metrics.lost",

@@ -9,13 +9,13 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** How well the detectors tell attacks from ordinary work, by traces of both. */
 final class DetectorFigures {
-    static final List<String> KINDS = List.of(
+    /** What an attack must be found as an alert for. */
+    private static final List<String> ALERTS = List.of(
             AnomalyKinds.DENIED_BURST,
             AnomalyKinds.PORT_SCAN,
             AnomalyKinds.ADDRESS_SCAN,
@@ -23,7 +23,9 @@ final class DetectorFigures {
             AnomalyKinds.UNKNOWN_NAMES,
             AnomalyKinds.BEACONING,
             AnomalyKinds.MINING_POOL,
-            AnomalyDetected.POLICY_CONTRADICTED,
+            AnomalyDetected.POLICY_CONTRADICTED);
+    /** For these a notice is enough. */
+    private static final List<String> NOTICES = List.of(
             AnomalyKinds.NEW_DESTINATIONS,
             AnomalyKinds.CONNECTION_RATE,
             AnomalyKinds.UPLOAD_VOLUME,
@@ -34,16 +36,9 @@ final class DetectorFigures {
             AnomalyKinds.UNUSUAL_MEMORY,
             AnomalyKinds.UNUSUAL_TRAFFIC,
             AnomalyKinds.UNUSUAL_DISK);
-    /** What an attack must be found as: for these an alert, for others a notice. */
-    private static final Set<String> ALERTS = Set.of(
-            AnomalyKinds.DENIED_BURST,
-            AnomalyKinds.PORT_SCAN,
-            AnomalyKinds.ADDRESS_SCAN,
-            AnomalyKinds.DNS_TUNNEL,
-            AnomalyKinds.UNKNOWN_NAMES,
-            AnomalyKinds.BEACONING,
-            AnomalyKinds.MINING_POOL,
-            AnomalyDetected.POLICY_CONTRADICTED);
+
+    static final List<String> KINDS =
+            Stream.concat(ALERTS.stream(), NOTICES.stream()).toList();
 
     private final List<Played> played;
 
