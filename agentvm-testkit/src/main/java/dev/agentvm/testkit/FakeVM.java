@@ -140,10 +140,12 @@ public final class FakeVM implements VM {
     private ExecResult run(Command command) {
         program.time().enter();
         Instant begin = program.time().now();
+        // Who sees the command run may restore at once.
+        int era = machine.era();
         long pid = machine.begin(command);
         try {
-            Reply reply = reply(command).withStdin(command.stdin());
-            await(command, reply);
+            Reply reply = reply(command, era).withStdin(command.stdin());
+            await(command, reply, era);
             return new ExecResult.Builder()
                     .exitCode(reply.exitCode())
                     .signal(reply.signal())
@@ -187,9 +189,10 @@ public final class FakeVM implements VM {
         }
         program.time().enter();
         Instant begin = program.time().now();
+        int era = machine.era();
         long pid = machine.begin(command);
         try {
-            Reply reply = reply(command);
+            Reply reply = reply(command, era);
             require("start");
             FakeProcess process = FakeProcess.begin(
                     program.time(),
@@ -200,6 +203,9 @@ public final class FakeVM implements VM {
                     status -> events.commandEnded(command, begin, status));
             started.removeIf(earlier -> !earlier.isAlive());
             started.add(process);
+            if (machine.era() != era) {
+                process.lost(machine.restored("start"));
+            }
             return process;
         } catch (AgentVMException e) {
             machine.finish(pid);
@@ -228,7 +234,7 @@ public final class FakeVM implements VM {
         if (machine.isPaused() || !machine.isLaunched()) {
             program.time().enter();
             try {
-                throw silent(operation);
+                throw silent(operation, machine.era());
             } finally {
                 program.time().leave();
             }
@@ -236,13 +242,13 @@ public final class FakeVM implements VM {
         machine.touch();
     }
 
-    private Reply reply(Command command) {
+    private Reply reply(Command command, int era) {
         if (machine.isPaused() || !machine.isLaunched()) {
-            throw silent(name(command));
+            throw silent(name(command), era);
         }
         Optional<Fault> fault = machine.host().faults().ofCommand();
         if (fault.isPresent()) {
-            return reply(command, fault.get());
+            return reply(command, fault.get(), era);
         }
         command.workingDirectory()
                 .filter(directory -> !machine.files().isDirectory(GuestFiles.resolve("/", directory)))
@@ -282,10 +288,10 @@ public final class FakeVM implements VM {
         }
     }
 
-    private Reply reply(Command command, Fault fault) {
+    private Reply reply(Command command, Fault fault, int era) {
         return switch (fault) {
             case COMMAND_HANGS -> Reply.hang();
-            case AGENT_FALLS_SILENT -> throw silent(name(command));
+            case AGENT_FALLS_SILENT -> throw silent(name(command), era);
             case GUEST_DISK_FULL ->
                 throw new GuestAgentException(
                         name(command) + " ended, but its output may be incomplete, since the guest takes no more: No"
@@ -300,22 +306,22 @@ public final class FakeVM implements VM {
         };
     }
 
-    private AgentVMException silent(String what) {
-        pass(what, SILENCE);
+    private AgentVMException silent(String what, int era) {
+        pass(what, SILENCE, era);
         return new GuestAgentException(
                 "The guest agent does not answer; " + what + " may still be running",
                 FailureContext.of("run a command").vm(name()).retryable(true));
     }
 
     /** Lets the command run as long as it takes. */
-    private void await(Command command, Reply reply) {
+    private void await(Command command, Reply reply, int era) {
         if (machine.isGone()) {
             machine.requireAlive("exec");
         }
         OutputLimit limit = command.outputLimit();
         boolean fails = limit.excess() == OutputLimit.Excess.FAIL;
         boolean late = reply.duration().compareTo(command.timeout()) > 0 || (reply.isEndless() && !fails);
-        pass(name(command), late ? command.timeout() : reply.duration());
+        pass(name(command), late ? command.timeout() : reply.duration(), era);
         if (late) {
             throw new CommandTimeoutException(
                     name(command) + " ran longer than its timeout of " + command.timeout()
@@ -331,8 +337,7 @@ public final class FakeVM implements VM {
         }
     }
 
-    private void pass(String what, Duration time) {
-        int era = machine.era();
+    private void pass(String what, Duration time, int era) {
         try {
             program.time().awaitInside(() -> machine.isGone() || program.isClosed() || machine.era() != era, time);
         } catch (InterruptedException e) {

@@ -21,6 +21,7 @@ import dev.agentvm.OutputLimitException;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMProcess;
+import dev.agentvm.VMRestoredException;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.network.BandwidthLimit;
@@ -175,6 +176,20 @@ class FakeHypervisorTest {
             assertThat(attempt.verdict().orElseThrow().outcome()).isEqualTo(Verdict.Outcome.DROPPED);
         });
         assertThat(vm.commands()).hasSize(2);
+    }
+
+    @Test
+    void whenExec_vmIsResetBeforeTheAnswer_theCommandIsTold() {
+        FakeVM vm = hypervisor.launch(template("vm"));
+        vm.whenExec("build").thenAnswer((command, guest) -> {
+            vm.reset();
+            return Reply.hang();
+        });
+
+        assertThatExceptionOfType(VMRestoredException.class).isThrownBy(() -> vm.exec(Command.of("build")));
+        try (VMProcess process = vm.start(Command.of("build"))) {
+            assertThat(process.waitFor().failure()).containsInstanceOf(VMRestoredException.class);
+        }
     }
 
     @Test

@@ -112,6 +112,10 @@ final class Errors {
             if (e.is(ErrorCode.INTERNAL_ERROR, ErrorCode.OPERATION_FAILED)) {
                 return new GuestAgentException(message, context, e);
             }
+            if (e.is(ErrorCode.SYSTEM_ERROR) && e.domain() == ErrorCode.FROM_QEMU) {
+                // An answer that does not end within 10 MiB, or a channel that breaks: libvirt gives the agent up.
+                return new GuestAgentException(message, context.retryable(true), e);
+            }
         }
         return failure(failure, operation);
     }

@@ -40,5 +40,8 @@ public final class ErrorCode {
     /** The domain of failures of the transport. */
     public static final int FROM_RPC = 7;
 
+    /** The domain of failures of the driver for QEMU, its guest agents among them. */
+    public static final int FROM_QEMU = 10;
+
     private ErrorCode() {}
 }

@@ -11,8 +11,12 @@ import org.junit.jupiter.api.Test;
 
 class ErrorsTest {
     private static AgentVMException agentFailure(int code) {
+        return agentFailure(new LibvirtError(code, 0, "why"));
+    }
+
+    private static AgentVMException agentFailure(LibvirtError error) {
         DomainRef domain = new DomainRef(new UUID(0, 1), "vm");
-        return Errors.agentFailure(new LibvirtError(code, 0, "why"), new Errors.Operation("agent", domain));
+        return Errors.agentFailure(error, new Errors.Operation("agent", domain));
     }
 
     @Test
@@ -29,5 +33,23 @@ class ErrorsTest {
 
         assertThat(failure).isInstanceOf(GuestAgentException.class);
         assertThat(failure.retryable()).isFalse();
+    }
+
+    @Test
+    void agentFailure_answerWithoutAnEnd_isOfTheAgent() {
+        String text = "No complete agent response found in 10485760 bytes: Numerical result out of range";
+
+        AgentVMException failure = agentFailure(new LibvirtError(ErrorCode.SYSTEM_ERROR, ErrorCode.FROM_QEMU, text));
+
+        assertThat(failure).isInstanceOf(GuestAgentException.class).hasMessageContaining(text);
+        assertThat(failure.retryable()).isTrue();
+    }
+
+    @Test
+    void agentFailure_connectionBreaks_isNotOfTheAgent() {
+        AgentVMException failure =
+                agentFailure(new LibvirtError(ErrorCode.SYSTEM_ERROR, ErrorCode.FROM_RPC, "Connection reset by peer"));
+
+        assertThat(failure).isNotInstanceOf(GuestAgentException.class);
     }
 }
