@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.Hypervisor;
+import dev.agentvm.LaunchOptions;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
@@ -26,7 +27,10 @@ import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import java.util.regex.Pattern;
 
-/** What filters cost each packet: the same transfer and the same pings from VMs that differ in their filter alone. */
+/**
+ * What filters and the observer cost each packet: the same transfer and the same pings from VMs that differ in their
+ * filter alone, or in being watched.
+ */
 final class TrafficBenchmark {
     private static final String SERVER = "151.101.1.6";
     private static final int MEBIBYTES = 64;
@@ -37,7 +41,8 @@ final class TrafficBenchmark {
     private enum Variant {
         NONE("no filter", DenyAction.DROP),
         DROP("default policy, DROP", DenyAction.DROP),
-        REJECT("default policy, REJECT", DenyAction.REJECT);
+        REJECT("default policy, REJECT", DenyAction.REJECT),
+        UNWATCHED("default policy, REJECT, not watched", DenyAction.REJECT);
 
         private final String text;
         private final DenyAction denied;
@@ -67,7 +72,8 @@ final class TrafficBenchmark {
                 Libvirt libvirt = Libvirt.open(LibvirtOptions.of("qemu:///system"))) {
             TrafficBenchmark benchmark = new TrafficBenchmark();
             for (Variant variant : Variant.values()) {
-                benchmark.vms.put(variant, launch(hypervisor, variant));
+                VM vm = variant == Variant.UNWATCHED ? launchUnwatched(hypervisor) : launch(hypervisor, variant);
+                benchmark.vms.put(variant, vm);
             }
             unfilter(libvirt, requireNonNull(benchmark.vms.get(Variant.NONE)));
             benchmark.round();
@@ -75,19 +81,42 @@ final class TrafficBenchmark {
             for (int round = 0; round < rounds; round++) {
                 benchmark.round();
             }
+            requireNonNull(benchmark.vms.get(Variant.UNWATCHED)).destroy();
             return benchmark.section(Machine.describe(libvirt.host()), load);
         }
     }
 
+    /** Who launched it has gone, and no other program reads its tap. */
+    private static VM launchUnwatched(Hypervisor hypervisor) {
+        try (Hypervisor leaving = Bench.hypervisor()) {
+            launch(leaving, Variant.UNWATCHED, LaunchOptions.standard().withDetached(true));
+        }
+        VM vm = hypervisor.find(name(Variant.UNWATCHED)).orElseThrow();
+        ExecResult denied = vm.exec(Command.of("probe", "tcp", SERVER, "8080", "5000"));
+        if (denied.success() || vm.connectionLog().limitation().isEmpty()) {
+            throw new IllegalStateException("the VM is not filtered, or is watched: " + denied.stdoutText());
+        }
+        return vm;
+    }
+
     private static VM launch(Hypervisor hypervisor, Variant variant) {
-        VM vm = hypervisor.launch(new VMTemplate.Builder()
-                .name(Bench.NAME + "-" + variant)
+        return launch(hypervisor, variant, LaunchOptions.standard());
+    }
+
+    private static String name(Variant variant) {
+        return Bench.NAME + "-" + variant;
+    }
+
+    private static VM launch(Hypervisor hypervisor, Variant variant, LaunchOptions options) {
+        VMTemplate template = new VMTemplate.Builder()
+                .name(name(variant))
                 .image(Bench.IMAGE)
                 .bandwidth(BandwidthLimit.unlimited())
                 .networkPolicy(NetworkPolicy.agentDefault().toBuilder()
                         .denied(variant.denied)
                         .build())
-                .build());
+                .build();
+        VM vm = hypervisor.launch(template, options);
         run(vm, "until ip route | grep -q ^default; do sleep 0.05; done");
         return vm;
     }
@@ -155,8 +184,8 @@ final class TrafficBenchmark {
                 "least",
                 "most");
         for (Variant variant : Variant.values()) {
-            Spread trips = ratio(variant, Seen::roundTrip);
-            Spread rates = ratio(variant, Seen::throughput);
+            Spread trips = ratio(variant, Variant.NONE, Seen::roundTrip);
+            Spread rates = ratio(variant, Variant.NONE, Seen::throughput);
             table.row(
                     variant.text,
                     number(median(variant, Seen::roundTrip), 3),
@@ -168,10 +197,18 @@ final class TrafficBenchmark {
                     number(rates.min(), 2),
                     number(rates.max(), 2));
         }
+        Table observer = new Table("watched ÷ not watched, of a round", "median", "least", "most");
+        observed(observer, "round trip", Seen::roundTrip);
+        observed(observer, "throughput", Seen::throughput);
         String text = "Measured on " + machine + ", guests run by " + Bench.accelerator() + ", " + rounds.size()
                 + " rounds of " + PINGS + " pings and " + MEBIBYTES + " MiB by HTTP; load before the run "
-                + number(load, 1) + ".\n\n" + table;
+                + number(load, 1) + ".\n\n" + table + "\n" + observer;
         return new Section("traffic", text, List.of());
+    }
+
+    private void observed(Table table, String what, ToDoubleFunction<Seen> value) {
+        Spread ratio = ratio(Variant.REJECT, Variant.UNWATCHED, value);
+        table.row(what, number(ratio.median(), 2), number(ratio.min(), 2), number(ratio.max(), 2));
     }
 
     private double median(Variant variant, ToDoubleFunction<Seen> value) {
@@ -181,9 +218,9 @@ final class TrafficBenchmark {
                 .median();
     }
 
-    private Spread ratio(Variant variant, ToDoubleFunction<Seen> value) {
+    private Spread ratio(Variant variant, Variant reference, ToDoubleFunction<Seen> value) {
         return Spread.of(rounds.stream()
-                .map(round -> value(round, variant, value) / value(round, Variant.NONE, value))
+                .map(round -> value(round, variant, value) / value(round, reference, value))
                 .toList());
     }
 
