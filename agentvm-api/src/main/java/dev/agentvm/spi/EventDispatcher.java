@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 
 /** The events of a hypervisor, for those who implement one. Safe for use by many threads. */
 public final class EventDispatcher implements VMEvents, AutoCloseable {
@@ -22,6 +24,8 @@ public final class EventDispatcher implements VMEvents, AutoCloseable {
 
     private final List<ListenerQueue> queues = new CopyOnWriteArrayList<>();
     private final AtomicBoolean closed = new AtomicBoolean();
+    /** Held while an event is put into all queues, so that a listener's answer to it comes after it in each. */
+    private final Lock order = new ReentrantLock();
 
     /** Nobody listens yet. */
     public EventDispatcher() {}
@@ -47,7 +51,12 @@ public final class EventDispatcher implements VMEvents, AutoCloseable {
     @Override
     public void publish(VMEvent event) {
         Objects.requireNonNull(event, "event");
-        queues.forEach(queue -> queue.offer(event));
+        order.lock();
+        try {
+            queues.forEach(queue -> queue.offer(event));
+        } finally {
+            order.unlock();
+        }
     }
 
     /** Whether anybody listens, so that what is costly to find out is worth it. */

@@ -2,6 +2,7 @@ package dev.agentvm.spi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.HypervisorUnavailableException;
@@ -27,6 +28,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -89,6 +91,38 @@ class EventDispatcherTest {
         assertThat(second).isEqualTo(all);
         assertThat(one.delivered()).isEqualTo(1000);
         assertThat(one.lost()).isZero();
+    }
+
+    @Test
+    void publish_listenerPublishesAnAnswer_othersHearItAfterItsCause() {
+        List<VMEvent> heard = Collections.synchronizedList(new ArrayList<>());
+        Registration answers = events.listen(event -> {
+            if (event.vm().equals(ONE)) {
+                events.publish(event(OTHER, (int) event.time().getEpochSecond()));
+            }
+        });
+        // The more queues there are, the longer it takes to put an event into all.
+        List<Registration> others =
+                IntStream.range(0, 50).mapToObj(i -> events.listen(event -> {})).toList();
+        Registration last = events.listen(heard::add);
+
+        for (int i = 0; i < 1000; i++) {
+            events.publish(event(ONE, i));
+            assertThat(answers.awaitDelivery(LONG)).isTrue();
+        }
+
+        assertThat(last.awaitDelivery(LONG)).isTrue();
+        assertThat(others).allMatch(other -> other.awaitDelivery(LONG));
+        List<VMEvent> expected = new ArrayList<>();
+        for (int i = 0; i < 1000; i++) {
+            expected.add(event(ONE, i));
+            expected.add(event(OTHER, i));
+        }
+        assertThat(heard)
+                .extracting(VMEvent::vm, VMEvent::time)
+                .isEqualTo(expected.stream()
+                        .map(event -> tuple(event.vm(), event.time()))
+                        .toList());
     }
 
     @Test
