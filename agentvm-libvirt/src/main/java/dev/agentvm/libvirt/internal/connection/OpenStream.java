@@ -50,6 +50,8 @@ final class OpenStream implements ByteStream {
     /** Touched on the reading thread only. */
     private boolean ended;
 
+    private volatile boolean released;
+
     OpenStream(
             NativeStream stream, ByteSink sink, Errors.Operation operation, Scope scope, Lane lane, Streams streams) {
         this.stream = stream;
@@ -173,7 +175,7 @@ final class OpenStream implements ByteStream {
         while (bytes.hasRemaining()) {
             int length = Math.min(chunk.capacity(), bytes.remaining());
             chunk.clear().put(bytes.slice().limit(length));
-            int sent = lane.run(scope, operation, () -> heldUp(() -> stream.send(chunk, length)));
+            int sent = lane.run(scope, operation, () -> heldUp(() -> sendOrWatch(chunk, length)));
             if (sent == NativeStream.WOULD_BLOCK) {
                 awaitWritable(deadline);
             } else {
@@ -182,6 +184,23 @@ final class OpenStream implements ByteStream {
         }
         // After a failure libvirt may still be reading it.
         spare.set(chunk);
+    }
+
+    /** On a thread of the lane. */
+    private int sendOrWatch(ByteBuffer chunk, int length) {
+        int sent = stream.send(chunk, length);
+        if (sent == NativeStream.WOULD_BLOCK) {
+            lock.lock();
+            try {
+                wantsToWrite = !closed;
+                if (wantsToWrite) {
+                    stream.watch(interest());
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+        return sent;
     }
 
     private ByteBuffer chunk(int length) {
@@ -197,7 +216,7 @@ final class OpenStream implements ByteStream {
             return call.get();
         } finally {
             if (underWay.decrementAndGet() == 0 && !open()) {
-                streams.remove(this);
+                release();
             }
         }
     }
@@ -205,8 +224,6 @@ final class OpenStream implements ByteStream {
     private void awaitWritable(long deadline) {
         lock.lock();
         try {
-            wantsToWrite = true;
-            stream.watch(interest());
             while (wantsToWrite && !closed) {
                 long left = deadline - System.nanoTime();
                 if (left <= 0) {
@@ -270,7 +287,17 @@ final class OpenStream implements ByteStream {
     void closeNative() {
         stream.close();
         if (underWay.get() == 0) {
-            streams.remove(this);
+            release();
         }
+    }
+
+    private void release() {
+        streams.remove(this);
+        released = true;
+    }
+
+    /** Whether libvirt has heard of its end. */
+    boolean isReleased() {
+        return released;
     }
 }

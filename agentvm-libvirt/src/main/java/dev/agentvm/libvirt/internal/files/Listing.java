@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.files;
 
 import dev.agentvm.GuestFile;
+import dev.agentvm.libvirt.internal.guest.Excerpt;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -16,6 +17,7 @@ import java.util.regex.Pattern;
 final class Listing {
     private static final Pattern FACTS =
             Pattern.compile("([0-9a-f]{1,8}) ([0-9]{1,18}) (-?[0-9]{1,11})(?:\\.[0-9]*)? ([0-9]{1,10}) ([0-9]{1,10})");
+    private static final int SHOWN = 100;
     private static final int KIND = 0170000;
     private static final int FILE = 0100000;
     private static final int DIRECTORY = 0040000;
@@ -70,7 +72,7 @@ final class Listing {
         for (Map.Entry<String, String> entry : facts.entrySet()) {
             String name = entry.getKey();
             if (name.isEmpty() || name.equals(".") || name.equals("..") || name.contains("/") || name.contains("\0")) {
-                throw new MalformedListingException("'" + name + "' is no name");
+                throw new MalformedListingException("'" + Excerpt.head(utf8(name), SHOWN) + "' is no name");
             }
             String path = (directory.equals("/") ? "" : directory) + "/" + utf8(name);
             files.add(file(
@@ -97,7 +99,7 @@ final class Listing {
     private static GuestFile file(String path, String line, Optional<String> target) throws MalformedListingException {
         Matcher facts = FACTS.matcher(line);
         if (!facts.matches()) {
-            throw new MalformedListingException(line.length() > 100 ? line.substring(0, 100) + "…" : line);
+            throw new MalformedListingException("'" + Excerpt.head(line, SHOWN) + "'");
         }
         int mode = Integer.parseUnsignedInt(facts.group(1), 16);
         GuestFile.Kind kind = switch (mode & KIND) {

@@ -5,8 +5,6 @@ import dev.agentvm.libvirt.internal.connection.ByteSink;
 import dev.agentvm.libvirt.internal.connection.ByteStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -33,10 +31,13 @@ final class Port implements ByteSink, AutoCloseable {
     private final Ports ports;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private final Deque<ByteBuffer> unread = new ArrayDeque<>();
-    private int unreadBytes;
+    private final Unread unread = new Unread();
     private boolean controlled;
+    /** Whether the guest is to stand still, whether it was told so, and whether somebody is telling it. */
     private boolean stopped;
+
+    private boolean toldToStop;
+    private boolean telling;
     private boolean flooded;
     private boolean over;
     private Optional<AgentVMException> failure = Optional.empty();
@@ -76,34 +77,48 @@ final class Port implements ByteSink, AutoCloseable {
 
     @Override
     public void bytes(ByteBuffer bytes) {
-        boolean stop = false;
         lock.lock();
         try {
             if (over || flooded) {
                 return;
             }
-            if (bytes.remaining() > TOO_MUCH - unreadBytes) {
+            if (bytes.remaining() > TOO_MUCH - unread.size()) {
                 flooded = true;
                 unread.clear();
             } else {
-                unreadBytes += bytes.remaining();
-                unread.add(ByteBuffer.allocate(bytes.remaining()).put(bytes).flip());
+                unread.add(bytes);
             }
-            if (controlled && !stopped && unreadBytes >= MUCH) {
+            if (controlled && unread.size() >= MUCH) {
                 stopped = true;
-                stop = true;
             }
             changed.signalAll();
+            tell();
         } finally {
             lock.unlock();
         }
-        if (stop) {
-            tell(PortScripts.STOP);
+    }
+
+    /**
+     * Tells the guest what is wanted of it, one line after the other: a stop that overtook its go would hold it for ever.
+     * The lock is held, but not while a line is sent.
+     */
+    private void tell() {
+        while (!telling && toldToStop != stopped) {
+            telling = true;
+            toldToStop = stopped;
+            String line = toldToStop ? PortScripts.STOP : PortScripts.GO;
+            lock.unlock();
+            try {
+                say(line);
+            } finally {
+                lock.lock();
+                telling = false;
+            }
         }
     }
 
     /** Such a line always fits in, unless the guest reads none; then its time will be over, or its measure full. */
-    private void tell(String line) {
+    private void say(String line) {
         try {
             send(line.getBytes(StandardCharsets.US_ASCII), 0, line.length());
         } catch (PortException e) {
@@ -141,7 +156,6 @@ final class Port implements ByteSink, AutoCloseable {
      * @throws PortException if nothing comes for that long, or more than was asked for
      */
     int receive(byte[] into, int offset, int length, long patienceNanos) throws PortException, InterruptedException {
-        boolean go = false;
         lock.lockInterruptibly();
         try {
             long left = patienceNanos;
@@ -157,29 +171,20 @@ final class Port implements ByteSink, AutoCloseable {
             if (flooded) {
                 throw new PortException("the guest sends more by the port " + name + " than it is asked for", null);
             }
-            ByteBuffer next = unread.peek();
-            if (next == null) {
+            if (unread.isEmpty()) {
                 if (failure.isPresent()) {
                     throw new PortException("the port " + name + " has failed", failure.get());
                 }
                 return -1;
             }
-            int count = Math.min(length, next.remaining());
-            next.get(into, offset, count);
-            unreadBytes -= count;
-            if (!next.hasRemaining()) {
-                unread.remove();
-            }
-            if (stopped && unreadBytes <= LITTLE) {
+            int count = unread.take(into, offset, length);
+            if (unread.size() <= LITTLE) {
                 stopped = false;
-                go = true;
             }
+            tell();
             return count;
         } finally {
             lock.unlock();
-            if (go) {
-                tell(PortScripts.GO);
-            }
         }
     }
 

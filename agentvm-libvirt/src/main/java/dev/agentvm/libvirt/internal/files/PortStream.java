@@ -63,6 +63,7 @@ final class PortStream implements AutoCloseable {
      * @return whether it has; if not, for whatever reason, it is to be done without
      */
     boolean begin() throws InterruptedIOException {
+        long deadline = System.nanoTime() + BEGINNING.toNanos();
         int matched = 0;
         byte[] one = new byte[1];
         try {
@@ -70,7 +71,7 @@ final class PortStream implements AutoCloseable {
                 if (skipped > MOST_LEFT) {
                     throw new PortException("somebody in the guest writes to the port " + port.name(), null);
                 }
-                if (port.receive(one, 0, 1, BEGINNING.toNanos()) < 0) {
+                if (port.receive(one, 0, 1, deadline - System.nanoTime()) < 0) {
                     throw new PortException("its program ends before it begins", null);
                 }
                 // The mark's first letter is nowhere else in it.

@@ -32,9 +32,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -56,6 +54,7 @@ final class TreeWriter implements AutoCloseable {
     private static final FileAttribute<Set<PosixFilePermission>> FILE_OF_OWNER =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
     private static final int USUAL_MODE = 0755;
+    private static final int SHOWN = 200;
     private static final Path NEW = Path.of("new");
 
     private final Path target;
@@ -65,7 +64,6 @@ final class TreeWriter implements AutoCloseable {
     private final Trouble trouble;
     private final SecureDirectoryStream<Path> root;
     private final SecureDirectoryStream<Path> bench;
-    private final Map<List<String>, Integer> modes = new LinkedHashMap<>();
     /** Entries come directory by directory, so the last one's is kept open. */
     private List<String> openPath = List.of();
 
@@ -79,7 +77,13 @@ final class TreeWriter implements AutoCloseable {
         this.tree = Files.createDirectory(staging.resolve("tree"), OF_OWNER);
         this.workbench = Files.createDirectory(staging.resolve("bench"), OF_OWNER);
         this.root = secure(tree);
-        this.bench = secure(workbench);
+        try {
+            this.bench = secure(workbench);
+            setMode(root, USUAL_MODE);
+        } catch (IOException | RuntimeException e) {
+            closeQuietly(root);
+            throw e;
+        }
     }
 
     /** Writes what is to become that directory, which must be empty or not there, in a directory that is. */
@@ -134,11 +138,18 @@ final class TreeWriter implements AutoCloseable {
     /** A directory; that it comes after what it holds, or twice, is no matter. */
     void directory(List<String> path, int mode) {
         try {
-            parent(child(path, "."));
-            modes.put(List.copyOf(path), mode);
+            setMode(parent(child(path, ".")), mode);
         } catch (IOException e) {
             throw failure(path, e);
         }
+    }
+
+    /** Others come no further than the directory beside the wanted one before all is there. */
+    private static void setMode(SecureDirectoryStream<Path> directory, int mode) throws IOException {
+        Set<PosixFilePermission> permissions = permissions(mode);
+        // Who owns it must be able to write into it, and to remove it.
+        permissions.addAll(OWNER);
+        directory.getFileAttributeView(PosixFileAttributeView.class).setPermissions(permissions);
     }
 
     /** How many directories were made so far. */
@@ -272,15 +283,6 @@ final class TreeWriter implements AutoCloseable {
     /** All is there: it takes its place. */
     void complete() {
         try {
-            modes.putIfAbsent(List.of(), USUAL_MODE);
-            for (Map.Entry<List<String>, Integer> directory : modes.entrySet()) {
-                // Who owns it must be able to remove it.
-                Set<PosixFilePermission> permissions = permissions(directory.getValue());
-                permissions.addAll(OWNER);
-                parent(child(directory.getKey(), "."))
-                        .getFileAttributeView(PosixFileAttributeView.class)
-                        .setPermissions(permissions);
-            }
             closeStreams();
             Files.move(tree, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
@@ -357,8 +359,9 @@ final class TreeWriter implements AutoCloseable {
             Files.createDirectory(workbench.resolve(NEW), OF_OWNER);
             bench.move(NEW, above, name);
             made++;
-            modes.put(List.copyOf(path), USUAL_MODE);
-            return above.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
+            SecureDirectoryStream<Path> directory = above.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
+            setMode(directory, USUAL_MODE);
+            return directory;
         } catch (IOException e) {
             if (isThere(above, name) && !attributes(above, name).isDirectory()) {
                 throw refusal(path, "is a directory, and something else before", e);
@@ -418,7 +421,7 @@ final class TreeWriter implements AutoCloseable {
     private GuestFileException refusal(List<String> path, String why, @Nullable Exception cause) {
         return trouble.of(
                 Reason.MALFORMED,
-                "the guest sends an entry '" + Excerpt.head(String.join("/", path), 200) + "' that " + why,
+                "the guest sends an entry '" + Excerpt.head(String.join("/", path), SHOWN) + "' that " + why,
                 cause);
     }
 
@@ -426,7 +429,7 @@ final class TreeWriter implements AutoCloseable {
         if (GuestStream.isInterrupt(e)) {
             throw trouble.interrupted(e);
         }
-        return trouble.of(Reason.HOST, "this machine does not take it: " + e, e);
+        return trouble.of(Reason.HOST, "this machine does not take it: " + Excerpt.head(e.toString(), SHOWN), e);
     }
 
     /** What there is of it. */

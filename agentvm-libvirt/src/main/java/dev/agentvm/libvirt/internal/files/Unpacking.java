@@ -121,8 +121,16 @@ final class Unpacking {
                 tally.leaveOut(entry.getName());
             }
         }
-        int announced = entry.isDirectory() ? 1 : 0;
+        int announced = isDirectory(entry) ? 1 : 0;
         tally.implied(Math.max(0, writer.directoriesMade() - before - announced));
+    }
+
+    /** Not what only has a name as directories do. */
+    private static boolean isDirectory(TarArchiveEntry entry) {
+        return switch (entry.getLinkFlag()) {
+            case TarConstants.LF_SYMLINK, TarConstants.LF_LINK -> false;
+            default -> entry.isDirectory();
+        };
     }
 
     private void leaveOut(TarArchiveEntry entry, InputStream content) throws IOException {

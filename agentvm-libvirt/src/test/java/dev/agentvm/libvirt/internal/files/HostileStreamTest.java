@@ -329,6 +329,10 @@ class HostileStreamTest {
                                 CopyOptions.standard())
                         .entries())
                 .isEqualTo(5);
+        delete(target);
+        assertThat(copy(new ByteArrayInputStream(tar().link("d/e/l/", '2', "x").ended()), CopyOptions.standard())
+                        .entries())
+                .isEqualTo(3);
     }
 
     private static InputStream endless(byte[] bytes) {

@@ -1,9 +1,11 @@
 package dev.agentvm.libvirt.internal.files;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.AgentVMException;
+import dev.agentvm.Command;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
@@ -47,6 +49,7 @@ class PortStreamTest {
         private final List<String> lines = new ArrayList<>();
         private ByteSink sink = new Port(NAME, Ports.none());
         private Optional<AgentVMException> refusal = Optional.empty();
+        private Runnable whileToldToStop = () -> {};
         private boolean finished;
         private boolean open;
 
@@ -74,6 +77,9 @@ class PortStreamTest {
             bytes.get(all);
             heard.writeBytes(all);
             String text = new String(all, StandardCharsets.US_ASCII);
+            if (text.equals("stop\n")) {
+                whileToldToStop.run();
+            }
             if (text.matches("(stop|go|bye)\\n")) {
                 lines.add(text.strip());
             }
@@ -189,6 +195,42 @@ class PortStreamTest {
     }
 
     @Test
+    void output_readWhileTheGuestIsToldToStop_isToldToGoOnAfterwards() throws IOException {
+        try (PortStream stream = stream()) {
+            guest.say(MARK_LINE);
+            assertThat(stream.begin()).isTrue();
+            InputStream output = stream.output();
+            guest.whileToldToStop = () ->
+                    assertThatCode(() -> output.readNBytes(Port.MUCH - 100_000)).doesNotThrowAnyException();
+            guest.say(new byte[Port.MUCH]);
+
+            assertThat(guest.lines).containsExactly("stop", "go");
+        }
+    }
+
+    @Test
+    void output_byteByByteAndUnread_takesNoMoreMemoryThanItsSize() throws IOException {
+        try (PortStream stream = stream()) {
+            guest.say(MARK_LINE);
+            assertThat(stream.begin()).isTrue();
+            InputStream output = stream.output();
+            long before = heap();
+
+            for (int i = 0; i < Port.LITTLE; i++) {
+                guest.say(new byte[1]);
+            }
+
+            assertThat(heap() - before).isLessThan(3L * Port.LITTLE);
+            assertThat(output.readNBytes(Port.LITTLE - 100)).hasSize(Port.LITTLE - 100);
+        }
+    }
+
+    private static long heap() {
+        System.gc();
+        return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+    }
+
+    @Test
     void output_nothingMoves_namesIt() throws IOException {
         try (PortStream stream = stream()) {
             guest.say(MARK_LINE);
@@ -253,6 +295,27 @@ class PortStreamTest {
             assertThat(stream.begin()).isFalse();
             assertThat(stream.isUseless()).isTrue();
         }
+    }
+
+    @Test
+    void out_guestWithoutPort_hasWhatIsLeftOfItsTime() {
+        List<Command> started = new ArrayList<>();
+        StreamStarter starter = new StreamStarter(
+                command -> {
+                    started.add(command);
+                    exit.complete(ExitStatus.exited(PortScripts.NO_PORT));
+                    return new EndingProcess(exit);
+                },
+                ports,
+                SOON);
+        Command work = Command.of("/bin/sh", "-c", "cat", "agentvm").withTimeout(Duration.ofMinutes(1));
+
+        starter.out(work, new Trouble("vm", "copyOut", "copying")).close();
+
+        assertThat(started).hasSize(2);
+        assertThat(started.get(1).timeout())
+                .isLessThan(started.get(0).timeout())
+                .isGreaterThan(Duration.ofSeconds(50));
     }
 
     private byte[] decoded() throws IOException {
