@@ -64,6 +64,7 @@ final class TreeReader {
             tar.setBigNumberMode(TarArchiveOutputStream.BIGNUMBER_STAR);
             Path top = Files.isDirectory(source) ? source : source.getParent();
             Files.walkFileTree(source, new Sender(tar, top == null ? source : top));
+            guest.complete = true;
             return tally.report();
         } catch (IOException e) {
             // The library wraps whatever a stream throws.
@@ -81,6 +82,8 @@ final class TreeReader {
     private static final class Guest extends OutputStream {
         private final GuestStream stream;
         private @Nullable AgentVMException failure;
+        /** What breaks off gets no end, which the guest might take for that of a file. */
+        private boolean complete;
 
         Guest(GuestStream stream) {
             this.stream = stream;
@@ -105,6 +108,9 @@ final class TreeReader {
 
         @Override
         public void close() {
+            if (!complete) {
+                return;
+            }
             try {
                 stream.input().close();
             } catch (IOException e) {
