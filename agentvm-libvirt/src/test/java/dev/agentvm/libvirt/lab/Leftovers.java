@@ -112,10 +112,11 @@ public final class Leftovers {
         }
     }
 
+    /** virsh aligns columns by what else there is. */
     private static List<String> lines(String... command) {
         return Lab.host(command)
                 .lines()
-                .map(String::strip)
+                .map(line -> line.strip().replaceAll(" +", " "))
                 .filter(line -> !line.isEmpty())
                 .toList();
     }
