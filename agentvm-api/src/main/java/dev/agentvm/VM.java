@@ -200,6 +200,36 @@ public interface VM extends AutoCloseable {
     void reset();
 
     /**
+     * Lets the guest stand still: when this returns, its processors do nothing more until {@link #resume}. Its memory and
+     * disk stay, and so does what the host holds for it. Does nothing if it stands still already, whoever paused it.
+     *
+     * <p>What needs the guest's agent ({@link #exec}, {@link #start}, {@link #files}) fails meanwhile with a {@link
+     * GuestAgentException} that is {@linkplain AgentVMException#retryable retryable}, and it cannot be put back to an earlier
+     * state. Commands that are under way stand still with the guest; their timeouts run on, and file copies that hear nothing
+     * for too long fail. The network policy and the bandwidth limit can be changed, and the VM can be destroyed. Its time to
+     * live and its idle timeout count on. Connections stay open for as long as the other side waits for an answer.
+     *
+     * <p>If the VM is being put back to an earlier state, or a snapshot is taken, this waits for that.
+     *
+     * @throws VMDestroyedException if the VM is or goes away
+     * @throws AgentVMException if the VM is being launched, or was launched by another program, which alone knows whether it
+     *     may run
+     */
+    void pause();
+
+    /**
+     * Lets a guest that stands still run on, and sets its clock, which stood still with it. Does nothing if it runs. Waits as
+     * {@link #pause} does, so that a guest never runs before its policy was found in force.
+     *
+     * @throws VMDestroyedException if the VM is or goes away
+     * @throws GuestAgentException if the clock cannot be set; the guest runs, and its clock may be behind by as long as it
+     *     stood still
+     * @throws AgentVMException if the VM is being launched, or was launched by another program, which alone knows whether it
+     *     may run
+     */
+    void resume();
+
+    /**
      * Destroys the VM and removes everything that its launch made. Does nothing if it is gone already.
      */
     void destroy();

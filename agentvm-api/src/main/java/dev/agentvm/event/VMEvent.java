@@ -16,6 +16,8 @@ public sealed interface VMEvent
                 VMLaunched,
                 LaunchFailed,
                 VMRestored,
+                VMPaused,
+                VMResumed,
                 VMClosed,
                 VMDied,
                 ConnectionAttempted,

@@ -227,6 +227,16 @@ final class LeasedVM implements VM {
     }
 
     @Override
+    public void pause() {
+        run("pause", VM::pause);
+    }
+
+    @Override
+    public void resume() {
+        run("resume", VM::resume);
+    }
+
+    @Override
     public void destroy() {
         if (visits.begin()) {
             try {

@@ -16,7 +16,9 @@ import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMEvents;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMPaused;
 import dev.agentvm.event.VMRestored;
+import dev.agentvm.event.VMResumed;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
 import java.time.Instant;
@@ -169,19 +171,30 @@ public final class VMEventSource {
 
         /** The VM was put back, which is told unless it has ended. */
         public void done() {
-            synchronized (VMEventSource.this) {
-                if (stage.get() == Stage.ENDED) {
-                    return;
-                }
-                Instant now = clock.instant();
-                publish(new VMRestored.Builder()
-                        .time(now)
-                        .vm(vm)
-                        .snapshot(snapshot)
-                        .duration(between(begin, now))
-                        .putAllSteps(steps)
-                        .build());
-            }
+            Instant now = clock.instant();
+            unlessEnded(new VMRestored.Builder()
+                    .time(now)
+                    .vm(vm)
+                    .snapshot(snapshot)
+                    .duration(between(begin, now))
+                    .putAllSteps(steps)
+                    .build());
+        }
+    }
+
+    /** The VM stands still, because this program wanted it. */
+    public void paused() {
+        unlessEnded(new VMPaused.Builder().time(clock.instant()).vm(vm).build());
+    }
+
+    /** The VM runs on, because this program wanted it. */
+    public void resumed() {
+        unlessEnded(new VMResumed.Builder().time(clock.instant()).vm(vm).build());
+    }
+
+    private synchronized void unlessEnded(VMEvent event) {
+        if (stage.get() != Stage.ENDED) {
+            publish(event);
         }
     }
 

@@ -38,6 +38,11 @@ public final class Response {
         return of("cut-network", (anomaly, vm) -> vm.setNetworkPolicy(NetworkPolicy.none()));
     }
 
+    /** Pauses the VM, whose memory and disk can be looked at; {@link VM#resume} lets it run on. */
+    public static Response pause() {
+        return of("pause", (anomaly, vm) -> vm.pause());
+    }
+
     /** Destroys the VM. */
     public static Response destroy() {
         return of("destroy", (anomaly, vm) -> vm.destroy());

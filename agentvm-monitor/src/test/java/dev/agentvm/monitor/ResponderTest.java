@@ -86,6 +86,25 @@ class ResponderTest {
     }
 
     @Test
+    void pause_alert_letsTheVMStandStillAndSaysSo() throws InterruptedException {
+        try (Responder responder =
+                responder().onSeverity(Severity.ALERT, Response.pause()).open()) {
+            AnomalyDetected alert = anomaly("port-scan", Severity.ALERT, vm.id());
+            events.publish(alert);
+
+            assertThat(next()).satisfies(response -> {
+                assertThat(response.anomaly()).isEqualTo(alert.id());
+                assertThat(response.response()).isEqualTo("pause");
+                assertThat(response.failure()).isEmpty();
+                assertThat(response.vm()).isEqualTo(alert.vm());
+            });
+            assertThat(vm.state()).isEqualTo(VMState.PAUSED);
+            vm.resume();
+            assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+        }
+    }
+
+    @Test
     void destroy_kind_endsTheVM() throws InterruptedException {
         try (Responder responder =
                 responder().onKind(AnomalyKinds.MINING_POOL, Response.destroy()).open()) {

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
@@ -21,6 +22,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A command that runs in a fake VM as its reply says. */
@@ -40,7 +42,12 @@ final class FakeProcess implements VMProcess {
     private final Input stdin = new Input();
     private final AtomicBoolean ended = new AtomicBoolean();
     private final Exit exit;
-    private VirtualTime.@Nullable Timer timer;
+    /** For how long it has still to run, and since when it does. */
+    private Duration left;
+
+    private Instant runsSince;
+    private VirtualTime.@Nullable Timer work;
+    private VirtualTime.@Nullable Timer deadline;
     private volatile boolean done;
 
     private FakeProcess(
@@ -54,6 +61,8 @@ final class FakeProcess implements VMProcess {
         this.stdout = new FakePipe(time, reply.isEndless(), this::endIfNothingHoldsItUp);
         this.stderr = new FakePipe(time, false, this::endIfNothingHoldsItUp);
         this.exit = new Exit(time);
+        this.left = reply.duration();
+        this.runsSince = time.now();
     }
 
     static FakeProcess begin(
@@ -70,20 +79,39 @@ final class FakeProcess implements VMProcess {
         if (ended.get()) {
             return;
         }
-        boolean endsByItself = !reply.isEcho() && !reply.isEndless();
-        if (endsByItself && reply.duration().isZero()) {
+        if (endsByItself() && left.isZero()) {
             endWhenWritten();
-        } else if (endsByItself && reply.duration().compareTo(command.timeout()) <= 0) {
-            timer = time.schedule(reply.duration(), this::endWhenWritten);
         } else {
-            timer = time.schedule(command.timeout(), () -> end(ExitStatus.failed(tooLate())));
+            followVM();
+        }
+        if (!ended.get()) {
+            deadline = time.schedule(command.timeout(), () -> end(ExitStatus.failed(tooLate())));
+        }
+    }
+
+    private boolean endsByItself() {
+        return !reply.isEcho() && !reply.isEndless();
+    }
+
+    /** It runs while its VM does; its timeout runs on. */
+    synchronized void followVM() {
+        VirtualTime.Timer running = work;
+        if (ended.get() || done || !endsByItself()) {
+            return;
+        }
+        if (machine.isPaused() && running != null) {
+            time.cancel(running);
+            work = null;
+            left = left.minus(Duration.between(runsSince, time.now()));
+        } else if (!machine.isPaused() && running == null) {
+            runsSince = time.now();
+            work = time.schedule(left, this::endWhenWritten);
         }
     }
 
     /** It has nothing more to do than to get rid of its output, which it cannot while nobody reads. */
     private synchronized void endWhenWritten() {
         done = true;
-        timer = time.schedule(command.timeout().minus(reply.duration()), () -> end(ExitStatus.failed(tooLate())));
         endIfNothingHoldsItUp();
     }
 
@@ -124,9 +152,7 @@ final class FakeProcess implements VMProcess {
             return;
         }
         synchronized (this) {
-            if (timer != null) {
-                time.cancel(timer);
-            }
+            Stream.of(work, deadline).filter(Objects::nonNull).forEach(time::cancel);
         }
         machine.unwatch(this);
         machine.finish(pid);

@@ -35,6 +35,7 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +51,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FakeVM implements VM {
     private static final Duration SILENCE = Duration.ofMinutes(1);
+    private static final Duration FOREVER = Duration.ofDays(36_500);
 
     private final FakeHypervisor program;
     private final Machine machine;
@@ -142,9 +144,10 @@ public final class FakeVM implements VM {
         Instant begin = program.time().now();
         // Who sees the command run may restore at once.
         int era = machine.era();
+        boolean silent = isSilent();
         long pid = machine.begin(command);
         try {
-            Reply reply = reply(command, era).withStdin(command.stdin());
+            Reply reply = reply(command, silent, era).withStdin(command.stdin());
             await(command, reply, era);
             return new ExecResult.Builder()
                     .exitCode(reply.exitCode())
@@ -190,9 +193,10 @@ public final class FakeVM implements VM {
         program.time().enter();
         Instant begin = program.time().now();
         int era = machine.era();
+        boolean silent = isSilent();
         long pid = machine.begin(command);
         try {
-            Reply reply = reply(command, era);
+            Reply reply = reply(command, silent, era);
             require("start");
             FakeProcess process = FakeProcess.begin(
                     program.time(),
@@ -231,7 +235,7 @@ public final class FakeVM implements VM {
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException("The " + operation + " was interrupted", context(operation));
         }
-        if (machine.isPaused() || !machine.isLaunched()) {
+        if (isSilent()) {
             program.time().enter();
             try {
                 throw silent(operation, machine.era());
@@ -242,8 +246,13 @@ public final class FakeVM implements VM {
         machine.touch();
     }
 
-    private Reply reply(Command command, int era) {
-        if (machine.isPaused() || !machine.isLaunched()) {
+    /** Whoever sees a command run may let the guest stand still at once: then it is under way. */
+    private boolean isSilent() {
+        return machine.isPaused() || !machine.isLaunched();
+    }
+
+    private Reply reply(Command command, boolean silent, int era) {
+        if (silent) {
             throw silent(name(command), era);
         }
         Optional<Fault> fault = machine.host().faults().ofCommand();
@@ -321,8 +330,8 @@ public final class FakeVM implements VM {
         OutputLimit limit = command.outputLimit();
         boolean fails = limit.excess() == OutputLimit.Excess.FAIL;
         boolean late = reply.duration().compareTo(command.timeout()) > 0 || (reply.isEndless() && !fails);
-        pass(name(command), late ? command.timeout() : reply.duration(), era);
-        if (late) {
+        boolean inTime = passRunning(name(command), late ? FOREVER : reply.duration(), command.timeout(), era);
+        if (!inTime) {
             throw new CommandTimeoutException(
                     name(command) + " ran longer than its timeout of " + command.timeout()
                             + "; it was killed, with all its processes",
@@ -337,9 +346,44 @@ public final class FakeVM implements VM {
         }
     }
 
+    /**
+     * Lets the guest run for that long, which takes longer if it stands still meanwhile.
+     *
+     * @return whether it took no longer than the timeout
+     */
+    private boolean passRunning(String what, Duration running, Duration timeout, int era) {
+        Instant deadline = program.time().now().plus(timeout);
+        Duration since = machine.timeRun();
+        while (true) {
+            boolean still = machine.isPaused();
+            Duration left = running.minus(machine.timeRun().minus(since));
+            Duration untilDeadline = Duration.between(program.time().now(), deadline);
+            boolean inTime = left.compareTo(untilDeadline) <= 0;
+            Duration next = inTime && !still ? left : untilDeadline;
+            if (next.isNegative()) {
+                next = Duration.ZERO;
+            }
+            pass(what, next, era, () -> machine.isPaused() != still);
+            if (left.isZero() || left.isNegative() || untilDeadline.isZero() || untilDeadline.isNegative()) {
+                return inTime;
+            }
+        }
+    }
+
     private void pass(String what, Duration time, int era) {
+        pass(what, time, era, () -> false);
+    }
+
+    /** Lets that time pass, unless something is so before. */
+    private void pass(String what, Duration time, int era, BooleanSupplier before) {
         try {
-            program.time().awaitInside(() -> machine.isGone() || program.isClosed() || machine.era() != era, time);
+            program.time()
+                    .awaitInside(
+                            () -> machine.isGone()
+                                    || program.isClosed()
+                                    || machine.era() != era
+                                    || before.getAsBoolean(),
+                            time);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AgentVMException(
@@ -417,6 +461,46 @@ public final class FakeVM implements VM {
     public void reset() {
         requireOwn("reset");
         changing("reset", machine::reset);
+    }
+
+    @Override
+    public void pause() {
+        requireOwn("pause it");
+        uninterrupted(() -> {
+            if (machine.stand(true, "pause it")) {
+                events.paused();
+            }
+        });
+    }
+
+    @Override
+    public void resume() {
+        requireOwn("resume it");
+        uninterrupted(() -> {
+            if (machine.stand(false, "resume it")) {
+                events.resumed();
+            }
+        });
+    }
+
+    private void uninterrupted(Change change) {
+        program.time().enter();
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    change.make();
+                    return;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            program.time().leave();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     private interface Change {
@@ -576,16 +660,10 @@ public final class FakeVM implements VM {
         machine.die("its domain stopped (shutdown)");
     }
 
-    /** The guest stands still, as after {@code virsh suspend}: its agent is silent. */
+    /** The guest stands still, as after {@code virsh suspend}: its agent is silent. {@link #resume} lets it run on. */
     public void suspend() {
         machine.requireAlive("suspend");
         machine.paused(true);
-    }
-
-    /** The guest runs on, as after {@code virsh resume}. */
-    public void resume() {
-        machine.requireAlive("resume");
-        machine.paused(false);
     }
 
     private static String name(Command command) {

@@ -21,6 +21,7 @@ import dev.agentvm.CopyReport;
 import dev.agentvm.ExecResult;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.FailureContext;
+import dev.agentvm.GuestAgentException;
 import dev.agentvm.GuestFile;
 import dev.agentvm.GuestFileException;
 import dev.agentvm.GuestImage;
@@ -61,11 +62,14 @@ import dev.agentvm.event.ConnectionDenied;
 import dev.agentvm.event.LaunchFailed;
 import dev.agentvm.event.LaunchStarted;
 import dev.agentvm.event.PolicyChanged;
+import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMClosed;
 import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMPaused;
 import dev.agentvm.event.VMRestored;
+import dev.agentvm.event.VMResumed;
 import dev.agentvm.metrics.Metric;
 import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.metrics.Series;
@@ -752,6 +756,8 @@ public abstract class HypervisorContract {
         assertThrows(VMDestroyedException.class, () -> vm.restore("late"));
         assertThrows(VMDestroyedException.class, () -> vm.deleteSnapshot("late"));
         assertThrows(VMDestroyedException.class, vm::reset);
+        assertThrows(VMDestroyedException.class, vm::pause);
+        assertThrows(VMDestroyedException.class, vm::resume);
     }
 
     @Test
@@ -1935,6 +1941,29 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void events_pauseAndResume_areTold() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VM vm = hypervisor.launch(template("paused"));
+
+        vm.resume();
+        vm.pause();
+        vm.pause();
+        vm.resume();
+        vm.close();
+
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+        assertEquals(
+                List.of(VMLaunched.class, VMPaused.class, VMResumed.class, VMClosed.class),
+                events.stream()
+                        .map(HypervisorContract::kind)
+                        .filter(kind -> kind != LaunchStarted.class && kind != TrafficSampled.class)
+                        .filter(kind -> !ConnectionAttempted.class.isAssignableFrom(kind))
+                        .toList());
+    }
+
+    @Test
     void events_policyChange_hasBothPolicies() {
         requires(Ability.NETWORK);
         Hypervisor hypervisor = connect();
@@ -2308,6 +2337,173 @@ public abstract class HypervisorContract {
             vm.close();
             assertEquals(before, left());
         }
+    }
+
+    @Test
+    void pause_running_standsStillUntilItIsResumed() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        VM vm = hypervisor.launch(template("paused"));
+        VM found = hypervisor.find("paused").orElseThrow();
+
+        found.pause();
+
+        assertEquals(VMState.PAUSED, vm.state());
+        assertEquals(VMState.PAUSED, connect().find("paused").orElseThrow().state());
+        GuestAgentException failure = assertThrows(GuestAgentException.class, () -> vm.exec(Command.of("true")));
+        assertTrue(failure.retryable());
+        assertThrows(GuestAgentException.class, () -> found.files().exists("/tmp"));
+        vm.pause();
+        assertEquals(VMState.PAUSED, vm.state());
+        vm.resume();
+        assertEquals(VMState.RUNNING, found.state());
+        assertTrue(found.exec(Command.of("true")).success());
+        found.resume();
+        assertEquals(VMState.RUNNING, vm.state());
+        assertTrue(vm.exec(Command.of("true")).success());
+    }
+
+    @Test
+    void pause_commandsUnderWay_standStillWithTheGuest() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("paused"));
+        withTimeHeld(() -> {
+            Call<ExecResult> call = Call.begin(() -> vm.exec(Command.of("sleep", "4")));
+            eventually("it runs", () -> call.isOver() || isRunning(vm, "sleep"));
+            VMProcess process = vm.start(Command.of("sleep", "4"));
+
+            vm.pause();
+            elapse(Duration.ofSeconds(4));
+
+            assertFalse(call.isOver());
+            assertTrue(process.isAlive());
+            vm.resume();
+            finishInTime(call);
+            eventually("the process ends", () -> {
+                elapse(Duration.ofMillis(100));
+                return !process.isAlive();
+            });
+            assertTrue(call.value().success());
+            assertTrue(call.value().duration().compareTo(Duration.ofSeconds(4)) > 0);
+            assertTrue(process.waitFor().success());
+        });
+    }
+
+    @Test
+    void pause_commandsTimeout_runsOn() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("paused"));
+        withTimeHeld(() -> {
+            VMProcess process = vm.start(new Command.Builder()
+                    .addArgv("sleep", "60")
+                    .timeout(Duration.ofSeconds(3))
+                    .build());
+            vm.pause();
+            elapse(Duration.ofSeconds(3));
+            vm.resume();
+
+            eventually("its time is over", () -> {
+                elapse(Duration.ofMillis(100));
+                return !process.isAlive();
+            });
+
+            assertInstanceOf(
+                    CommandTimeoutException.class, process.waitFor().failure().orElseThrow());
+        });
+    }
+
+    @Test
+    void pause_whatIsNotTheGuests_canBeChanged() {
+        requires(Ability.NETWORK);
+        List<String> before = left();
+        VM vm = connect().launch(template("paused"), RESETTABLE);
+        vm.snapshot("base");
+        vm.pause();
+
+        vm.setNetworkPolicy(NetworkPolicy.none());
+        vm.setBandwidth(BandwidthLimit.unlimited());
+
+        assertEquals(Optional.of(NetworkPolicy.none()), vm.networkPolicy());
+        for (Runnable call : List.<Runnable>of(() -> vm.snapshot("other"), () -> vm.restore("base"), vm::reset)) {
+            assertContains(assertThrows(AgentVMException.class, call::run), "must run");
+        }
+        assertEquals(VMState.PAUSED, vm.state());
+        vm.close();
+        assertEquals(before, left());
+    }
+
+    @Test
+    void pause_ofAVMOfAnotherProgram_isRefused() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("theirs"));
+        VM found = connect().find("theirs").orElseThrow();
+
+        assertContains(assertThrows(AgentVMException.class, found::pause), "another program");
+        assertEquals(VMState.RUNNING, vm.state());
+        vm.pause();
+        assertContains(assertThrows(AgentVMException.class, found::resume), "another program");
+        assertEquals(VMState.PAUSED, vm.state());
+    }
+
+    @Test
+    void resume_duringALaunch_isRefused() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<AgentVMException> refusals = new ArrayList<>();
+
+        VM vm = hypervisor.launch(template("young"), listener((step, time) -> {
+            if (step == LaunchStep.DOMAIN_CREATED || step == LaunchStep.RESUMED) {
+                VM found = hypervisor.find("young").orElseThrow();
+                refusals.add(assertThrows(AgentVMException.class, found::resume));
+                refusals.add(assertThrows(AgentVMException.class, found::pause));
+            }
+        }));
+
+        assertEquals(4, refusals.size());
+        refusals.forEach(refusal -> assertContains(refusal, "is being launched"));
+        assertEquals(VMState.RUNNING, vm.state());
+    }
+
+    @Test
+    void pause_duringARestore_waitsForIt() {
+        requires(Ability.LAUNCH);
+        withSnapshots(vm -> {
+            vm.snapshot("base");
+            withTimeHeld(() -> {
+                Call<Boolean> restore = Call.begin(() -> {
+                    vm.restore("base");
+                    return true;
+                });
+                eventually("it is being restored", () -> vm.state() == VMState.RESTORING || restore.isOver());
+                Call<Boolean> resume = Call.begin(() -> {
+                    vm.resume();
+                    return vm.state() == VMState.RUNNING;
+                });
+                finishInTime(restore);
+                finishInTime(resume);
+
+                assertTrue(restore.value());
+                assertTrue(resume.value());
+            });
+            vm.pause();
+            assertEquals(VMState.PAUSED, vm.state());
+            vm.resume();
+            assertTrue(vm.exec(Command.of("true")).success());
+        });
+    }
+
+    @Test
+    void pause_timeToLiveOver_endsTheVM() {
+        requires(Ability.LAUNCH);
+        List<String> before = left();
+        VM vm = connect().launch(template("brief").withTimeToLive(Duration.ofSeconds(3)));
+        vm.pause();
+
+        elapse(Duration.ofSeconds(4));
+
+        eventually("it is gone", () -> vm.state() == VMState.DESTROYED);
+        assertTrue(vm.endReason().orElseThrow().contains("time to live"));
+        eventually("nothing is left", () -> left().equals(before));
     }
 
     @Test

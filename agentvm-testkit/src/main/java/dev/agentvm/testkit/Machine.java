@@ -62,6 +62,8 @@ final class Machine {
     private volatile BandwidthLimit bandwidth;
     private volatile @Nullable String endReason;
     private volatile boolean paused = true;
+    private Duration ran = Duration.ZERO;
+    private Instant runsSince;
     private volatile boolean launched;
     private Instant idleSince;
     private volatile Instant expires = Instant.MAX;
@@ -104,6 +106,7 @@ final class Machine {
         this.policyKnownTo.add(program);
         this.bandwidth = bandwidth;
         this.idleSince = host.time().now();
+        this.runsSince = idleSince;
         this.files = new GuestFiles(() -> host.time().now());
     }
 
@@ -182,8 +185,54 @@ final class Machine {
     }
 
     void paused(boolean value) {
-        paused = value;
+        setPaused(value);
+        pausedOrNot();
+    }
+
+    private synchronized void setPaused(boolean value) {
+        if (paused != value) {
+            ran = timeRun();
+            runsSince = host.time().now();
+            paused = value;
+        }
+    }
+
+    /** How long its guest has run. */
+    synchronized Duration timeRun() {
+        return paused ? ran : ran.plus(Duration.between(runsSince, host.time().now()));
+    }
+
+    private void pausedOrNot() {
+        List.copyOf(processes).forEach(FakeProcess::followVM);
         host.time().wake();
+    }
+
+    /**
+     * Lets its guest stand still or run, for the program that launched it, once no restore is under way.
+     *
+     * @return whether that is something else than it did
+     */
+    boolean stand(boolean still, String operation) throws InterruptedException {
+        while (true) {
+            host.time().awaitInside(() -> !restoring || isGone(), Duration.ofDays(1));
+            synchronized (this) {
+                requireAlive(operation);
+                if (!launched) {
+                    throw new AgentVMException(
+                            "The VM '" + template.name() + "' is being launched; " + operation + " when that is over",
+                            context(operation));
+                }
+                if (paused == still && !restoring) {
+                    return false;
+                }
+                if (!restoring) {
+                    setPaused(still);
+                    break;
+                }
+            }
+        }
+        pausedOrNot();
+        return true;
     }
 
     boolean isLaunched() {
@@ -468,10 +517,7 @@ final class Machine {
             host.time().awaitInside(() -> !restoring || isGone(), Duration.ofDays(1));
             requireAlive(operation);
             synchronized (this) {
-                if (paused) {
-                    throw new AgentVMException(
-                            "The VM '" + template.name() + "' is paused, and must run for this", context(operation));
-                }
+                requireNotPaused(operation);
                 if (!restoring) {
                     return;
                 }
@@ -479,9 +525,19 @@ final class Machine {
         }
     }
 
+    private void requireNotPaused(String operation) {
+        if (paused) {
+            throw new AgentVMException(
+                    "The VM '" + template.name() + "' is paused, and must run for this", context(operation));
+        }
+    }
+
     private void revive(State state, Duration time, VMEventSource.Restore telling) {
         boolean interrupted = false;
-        restoring = true;
+        synchronized (this) {
+            requireNotPaused("restore");
+            restoring = true;
+        }
         try {
             synchronized (this) {
                 era++;

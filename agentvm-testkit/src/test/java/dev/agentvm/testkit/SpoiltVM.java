@@ -141,6 +141,16 @@ class SpoiltVM implements VM {
     }
 
     @Override
+    public void pause() {
+        right.pause();
+    }
+
+    @Override
+    public void resume() {
+        right.resume();
+    }
+
+    @Override
     public void destroy() {
         right.destroy();
     }

@@ -16,6 +16,7 @@ import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMEventListener;
 import dev.agentvm.event.VMEvents;
 import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMPaused;
 import dev.agentvm.event.VMRestored;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.testkit.WrongFakes.World;
@@ -36,13 +37,15 @@ final class WrongEvents {
                 wrong(
                         "a launch is not told",
                         telling(event -> event instanceof VMLaunched ? Stream.of() : Stream.of(event)),
-                        "events_launchAndClose_areToldInTheirOrder"),
+                        "events_launchAndClose_areToldInTheirOrder",
+                        "events_pauseAndResume_areTold"),
                 wrong(
                         "an end is told twice",
                         telling(event ->
                                 event instanceof VMClosed closed ? Stream.of(closed, closed) : Stream.of(event)),
                         "events_launchAndClose_areToldInTheirOrder",
                         "events_ofAVMThatIsFound_areWhatThisProgramDoesToIt",
+                        "events_pauseAndResume_areTold",
                         "events_restoreAndReset_areTold"),
                 wrong(
                         "a launch that fails is told without a reason",
@@ -83,6 +86,11 @@ final class WrongEvents {
                         telling(event ->
                                 Stream.of(event instanceof VMRestored restored ? restored.withSteps(Map.of()) : event)),
                         "events_restoreAndReset_areTold"),
+                wrong(
+                        "a pause is told twice",
+                        telling(event ->
+                                event instanceof VMPaused paused ? Stream.of(paused, paused) : Stream.of(event)),
+                        "events_pauseAndResume_areTold"),
                 wrong(
                         "a command whose time is over is told as any that fails",
                         telling(event ->

@@ -103,6 +103,7 @@ final class WrongFakes {
         all.addAll(WrongEvents.all());
         all.addAll(WrongMetrics.all());
         all.addAll(WrongSnapshots.all());
+        all.addAll(WrongPauses.all());
         return all;
     }
 
@@ -115,9 +116,13 @@ final class WrongFakes {
                         "idleTimeout_over_endsTheVMUnlessACommandRuns",
                         "idleTimeout_vmUsedByAnotherProgram_isNotOver",
                         "launch_returns_aRunningVMThatAnswers",
+                        "pause_ofAVMOfAnotherProgram_isRefused",
+                        "pause_running_standsStillUntilItIsResumed",
+                        "pause_whatIsNotTheGuests_canBeChanged",
                         "reap_vmsAndLaunchesOfLivingPrograms_areLeftAlone",
                         "reset_resettableOrNot_isTheStateAfterTheLaunch",
                         "restore_snapshot_bringsBackWhatTheGuestWasThen",
+                        "resume_duringALaunch_isRefused",
                         "snapshot_ofAVMOfAnotherProgram_isRefused"),
                 wrong(
                         "a VM has another name",
@@ -312,6 +317,7 @@ final class WrongFakes {
                         }),
                         "events_policyChange_hasBothPolicies",
                         "connectionLog_attempts_haveTheVerdictsOfThePolicyInForceThen",
+                        "pause_whatIsNotTheGuests_canBeChanged",
                         "restore_policyChangedSince_isTheOneInForce",
                         "setNetworkPolicy_another_isTheOneInForce"),
                 wrong(
@@ -630,7 +636,9 @@ final class WrongFakes {
                             }
                         },
                         "events_ofAVMThatIsFound_areWhatThisProgramDoesToIt",
-                        "closeHypervisor_thenUse_isRefused"),
+                        "closeHypervisor_thenUse_isRefused",
+                        "pause_running_standsStillUntilItIsResumed",
+                        "resume_duringALaunch_isRefused"),
                 wrong(
                         "closing leaves what a launch under way has made",
                         failing(HypervisorUnavailableException.class, (world, e) -> {
@@ -679,6 +687,8 @@ final class WrongFakes {
                         "close_twiceAndAtOnce_doesNothing",
                         "close_withSnapshots_leavesNothing",
                         "deleteSnapshot_one_leavesTheOthersAndTheVM",
+                        "pause_duringARestore_waitsForIt",
+                        "pause_whatIsNotTheGuests_canBeChanged",
                         "reset_resettableOrNot_isTheStateAfterTheLaunch",
                         "restore_anySnapshot_keepsTheVMsIdentityAndPlace",
                         "restore_commandsUnderWay_areToldAtOnce",
@@ -794,6 +804,7 @@ final class WrongFakes {
                         "gone_values_stillAnswer",
                         "idleTimeout_over_endsTheVMUnlessACommandRuns",
                         "idleTimeout_vmUsedByAnotherProgram_isNotOver",
+                        "pause_timeToLiveOver_endsTheVM",
                         "timeToLive_over_endsTheVM"),
                 wrong(
                         "calls on a VM that is gone fail in another way",
@@ -856,6 +867,7 @@ final class WrongFakes {
                                 template.name().equals("forgotten")
                                         ? template
                                         : template.withTimeToLive(Optional.empty()))),
+                        "pause_timeToLiveOver_endsTheVM",
                         "reap_dryRun_saysWhatItWouldRemoveAndRemovesNothing",
                         "timeToLive_over_endsTheVM",
                         "timeToLive_over_isWhyForEveryHandle"),
@@ -1060,7 +1072,8 @@ final class WrongFakes {
                 wrong(
                         "time is not taken",
                         results(command -> true, (command, result) -> result.duration(Duration.ZERO)),
-                        "exec_duration_isTheTimeThatItTook"),
+                        "exec_duration_isTheTimeThatItTook",
+                        "pause_commandsUnderWay_standStillWithTheGuest"),
                 wrong(
                         "threads get each other's output",
                         launched(vm -> new SpoiltVM(vm) {
@@ -1374,12 +1387,14 @@ final class WrongFakes {
                 wrong(
                         "the timeout of what is started is passed over",
                         starting((start, command) -> start.apply(command.withTimeout(Duration.ofDays(1)))),
+                        "pause_commandsTimeout_runsOn",
                         "start_longerThanItsTimeout_isKilledAndSaysSo"),
                 wrong(
                         "that a timeout was over is not said",
                         ends(status -> status.failure().orElse(null) instanceof CommandTimeoutException
                                 ? ExitStatus.signaled(9)
                                 : status),
+                        "pause_commandsTimeout_runsOn",
                         "start_longerThanItsTimeout_isKilledAndSaysSo"),
                 wrong(
                         "output cannot be read any more when the end is told",
@@ -1581,7 +1596,7 @@ final class WrongFakes {
     }
 
     /** Spoils what searches give. */
-    private static BiFunction<World, Hypervisor, Hypervisor> found(UnaryOperator<VM> spoil) {
+    static BiFunction<World, Hypervisor, Hypervisor> found(UnaryOperator<VM> spoil) {
         return (world, right) -> new SpoiltHypervisor(right) {
             @Override
             VM found(VM vm) {

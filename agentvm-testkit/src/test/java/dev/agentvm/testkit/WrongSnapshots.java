@@ -55,6 +55,7 @@ final class WrongSnapshots {
                             }
                         }),
                         "deleteSnapshot_one_leavesTheOthersAndTheVM",
+                        "pause_whatIsNotTheGuests_canBeChanged",
                         "restore_commandsUnderWay_areToldAtOnce",
                         "events_restoreAndReset_areTold",
                         "restore_logs_beginAnew",
@@ -209,6 +210,7 @@ final class WrongSnapshots {
                             }
                         }),
                         "events_restoreAndReset_areTold",
+                        "pause_whatIsNotTheGuests_canBeChanged",
                         "reset_resettableOrNot_isTheStateAfterTheLaunch"),
                 wrong(
                         "a reset leaves the snapshots",
@@ -262,6 +264,8 @@ final class WrongSnapshots {
                         },
                         "close_withSnapshots_leavesNothing",
                         "deleteSnapshot_one_leavesTheOthersAndTheVM",
+                        "pause_duringARestore_waitsForIt",
+                        "pause_whatIsNotTheGuests_canBeChanged",
                         "reset_resettableOrNot_isTheStateAfterTheLaunch",
                         "restore_anySnapshot_keepsTheVMsIdentityAndPlace",
                         "restore_commandsUnderWay_areToldAtOnce",

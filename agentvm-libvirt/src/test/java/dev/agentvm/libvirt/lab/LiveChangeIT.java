@@ -23,6 +23,7 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.UUID;
@@ -36,7 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Policies that change, and hosts that change, while VMs run. */
+/** Policies that change, and hosts that change, while VMs run; and VMs that stand still. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class LiveChangeIT {
     private static final String WWW = Lab.fact("WWW_ADDRESS");
@@ -126,6 +127,32 @@ class LiveChangeIT {
                         .atMost(SOON)
                         .until(() -> Lab.arrived(never).stream().anyMatch(line -> line.contains(protocol)));
             }
+        }
+    }
+
+    @Test
+    void pause_guestThatTalks_isSilentUntilItGoesOnInTheSameConnectionAtTheRightTime() throws InterruptedException {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("still").withNetworkPolicy(ONE_MORE))) {
+            Lab.awaitNetwork(vm);
+            String talk = talk(vm, 5432);
+            awaitMore(talk, 3);
+
+            vm.pause();
+
+            // What was under way has arrived by then.
+            Thread.sleep(1000);
+            int said = Lab.arrived(talk).size();
+            Thread.sleep(5000);
+            assertThat(Lab.arrived(talk)).hasSize(said);
+            vm.resume();
+            long before = Instant.now().getEpochSecond();
+            assertThat(Long.parseLong(Lab.output(vm, Command.of("date", "+%s"))))
+                    .isBetween(before - 2, Instant.now().getEpochSecond() + 1);
+            awaitMore(talk, 5);
+            assertThat(Lab.arrived(talk))
+                    .extracting(LiveChangeIT::source)
+                    .containsOnly(source(Lab.arrived(talk).get(0)));
         }
     }
 

@@ -20,7 +20,9 @@ import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMPaused;
 import dev.agentvm.event.VMRestored;
+import dev.agentvm.event.VMResumed;
 import dev.agentvm.monitor.internal.Redaction;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.FilterRule;
@@ -68,6 +70,10 @@ final class Entry {
             return "launch-failed";
         } else if (event instanceof VMRestored) {
             return "restored";
+        } else if (event instanceof VMPaused) {
+            return "paused";
+        } else if (event instanceof VMResumed) {
+            return "resumed";
         } else if (event instanceof VMClosed) {
             return "closed";
         } else if (event instanceof VMDied) {

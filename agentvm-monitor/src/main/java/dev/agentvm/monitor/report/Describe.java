@@ -10,7 +10,9 @@ import dev.agentvm.event.PolicyChanged;
 import dev.agentvm.event.ResponseTaken;
 import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMEvent;
+import dev.agentvm.event.VMPaused;
 import dev.agentvm.event.VMRestored;
+import dev.agentvm.event.VMResumed;
 import dev.agentvm.monitor.internal.Redaction;
 import dev.agentvm.network.Flow;
 import java.util.Locale;
@@ -94,6 +96,10 @@ final class Describe {
             return restored.snapshot()
                     .map(name -> "put back to snapshot " + name)
                     .orElse("reset");
+        } else if (event instanceof VMPaused) {
+            return "paused";
+        } else if (event instanceof VMResumed) {
+            return "resumed";
         } else if (event instanceof PolicyChanged changed) {
             return "policy changed; added " + changed.added() + ", removed " + changed.removed();
         } else if (event instanceof ResponseTaken response) {

@@ -18,7 +18,9 @@ import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMPaused;
 import dev.agentvm.event.VMRestored;
+import dev.agentvm.event.VMResumed;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -90,6 +92,8 @@ final class Session {
             alerts += anomaly.severity() == Severity.ALERT ? 1 : 0;
             anomalies.add(anomaly);
         } else if (event instanceof VMRestored
+                || event instanceof VMPaused
+                || event instanceof VMResumed
                 || event instanceof PolicyChanged
                 || event instanceof ResponseTaken
                 || event instanceof ObservationLimited

@@ -15,7 +15,9 @@ import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.event.VMLaunched;
+import dev.agentvm.event.VMPaused;
 import dev.agentvm.event.VMRestored;
+import dev.agentvm.event.VMResumed;
 import dev.agentvm.monitor.Story;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.Flow;
@@ -95,6 +97,8 @@ final class Samples {
                         .snapshot("base")
                         .duration(Duration.ofMillis(400))
                         .build(),
+                new VMPaused.Builder().time(Story.at(3)).vm(VM).build(),
+                new VMResumed.Builder().time(Story.at(3)).vm(VM).build(),
                 new PolicyChanged.Builder()
                         .time(Story.at(3))
                         .vm(VM)

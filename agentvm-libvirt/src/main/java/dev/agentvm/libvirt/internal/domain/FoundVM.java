@@ -162,6 +162,16 @@ final class FoundVM implements VM {
     }
 
     @Override
+    public void pause() {
+        vm.pause();
+    }
+
+    @Override
+    public void resume() {
+        vm.resume();
+    }
+
+    @Override
     public void destroy() {
         vm.destroy();
     }

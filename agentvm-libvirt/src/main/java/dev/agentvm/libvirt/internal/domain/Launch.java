@@ -197,7 +197,7 @@ final class Launch {
         if (options.resettable()) {
             snapshots.takeFirst();
         }
-        vm.snapshots(snapshots);
+        vm.own(snapshots, new Standstill(host, vm));
     }
 
     private Volume seed(CloudInit wanted, Optional<MacAddress> mac, Ledger ledger) {

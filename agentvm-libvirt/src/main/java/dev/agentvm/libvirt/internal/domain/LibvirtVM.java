@@ -62,6 +62,8 @@ final class LibvirtVM implements VM {
     private static final Logger LOG = LoggerFactory.getLogger(LibvirtVM.class);
     private static final Duration END_BECOMES_KNOWN = Duration.ofSeconds(10);
     private static final Duration STATE_BECOMES_KNOWN = Duration.ofSeconds(10);
+    /** An agent that does not answer shall not keep its guest running. */
+    private static final Duration QUIET_COMES = Duration.ofSeconds(2);
 
     private final Parts parts;
     private final Identity identity;
@@ -81,6 +83,7 @@ final class LibvirtVM implements VM {
     private volatile GuestAgent agent;
     private volatile CompletableFuture<Void> agentReady = new CompletableFuture<>();
     private volatile CompletableFuture<Void> runsAgain = new CompletableFuture<>();
+    private volatile CompletableFuture<Void> standsStill = new CompletableFuture<>();
     /** How often its domain was destroyed and created anew. */
     private final AtomicInteger returns = new AtomicInteger();
 
@@ -92,6 +95,7 @@ final class LibvirtVM implements VM {
     private volatile Optional<Requirements.Shaping> otherBandwidth = Optional.empty();
     private volatile Optional<PolicyInForce> policy = Optional.empty();
     private volatile Optional<Snapshots> snapshots = Optional.empty();
+    private volatile Optional<Standstill> standstill = Optional.empty();
     private volatile List<String> bandwidthWarnings = List.of();
     private volatile @Nullable TapWatch tapWatch;
     private volatile Supplier<ConnectionLog> connectionLog = () -> ConnectionLog.empty(Optional.empty());
@@ -427,16 +431,41 @@ final class LibvirtVM implements VM {
         ownSnapshots("reset").reset();
     }
 
-    /** It can be put back from now on. */
-    void snapshots(Snapshots own) {
-        snapshots = Optional.of(own);
+    @Override
+    public void pause() {
+        ownStandstill("pause it").pause();
+    }
+
+    @Override
+    public void resume() {
+        ownStandstill("resume it").resume();
+    }
+
+    /** This program launched it, and it can be put back and paused when its launch is complete. */
+    void own(Snapshots itsSnapshots, Standstill itsStandstill) {
+        snapshots = Optional.of(itsSnapshots);
+        standstill = Optional.of(itsStandstill);
     }
 
     private Snapshots ownSnapshots(String operation) {
         requireAlive(operation);
-        return snapshots.orElseThrow(() -> new AgentVMException(
+        return snapshots.orElseThrow(() -> ofAnother(operation));
+    }
+
+    private Standstill ownStandstill(String operation) {
+        requireAlive(operation);
+        if (!launchIsOver()) {
+            throw new AgentVMException(
+                    "The VM '" + name() + "' is being launched; " + operation + " when that is over",
+                    FailureContext.of(operation).vm(name()));
+        }
+        return standstill.orElseThrow(() -> ofAnother(operation));
+    }
+
+    private AgentVMException ofAnother(String operation) {
+        return new AgentVMException(
                 "The VM '" + name() + "' was launched by another program, which alone can " + operation,
-                FailureContext.of(operation).vm(name())));
+                FailureContext.of(operation).vm(name()));
     }
 
     /** Held by whoever makes or removes what the VM is made of. */
@@ -451,13 +480,41 @@ final class LibvirtVM implements VM {
         agent.whileQuiet(work);
         // The events come later than the call returns.
         boolean unused = await(CompletableFuture.anyOf(again, end), STATE_BECOMES_KNOWN, "await the guest");
-        tellTime();
+        tellTimeAfterSnapshot();
+    }
+
+    /** Does what makes libvirt pause the guest, between two calls of its agent if that is possible soon. */
+    void beginStandstill(Runnable work) {
+        CompletableFuture<Void> still = new CompletableFuture<>();
+        standsStill = still;
+        agent.whileQuiet(QUIET_COMES, work);
+        becomes(still, VMState.PAUSED, false);
+    }
+
+    /** Does what makes libvirt let the guest run again. */
+    void endStandstill(Runnable work) {
+        CompletableFuture<Void> again = new CompletableFuture<>();
+        runsAgain = again;
+        work.run();
+        becomes(again, VMState.RUNNING, true);
+    }
+
+    /** The event comes later than the call returns, and not at all if the connection is lost meanwhile. */
+    private void becomes(CompletableFuture<Void> told, VMState wanted, boolean runs) {
+        if (state.get() != wanted) {
+            boolean unused = await(CompletableFuture.anyOf(told, end), STATE_BECOMES_KNOWN, "await the guest");
+            running(runs);
+        }
     }
 
     /** The guest's clock stood still with it. */
-    private void tellTime() {
+    void tellTime() {
+        agent.setTime(parts.clock());
+    }
+
+    private void tellTimeAfterSnapshot() {
         try {
-            agent.setTime(parts.clock());
+            tellTime();
         } catch (AgentVMException e) {
             if (!end.isDone()) {
                 returnWarning("snapshot: the guest's clock is behind by as long as it took: " + e.getMessage());
@@ -703,9 +760,7 @@ final class LibvirtVM implements VM {
         state.updateAndGet(before -> before == VMState.STARTING || before == VMState.RESTORING
                 ? before
                 : runs ? VMState.RUNNING : VMState.PAUSED);
-        if (runs) {
-            runsAgain.complete(null);
-        }
+        (runs ? runsAgain : standsStill).complete(null);
     }
 
     boolean launchIsOver() {

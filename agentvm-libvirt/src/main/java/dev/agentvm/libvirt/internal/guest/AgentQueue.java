@@ -10,6 +10,7 @@ import dev.agentvm.VMRestoredException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
@@ -195,6 +196,28 @@ final class AgentQueue {
         }
     }
 
+    /** As {@link #whileQuiet(Runnable)} if the call that is under way ends soon enough; else beside it. */
+    void whileQuiet(Duration patience, Runnable work) {
+        if (!tryTurn(patience)) {
+            work.run();
+            return;
+        }
+        try {
+            whileQuiet(work);
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    private boolean tryTurn(Duration patience) {
+        try {
+            return turn.tryLock(patience.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
     private void beQuiet(boolean begins) {
         synchronized (waiting) {
             if (begins) {
@@ -265,12 +288,18 @@ final class AgentQueue {
                     cause);
         }
         if (cause instanceof GuestAgentException e) {
-            return new GuestAgentException(message, context.retryable(e.retryable()), cause);
+            return new GuestAgentException(message, withCode(context.retryable(e.retryable()), e), cause);
         }
         if (cause instanceof AgentVMException e) {
             return e;
         }
         return new AgentVMException("A call of the guest agent of " + vmName + " failed: " + cause, context, cause);
+    }
+
+    private static FailureContext withCode(FailureContext context, AgentVMException failure) {
+        OptionalInt code = failure.libvirtCode();
+        OptionalInt domain = failure.libvirtDomain();
+        return code.isPresent() && domain.isPresent() ? context.libvirt(code.getAsInt(), domain.getAsInt()) : context;
     }
 
     private AgentVMException silent(Duration timeout, Throwable cause) {

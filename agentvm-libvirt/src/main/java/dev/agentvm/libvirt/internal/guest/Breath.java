@@ -5,12 +5,16 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMRestoredException;
 import java.time.Duration;
+import java.util.OptionalInt;
 
 /**
  * Tells what may come round from what is lost: a guest that is out of breath or paused, a libvirt that is restarted.
  * Used by one thread.
  */
 final class Breath {
+    /** libvirt's {@code VIR_ERR_OPERATION_INVALID}, with which it refuses calls of an agent whose domain stands still. */
+    private static final int STANDS_STILL = 55;
+
     private final long silence;
     private boolean failing;
     private long since;
@@ -26,12 +30,22 @@ final class Breath {
                         || !(failure instanceof GuestAgentException || failure instanceof VMDestroyedException));
     }
 
+    /** Whether the guest does not run at present, so that it says nothing of it that it does not answer. */
+    static boolean standsStill(AgentVMException failure) {
+        OptionalInt code = failure.libvirtCode();
+        return isTemporary(failure) && code.isPresent() && code.getAsInt() == STANDS_STILL;
+    }
+
     void answered() {
         failing = false;
     }
 
     /** Whether this failure is the end of it; the call began at {@code begin}, in nanoseconds. */
     boolean isSpent(AgentVMException failure, long begin) {
+        if (standsStill(failure)) {
+            answered();
+            return false;
+        }
         if (!failing) {
             failing = true;
             since = begin;

@@ -169,6 +169,9 @@ final class Execution {
                     measured = System.nanoTime();
                 }
             } catch (GuestAgentException e) {
+                if (Breath.standsStill(e)) {
+                    answered = System.nanoTime();
+                }
                 // A guest that is out of breath, or an agent that is starting anew, may come round.
                 if (!e.retryable() || System.nanoTime() - answered >= silence) {
                     throw e;

@@ -281,6 +281,11 @@ public final class GuestAgent {
         calls.queue().whileQuiet(work);
     }
 
+    /** As {@link #whileQuiet(Runnable)}, but while a call is under way if that takes longer than {@code patience}. */
+    public void whileQuiet(Duration patience, Runnable work) {
+        calls.queue().whileQuiet(patience, work);
+    }
+
     /**
      * Tells a guest whose memory is of another time what the time is, and lets its random numbers take another course.
      *

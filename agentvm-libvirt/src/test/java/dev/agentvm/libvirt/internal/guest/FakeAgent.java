@@ -134,6 +134,13 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         oftenDelayed = name;
     }
 
+    /** What libvirt says of a domain that is paused. */
+    static GuestAgentException standsStill() {
+        return new GuestAgentException(
+                "Requested operation is not valid: domain is not running",
+                FailureContext.of("agent").libvirt(55, 10).retryable(true));
+    }
+
     /** The names of all calls so far. */
     List<String> calls() {
         return calls;

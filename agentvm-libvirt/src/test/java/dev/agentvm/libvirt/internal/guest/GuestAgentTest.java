@@ -32,6 +32,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
@@ -755,6 +756,29 @@ class GuestAgentTest {
         fake.silence(true);
         Thread.sleep(1500);
         fake.silence(false);
+
+        assertThat(text(command.get(10, TimeUnit.SECONDS))).isEqualTo("done\n");
+    }
+
+    @Test
+    void exec_guestStandsStillForLongerThanItMayBeSilent_waitsForIt() throws Exception {
+        AtomicBoolean still = new AtomicBoolean();
+        fake.distort("guest-exec-status", real -> {
+            if (still.get()) {
+                throw FakeAgent.standsStill();
+            }
+            return real;
+        });
+        GuestAgent quick =
+                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofMillis(300)));
+        quick.exec(Command.of("true"));
+        CompletableFuture<ExecResult> command = CompletableFuture.supplyAsync(
+                () -> quick.exec(Command.shell("echo $$ >" + temporary + "/pid; sleep 2; echo done")));
+        Awaitility.await().until(() -> alive("pid"));
+
+        still.set(true);
+        Thread.sleep(1000);
+        still.set(false);
 
         assertThat(text(command.get(10, TimeUnit.SECONDS))).isEqualTo("done\n");
     }

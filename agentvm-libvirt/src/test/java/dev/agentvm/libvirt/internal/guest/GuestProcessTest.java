@@ -743,6 +743,27 @@ class GuestProcessTest {
         }
     }
 
+    @Test
+    void start_guestStandsStillForLongerThanItMayBeSilent_losesNothing() throws Exception {
+        AtomicBoolean still = new AtomicBoolean();
+        fake.distort("guest-file-read", real -> {
+            if (still.get()) {
+                throw FakeAgent.standsStill();
+            }
+            return real;
+        });
+        GuestAgent quick =
+                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofMillis(300)));
+        try (VMProcess process = quick.start(Command.of("cat"), UnaryOperator.identity())) {
+            still.set(true);
+            Thread.sleep(1000);
+            still.set(false);
+
+            process.stdin().write("still there\n".getBytes(StandardCharsets.UTF_8));
+            assertThat(process.stdoutReader().readLine()).isEqualTo("still there");
+        }
+    }
+
     static Stream<AgentVMException> shortFailures() {
         FailureContext context = FailureContext.of("agent");
         return Stream.of(
