@@ -79,7 +79,7 @@ final class FakeProcess implements VMProcess {
         if (ended.get()) {
             return;
         }
-        if (endsByItself() && left.isZero()) {
+        if (endsByItself() && left.isZero() && !machine.isPaused()) {
             endWhenWritten();
         } else {
             followVM();

@@ -364,8 +364,11 @@ public final class FakeVM implements VM {
                 next = Duration.ZERO;
             }
             pass(what, next, era, () -> machine.isPaused() != still);
-            if (left.isZero() || left.isNegative() || untilDeadline.isZero() || untilDeadline.isNegative()) {
-                return inTime;
+            if (!still && left.compareTo(Duration.ZERO) <= 0) {
+                return true;
+            }
+            if (untilDeadline.compareTo(Duration.ZERO) <= 0) {
+                return false;
             }
         }
     }

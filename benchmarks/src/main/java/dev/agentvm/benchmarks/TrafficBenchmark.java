@@ -70,20 +70,28 @@ final class TrafficBenchmark {
         double load = Machine.load();
         try (Hypervisor hypervisor = Bench.hypervisor();
                 Libvirt libvirt = Libvirt.open(LibvirtOptions.of("qemu:///system"))) {
-            TrafficBenchmark benchmark = new TrafficBenchmark();
-            for (Variant variant : Variant.values()) {
-                VM vm = variant == Variant.UNWATCHED ? launchUnwatched(hypervisor) : launch(hypervisor, variant);
-                benchmark.vms.put(variant, vm);
+            try {
+                return measure(hypervisor, libvirt, rounds, load);
+            } finally {
+                hypervisor.find(name(Variant.UNWATCHED)).ifPresent(VM::destroy);
             }
-            unfilter(libvirt, requireNonNull(benchmark.vms.get(Variant.NONE)));
-            benchmark.round();
-            benchmark.rounds.clear();
-            for (int round = 0; round < rounds; round++) {
-                benchmark.round();
-            }
-            requireNonNull(benchmark.vms.get(Variant.UNWATCHED)).destroy();
-            return benchmark.section(Machine.describe(libvirt.host()), load);
         }
+    }
+
+    private static Section measure(Hypervisor hypervisor, Libvirt libvirt, int rounds, double load)
+            throws IOException, InterruptedException {
+        TrafficBenchmark benchmark = new TrafficBenchmark();
+        for (Variant variant : Variant.values()) {
+            VM vm = variant == Variant.UNWATCHED ? launchUnwatched(hypervisor) : launch(hypervisor, variant);
+            benchmark.vms.put(variant, vm);
+        }
+        unfilter(libvirt, requireNonNull(benchmark.vms.get(Variant.NONE)));
+        benchmark.round();
+        benchmark.rounds.clear();
+        for (int round = 0; round < rounds; round++) {
+            benchmark.round();
+        }
+        return benchmark.section(Machine.describe(libvirt.host()), load);
     }
 
     /** Who launched it has gone, and no other program reads its tap. */

@@ -119,15 +119,11 @@ final class Channels {
 
         /** If libvirt still has not heard of the end; else the channel may be another's by now. */
         private void force() {
-            if (stream.isReleased()) {
-                return;
-            }
-            new Calls(control, new Scope(FORCE_TIMEOUT, Optional.empty()))
-                    .run(
-                            operation,
-                            connection -> connection
-                                    .openChannel(domain.uuid(), name, true)
-                                    .close());
+            new Calls(control, new Scope(FORCE_TIMEOUT, Optional.empty())).run(operation, connection -> {
+                if (!stream.isGone()) {
+                    connection.openChannel(domain.uuid(), name, true).close();
+                }
+            });
         }
     }
 

@@ -50,8 +50,6 @@ final class OpenStream implements ByteStream {
     /** Touched on the reading thread only. */
     private boolean ended;
 
-    private volatile boolean released;
-
     OpenStream(
             NativeStream stream, ByteSink sink, Errors.Operation operation, Scope scope, Lane lane, Streams streams) {
         this.stream = stream;
@@ -216,7 +214,7 @@ final class OpenStream implements ByteStream {
             return call.get();
         } finally {
             if (underWay.decrementAndGet() == 0 && !open()) {
-                release();
+                streams.remove(this);
             }
         }
     }
@@ -287,17 +285,12 @@ final class OpenStream implements ByteStream {
     void closeNative() {
         stream.close();
         if (underWay.get() == 0) {
-            release();
+            streams.remove(this);
         }
     }
 
-    private void release() {
-        streams.remove(this);
-        released = true;
-    }
-
     /** Whether libvirt has heard of its end. */
-    boolean isReleased() {
-        return released;
+    boolean isGone() {
+        return stream.isGone();
     }
 }

@@ -1,10 +1,12 @@
 package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.AgentVMException;
-import dev.agentvm.GuestAgentException;
+import dev.agentvm.VMState;
 import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.connection.DomainState;
 import dev.agentvm.libvirt.internal.connection.Domains;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Pauses one VM and lets it run on. A VM that is put back to an earlier state is held paused until its policy was found in
@@ -23,7 +25,7 @@ final class Standstill {
 
     void pause() {
         change("pause", () -> {
-            if (isStill()) {
+            if (isStill("pause")) {
                 vm.beginStandstill(() -> {});
             } else {
                 vm.beginStandstill(() -> domains.suspend(vm.domain()));
@@ -33,31 +35,44 @@ final class Standstill {
     }
 
     void resume() {
+        AtomicBoolean stoodStill = new AtomicBoolean();
         change("resume", () -> {
-            if (isStill()) {
+            stoodStill.set(isStill("resume"));
+            if (stoodStill.get()) {
                 vm.endStandstill(() -> domains.resume(vm.domain()));
                 vm.events().resumed();
-                setClock();
             } else {
                 vm.endStandstill(() -> {});
             }
         });
+        if (stoodStill.get()) {
+            setClock();
+        }
     }
 
     /** Whoever paused it, and whether or not that has been told. */
-    private boolean isStill() {
-        return domains.state(vm.domain())
-                .filter(now -> now.state() == DomainState.State.PAUSED)
-                .isPresent();
+    private boolean isStill(String operation) {
+        Optional<DomainState> now = domains.state(vm.domain());
+        if (now.isEmpty()) {
+            vm.endIfLost();
+            vm.requireAlive(operation);
+        }
+        return now.filter(known -> known.state() == DomainState.State.PAUSED).isPresent();
     }
 
+    /** Not under the lock: a guest whose agent is slow can be paused again meanwhile. */
     private void setClock() {
-        try {
-            vm.tellTime();
-        } catch (GuestAgentException e) {
-            throw vm.explain("resume", e)
-                    .during("The guest of '" + vm.name() + "' runs on, but its clock may be behind");
-        }
+        Uninterrupted.run(() -> {
+            try {
+                vm.tellTime();
+            } catch (AgentVMException e) {
+                if (vm.state() == VMState.RUNNING) {
+                    throw vm.explain("resume", e)
+                            .during("The guest of '" + vm.name() + "' runs on, but its clock may be behind");
+                }
+                vm.requireAlive("resume");
+            }
+        });
     }
 
     /** Makes a change that, once begun, goes on to its end. */
@@ -69,9 +84,7 @@ final class Standstill {
                 vm.requireAlive(operation);
                 work.run();
             } catch (AgentVMException e) {
-                vm.endIfLost();
-                vm.requireAlive(operation);
-                throw e;
+                throw vm.explain(operation, e);
             } finally {
                 vm.changes().unlock();
             }

@@ -103,7 +103,7 @@ final class Port implements ByteSink, AutoCloseable {
      * The lock is held, but not while a line is sent.
      */
     private void tell() {
-        while (!telling && toldToStop != stopped) {
+        while (!telling && !over && toldToStop != stopped) {
             telling = true;
             toldToStop = stopped;
             String line = toldToStop ? PortScripts.STOP : PortScripts.GO;

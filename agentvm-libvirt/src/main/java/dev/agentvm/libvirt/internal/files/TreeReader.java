@@ -63,8 +63,12 @@ final class TreeReader {
             tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_GNU);
             tar.setBigNumberMode(TarArchiveOutputStream.BIGNUMBER_STAR);
             Path top = Files.isDirectory(source) ? source : source.getParent();
-            Files.walkFileTree(source, new Sender(tar, top == null ? source : top));
-            guest.complete = true;
+            try {
+                Files.walkFileTree(source, new Sender(tar, top == null ? source : top));
+            } catch (IOException | RuntimeException | Error e) {
+                guest.brokenOff = true;
+                throw e;
+            }
             return tally.report();
         } catch (IOException e) {
             // The library wraps whatever a stream throws.
@@ -82,8 +86,8 @@ final class TreeReader {
     private static final class Guest extends OutputStream {
         private final GuestStream stream;
         private @Nullable AgentVMException failure;
-        /** What breaks off gets no end, which the guest might take for that of a file. */
-        private boolean complete;
+        /** What breaks off gets no end, which the guest might take for that of a file, or of all. */
+        private boolean brokenOff;
 
         Guest(GuestStream stream) {
             this.stream = stream;
@@ -96,7 +100,7 @@ final class TreeReader {
 
         @Override
         public void write(byte[] bytes, int offset, int length) {
-            if (failure != null) {
+            if (failure != null || brokenOff) {
                 return;
             }
             try {
@@ -108,7 +112,7 @@ final class TreeReader {
 
         @Override
         public void close() {
-            if (!complete) {
+            if (brokenOff) {
                 return;
             }
             try {

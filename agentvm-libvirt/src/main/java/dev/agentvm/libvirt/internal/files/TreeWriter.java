@@ -78,8 +78,8 @@ final class TreeWriter implements AutoCloseable {
         this.workbench = Files.createDirectory(staging.resolve("bench"), OF_OWNER);
         this.root = secure(tree);
         try {
-            this.bench = secure(workbench);
             setMode(root, USUAL_MODE);
+            this.bench = secure(workbench);
         } catch (IOException | RuntimeException e) {
             closeQuietly(root);
             throw e;
@@ -360,7 +360,12 @@ final class TreeWriter implements AutoCloseable {
             bench.move(NEW, above, name);
             made++;
             SecureDirectoryStream<Path> directory = above.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
-            setMode(directory, USUAL_MODE);
+            try {
+                setMode(directory, USUAL_MODE);
+            } catch (IOException | RuntimeException failure) {
+                closeQuietly(directory);
+                throw failure;
+            }
             return directory;
         } catch (IOException e) {
             if (isThere(above, name) && !attributes(above, name).isDirectory()) {

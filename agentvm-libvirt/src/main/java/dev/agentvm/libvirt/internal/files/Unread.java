@@ -61,8 +61,18 @@ final class Unread {
         first.from += count;
         size -= count;
         if (first.from == first.to) {
-            pieces.remove();
+            done(first);
         }
         return count;
+    }
+
+    /** One is kept, since a reader that keeps up would else cost a new one for each byte. */
+    private void done(Piece first) {
+        if (pieces.size() == 1 && first.bytes.length == PIECE) {
+            first.from = 0;
+            first.to = 0;
+        } else {
+            pieces.remove();
+        }
     }
 }

@@ -41,6 +41,7 @@ public final class NativeStream {
     private int uses;
     private boolean closed;
     private boolean freed;
+    private volatile boolean gone;
 
     private NativeStream(Pointer stream) {
         this.stream = stream;
@@ -144,6 +145,12 @@ public final class NativeStream {
         // Fails on a stream that has ended, which is just as well.
         Virt.INSTANCE.virStreamAbort(stream);
         Virt.INSTANCE.virStreamFree(stream);
+        gone = true;
+    }
+
+    /** Whether libvirt has heard of its end. */
+    public boolean isGone() {
+        return gone;
     }
 
     /** Sets who hears of events, on the event loop, where it must not block; to be called once. */

@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,7 +35,7 @@ class TreeReaderTest {
     @BeforeEach
     void connect() throws IOException {
         stream.writeTo(sent);
-        Files.write(temporary.resolve("file"), new byte[300_000]);
+        Files.writeString(temporary.resolve("file"), "x".repeat(300_000));
     }
 
     @Test
@@ -60,6 +61,25 @@ class TreeReaderTest {
         assertThatThrownBy(() -> TreeReader.of(temporary, options, trouble).send(stream))
                 .isSameAs(failure);
 
+        assertThat(sent.closed).isFalse();
+    }
+
+    @Test
+    void send_breaksOffBetweenFiles_doesNotEndTheArchive() {
+        CopyOptions options = CopyOptions.standard().toBuilder()
+                .listener((entries, bytes) -> {
+                    if (entries > 0) {
+                        throw new IllegalStateException("enough");
+                    }
+                })
+                .build();
+
+        assertThatThrownBy(() -> TreeReader.of(temporary, options, trouble).send(stream))
+                .hasMessage("enough");
+
+        byte[] all = sent.toByteArray();
+        assertThat(all).hasSizeGreaterThan(100_000);
+        assertThat(Arrays.copyOfRange(all, all.length - 1024, all.length)).contains((byte) 'x');
         assertThat(sent.closed).isFalse();
     }
 }
