@@ -84,7 +84,7 @@ class HostileAgentIT {
             delimiterString = " | ",
             value = {
                 "garbage      | error|time|within | answer '}}{ \"return' $(head -c 300 /dev/urandom)",
-                "endless JSON | time|within | printf '{\"return\": \"'; while :; do printf %65536s x; done",
+                "endless JSON | error|complete|time|within | printf '{\"return\": \"'; while :; do printf %65536s x; done",
                 "another's id | time|within | answer '{\"return\": 4711}'"
             })
     void exec_answersOfAnotherProgram_failInTimeAndHarmNobodyElse(String kind, String words, String program)
@@ -106,7 +106,8 @@ class HostileAgentIT {
         List<AgentVMException> failures = calls.get();
         System.out.printf("%s: neighbour at most %d ms%n", kind, TimeUnit.NANOSECONDS.toMillis(slowest));
         failures.stream().map(Throwable::getMessage).distinct().forEach(System.out::println);
-        assertThat(failures).hasOnlyElementsOfType(GuestAgentException.class);
+        // One that was under way when the program came may find its time over first.
+        assertThat(failures).hasOnlyElementsOfTypes(GuestAgentException.class, CommandTimeoutException.class);
         // Some met the program, and not only the absence of an agent.
         assertThat(failures)
                 .anySatisfy(failure -> assertThat(failure.getMessage()).containsPattern(words));

@@ -38,11 +38,11 @@ class ReaperIT {
                 VM neighbour = hypervisor.launch(Lab.tiny("neighbour")
                         .withTimeToLive(Duration.ofHours(1))
                         .withIdleTimeout(Duration.ofHours(1)))) {
-            Process mortal = program("mortal", "PT6S", "PT1H");
-            Process idle = program("idle", "PT1H", "PT4S");
+            Process mortal = program("mortal", "PT15S", "PT1H");
+            Process idle = program("idle", "PT1H", "PT8S");
             stopWhenReady(mortal);
             stopWhenReady(idle);
-            TimeUnit.SECONDS.sleep(7);
+            TimeUnit.SECONDS.sleep(16);
             assertThat(hypervisor.list()).extracting(VM::name).contains("mortal", "idle");
 
             List<String> wouldGo = reaper("--dry-run");
@@ -51,7 +51,7 @@ class ReaperIT {
             assertThat(reaper())
                     .hasSize(2)
                     .anyMatch(line -> line.startsWith("removed mortal") && line.contains("time to live"))
-                    .anyMatch(line -> line.startsWith("removed idle") && line.contains("idle for more than PT4S"));
+                    .anyMatch(line -> line.startsWith("removed idle") && line.contains("idle for more than PT8S"));
             assertThat(hypervisor.list()).extracting(VM::name).containsExactly("neighbour");
             assertThat(reaper()).isEmpty();
 
