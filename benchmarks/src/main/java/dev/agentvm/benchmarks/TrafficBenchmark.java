@@ -210,7 +210,7 @@ final class TrafficBenchmark {
         observed(observer, "throughput", Seen::throughput);
         String text = "Measured on " + machine + ", guests run by " + Bench.accelerator() + ", " + rounds.size()
                 + " rounds of " + PINGS + " pings and " + MEBIBYTES + " MiB by HTTP; load before the run "
-                + number(load, 1) + ".\n\n" + table + "\n" + observer;
+                + number(load, 1) + ".\n\n" + table + "\n\n" + observer;
         return new Section("traffic", text, List.of());
     }
 
