@@ -207,8 +207,9 @@ public interface VM extends AutoCloseable {
      * GuestAgentException} that is {@linkplain AgentVMException#retryable retryable}, and it cannot be put back to an earlier
      * state. Commands that are under way stand still with the guest; their timeouts run on, and one whose time is over goes on
      * with the guest if it cannot be killed before. A command that is just beginning or ending may fail as those that come
-     * later do. File copies that hear nothing for too long fail. The network policy and the bandwidth limit can be changed, and the VM can be destroyed. Its time to
-     * live and its idle timeout count on. Connections stay open for as long as the other side waits for an answer.
+     * later do. File copies that hear nothing for too long fail. The network policy and the bandwidth limit can be
+     * changed, and the VM can be destroyed. Its time to live and its idle timeout count on. Connections stay open for as
+     * long as the other side waits for an answer.
      *
      * <p>If the VM is being put back to an earlier state, or a snapshot is taken, this waits for that.
      *

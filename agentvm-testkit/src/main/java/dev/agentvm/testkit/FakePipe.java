@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +13,6 @@ import org.jspecify.annotations.Nullable;
  * with a real guest is held without being read.
  */
 final class FakePipe extends InputStream {
-    private static final Duration FOREVER = Duration.ofDays(36_500);
     private static final byte[] YES = "y\n".repeat(512).getBytes(StandardCharsets.UTF_8);
 
     /** About what is buffered of a real guest's output, there and here. */
@@ -76,7 +74,7 @@ final class FakePipe extends InputStream {
         }
         while (true) {
             try {
-                time.await(() -> ready, FOREVER);
+                time.await(() -> ready, VirtualTime.FOREVER);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw (InterruptedIOException) new InterruptedIOException("interrupted while reading").initCause(e);

@@ -27,7 +27,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A command that runs in a fake VM as its reply says. */
 final class FakeProcess implements VMProcess {
-    private static final Duration FOREVER = Duration.ofDays(36_500);
     /** What they do by default is nothing, or to stop or continue. */
     private static final Set<Integer> HARMLESS = Set.of(17, 18, 19, 20, 21, 22, 23, 28);
 
@@ -194,7 +193,7 @@ final class FakeProcess implements VMProcess {
 
     @Override
     public ExitStatus waitFor() {
-        return waitFor(FOREVER).orElseThrow();
+        return waitFor(VirtualTime.FOREVER).orElseThrow();
     }
 
     @Override
@@ -298,7 +297,7 @@ final class FakeProcess implements VMProcess {
 
         @Override
         public T get() throws InterruptedException, ExecutionException {
-            time.await(this::isDone, FOREVER);
+            time.await(this::isDone, VirtualTime.FOREVER);
             return super.get();
         }
 
@@ -311,7 +310,7 @@ final class FakeProcess implements VMProcess {
         @Override
         public T join() {
             try {
-                time.await(this::isDone, FOREVER);
+                time.await(this::isDone, VirtualTime.FOREVER);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }

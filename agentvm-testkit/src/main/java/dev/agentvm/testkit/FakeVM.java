@@ -51,7 +51,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FakeVM implements VM {
     private static final Duration SILENCE = Duration.ofMinutes(1);
-    private static final Duration FOREVER = Duration.ofDays(36_500);
 
     private final FakeHypervisor program;
     private final Machine machine;
@@ -329,9 +328,8 @@ public final class FakeVM implements VM {
         }
         OutputLimit limit = command.outputLimit();
         boolean fails = limit.excess() == OutputLimit.Excess.FAIL;
-        boolean late = reply.duration().compareTo(command.timeout()) > 0 || (reply.isEndless() && !fails);
-        boolean inTime = passRunning(name(command), late ? FOREVER : reply.duration(), command.timeout(), era);
-        if (!inTime) {
+        Duration running = reply.isEndless() && !fails ? VirtualTime.FOREVER : reply.duration();
+        if (!passRunning(name(command), running, command.timeout(), era)) {
             throw new CommandTimeoutException(
                     name(command) + " ran longer than its timeout of " + command.timeout()
                             + "; it was killed, with all its processes",
@@ -365,7 +363,7 @@ public final class FakeVM implements VM {
             }
             pass(what, next, era, () -> machine.isPaused() != still);
             if (!still && left.compareTo(Duration.ZERO) <= 0) {
-                return true;
+                return inTime;
             }
             if (untilDeadline.compareTo(Duration.ZERO) <= 0) {
                 return false;

@@ -1953,11 +1953,12 @@ public abstract class HypervisorContract {
         vm.close();
 
         eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+        List<Class<?>> life = List.of(VMLaunched.class, VMPaused.class, VMResumed.class, VMClosed.class);
         assertEquals(
-                List.of(VMLaunched.class, VMPaused.class, VMResumed.class, VMClosed.class),
+                life,
                 events.stream()
                         .map(HypervisorContract::kind)
-                        .filter(Set.of(VMLaunched.class, VMPaused.class, VMResumed.class, VMClosed.class)::contains)
+                        .filter(life::contains)
                         .toList());
     }
 
@@ -2463,31 +2464,37 @@ public abstract class HypervisorContract {
     }
 
     @Test
-    void pause_duringARestore_waitsForIt() {
+    void pauseAndResume_duringARestore_waitForIt() {
         requires(Ability.LAUNCH);
         withSnapshots(vm -> {
             vm.snapshot("base");
-            withTimeHeld(() -> {
-                Call<Boolean> restore = Call.begin(() -> {
-                    vm.restore("base");
-                    return true;
-                });
-                eventually("it is being restored", () -> vm.state() == VMState.RESTORING || restore.isOver());
-                Call<Boolean> resume = Call.begin(() -> {
-                    vm.resume();
-                    return vm.state() == VMState.RUNNING;
-                });
-                finishInTime(restore);
-                finishInTime(resume);
-
-                assertTrue(restore.value());
-                assertTrue(resume.value());
-            });
-            vm.pause();
-            assertEquals(VMState.PAUSED, vm.state());
+            assertEquals(VMState.RUNNING, stateAfter(vm::resume, vm));
+            assertEquals(VMState.PAUSED, stateAfter(vm::pause, vm));
             vm.resume();
             assertTrue(vm.exec(Command.of("true")).success());
         });
+    }
+
+    /** What a VM is when a call has returned that came while it was being restored. */
+    private VMState stateAfter(Runnable call, VM vm) {
+        List<VMState> after = new ArrayList<>();
+        withTimeHeld(() -> {
+            Call<Boolean> restore = Call.begin(() -> {
+                vm.restore("base");
+                return true;
+            });
+            eventually("it is being restored", () -> vm.state() == VMState.RESTORING || restore.isOver());
+            Call<VMState> meanwhile = Call.begin(() -> {
+                call.run();
+                return vm.state();
+            });
+            finishInTime(restore);
+            finishInTime(meanwhile);
+
+            assertTrue(restore.value());
+            after.add(meanwhile.value());
+        });
+        return after.get(0);
     }
 
     @Test

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * time moves by itself only while nothing is under way in the pool's background but boots, commands and other waits.
  */
 public final class VirtualTime implements PoolTime {
+    /** For what never comes by itself. */
+    static final Duration FOREVER = Duration.ofDays(36_500);
+
     /** Further than any timeout of the library, and still no overflow of an {@link Instant}. */
     private static final Duration LONGEST = Duration.ofDays(40_000);
 

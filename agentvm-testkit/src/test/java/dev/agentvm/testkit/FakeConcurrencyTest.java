@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
+import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.VM;
@@ -20,6 +21,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -136,6 +138,24 @@ class FakeConcurrencyTest {
                         .hasMessageContaining("is gone");
             }
             hold.close();
+        }
+    }
+
+    @Test
+    void advance_beyondTimeoutAndEndAtOnce_isATimeoutAllTheSame() {
+        Command command = Command.of("sleep", "10").withTimeout(Duration.ofSeconds(5));
+        FakeVM vm = host.launch(template("late"));
+        for (int round = 0; round < ROUNDS / 10; round++) {
+            VirtualTime.Hold hold = host.time().hold();
+            Call<Boolean> call = Call.begin(() -> vm.exec(command).success());
+            // Mostly it waits by then; it is late in any case.
+            LockSupport.parkNanos(1_000_000);
+            host.time().advance(Duration.ofSeconds(20));
+            hold.close();
+            while (!call.isOver()) {
+                Thread.onSpinWait();
+            }
+            assertThat(call.failure()).isInstanceOf(CommandTimeoutException.class);
         }
     }
 

@@ -687,7 +687,7 @@ final class WrongFakes {
                         "close_twiceAndAtOnce_doesNothing",
                         "close_withSnapshots_leavesNothing",
                         "deleteSnapshot_one_leavesTheOthersAndTheVM",
-                        "pause_duringARestore_waitsForIt",
+                        "pauseAndResume_duringARestore_waitForIt",
                         "pause_whatIsNotTheGuests_canBeChanged",
                         "reset_resettableOrNot_isTheStateAfterTheLaunch",
                         "restore_anySnapshot_keepsTheVMsIdentityAndPlace",

@@ -35,7 +35,7 @@ final class WrongPauses {
                         }),
                         "events_pauseAndResume_areTold",
                         "pause_commandsUnderWay_standStillWithTheGuest",
-                        "pause_duringARestore_waitsForIt",
+                        "pauseAndResume_duringARestore_waitForIt",
                         "pause_ofAVMOfAnotherProgram_isRefused",
                         "pause_whatIsNotTheGuests_canBeChanged"),
                 wrong(
@@ -50,7 +50,7 @@ final class WrongPauses {
                         }),
                         "events_pauseAndResume_areTold",
                         "pause_commandsUnderWay_standStillWithTheGuest",
-                        "pause_duringARestore_waitsForIt",
+                        "pauseAndResume_duringARestore_waitForIt",
                         "pause_running_standsStillUntilItIsResumed"),
                 wrong(
                         "a VM that is paused does not say so",
@@ -61,7 +61,7 @@ final class WrongPauses {
                                 return state == VMState.PAUSED ? VMState.RUNNING : state;
                             }
                         }),
-                        "pause_duringARestore_waitsForIt",
+                        "pauseAndResume_duringARestore_waitForIt",
                         "pause_ofAVMOfAnotherProgram_isRefused",
                         "pause_running_standsStillUntilItIsResumed",
                         "pause_whatIsNotTheGuests_canBeChanged"),
@@ -138,7 +138,18 @@ final class WrongPauses {
                                 super.resume();
                             }
                         }),
-                        "pause_duringARestore_waitsForIt"),
+                        "pauseAndResume_duringARestore_waitForIt"),
+                wrong(
+                        "a VM that is being restored cannot be paused",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public void pause() {
+                                if (state() != VMState.RESTORING) {
+                                    super.pause();
+                                }
+                            }
+                        }),
+                        "pauseAndResume_duringARestore_waitForIt"),
                 wrong(
                         "a VM lives for ever while it is paused",
                         launched(vm -> new SpoiltVM(vm) {

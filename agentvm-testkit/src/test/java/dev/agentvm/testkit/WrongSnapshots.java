@@ -264,7 +264,7 @@ final class WrongSnapshots {
                         },
                         "close_withSnapshots_leavesNothing",
                         "deleteSnapshot_one_leavesTheOthersAndTheVM",
-                        "pause_duringARestore_waitsForIt",
+                        "pauseAndResume_duringARestore_waitForIt",
                         "pause_whatIsNotTheGuests_canBeChanged",
                         "reset_resettableOrNot_isTheStateAfterTheLaunch",
                         "restore_anySnapshot_keepsTheVMsIdentityAndPlace",
