@@ -96,17 +96,8 @@ class AuditLogTest {
                     .isInstanceOf(AuditLogException.class)
                     .hasMessageContaining("by this one already");
 
-            Process other = new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "java")
-                                    .toString(),
-                            "-XX:TieredStopAtLevel=1",
-                            "-Xshare:auto",
-                            "-cp",
-                            System.getProperty("java.class.path"),
-                            WriterProgram.class.getName(),
-                            directory.toString())
-                    .redirectErrorStream(true)
-                    .start();
+            Process other =
+                    WriterProgram.of(directory).redirectErrorStream(true).start();
             String firstLine = String.valueOf(other.inputReader().readLine());
             other.destroyForcibly().waitFor();
             assertThat(firstLine).doesNotMatch("[0-9]+");
@@ -198,13 +189,18 @@ class AuditLogTest {
         assertThat(log.missed()).isEqualTo(1);
     }
 
-    @Test
-    void write_entryThatCannotBeMade_isMissing() throws IOException {
-        LogWriter writer = LogWriter.open(
+    /** Of a log of at most so many bytes, in one file. */
+    private LogWriter writer(long size) {
+        return LogWriter.open(
                 directory,
-                new LogWriter.Limits(1 << 20, Duration.ofDays(1), 1 << 20, AuditLog.Sync.FILE),
+                new LogWriter.Limits(size, Duration.ofDays(1), size, AuditLog.Sync.FILE),
                 clock,
                 FileAppender::open);
+    }
+
+    @Test
+    void write_entryThatCannotBeMade_isMissing() throws IOException {
+        LogWriter writer = writer(1 << 20);
 
         writer.write(false, sequence -> {
             throw new IllegalStateException("its own fault");
@@ -253,11 +249,7 @@ class AuditLogTest {
 
     @Test
     void write_entryLongerThanAnyMayBe_isMissing() throws IOException {
-        LogWriter writer = LogWriter.open(
-                directory,
-                new LogWriter.Limits(1 << 30, Duration.ofDays(1), 1 << 30, AuditLog.Sync.FILE),
-                clock,
-                FileAppender::open);
+        LogWriter writer = writer(1 << 30);
 
         writer.write(
                 false, sequence -> "{\"seq\":" + sequence + ",\"x\":\"" + "x".repeat(FileScan.LONGEST_LINE) + "\"}");
@@ -556,13 +548,12 @@ class AuditLogTest {
         }
 
         Appender open(Path path) throws IOException {
-            Appender file = FileAppender.open(path);
-            return new Appender() {
+            return new ForwardingAppender(FileAppender.open(path)) {
                 @Override
                 public void append(byte[] bytes) throws IOException {
                     int fits = Math.min(free, bytes.length);
                     byte[] part = java.util.Arrays.copyOf(bytes, fits);
-                    file.append(part);
+                    super.append(part);
                     free -= fits;
                     if (fits < bytes.length) {
                         throw new IOException("No space left on device");
@@ -572,18 +563,8 @@ class AuditLogTest {
                 @Override
                 public void cut(long length) throws IOException {
                     long before = Files.size(path);
-                    file.cut(length);
+                    super.cut(length);
                     free += (int) Math.max(0, before - length);
-                }
-
-                @Override
-                public void sync() throws IOException {
-                    file.sync();
-                }
-
-                @Override
-                public void close() throws IOException {
-                    file.close();
                 }
             };
         }

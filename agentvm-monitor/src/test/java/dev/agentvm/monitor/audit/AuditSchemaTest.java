@@ -60,29 +60,13 @@ class AuditSchemaTest {
     }
 
     private Appender open(Path path) throws IOException {
-        Appender file = FileAppender.open(path);
-        return new Appender() {
+        return new ForwardingAppender(FileAppender.open(path)) {
             @Override
             public void append(byte[] bytes) throws IOException {
                 if (full.get()) {
                     throw new IOException("No space left on device");
                 }
-                file.append(bytes);
-            }
-
-            @Override
-            public void cut(long length) throws IOException {
-                file.cut(length);
-            }
-
-            @Override
-            public void sync() throws IOException {
-                file.sync();
-            }
-
-            @Override
-            public void close() throws IOException {
-                file.close();
+                super.append(bytes);
             }
         };
     }

@@ -37,14 +37,7 @@ class KilledWriterTest {
 
     /** Runs the program until it has written so many entries and so many nanoseconds more. */
     private long killAfter(int entries, int nanos) throws IOException, InterruptedException {
-        Process program = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-XX:TieredStopAtLevel=1",
-                        "-Xshare:auto",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        WriterProgram.class.getName(),
-                        directory.toString())
+        Process program = WriterProgram.of(directory)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         long taken = -1;

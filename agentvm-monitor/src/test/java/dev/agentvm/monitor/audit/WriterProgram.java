@@ -8,6 +8,18 @@ import java.nio.file.Path;
 final class WriterProgram {
     private WriterProgram() {}
 
+    /** One that writes in that directory. */
+    static ProcessBuilder of(Path directory) {
+        return new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-Xshare:auto",
+                "-cp",
+                System.getProperty("java.class.path"),
+                WriterProgram.class.getName(),
+                directory.toString());
+    }
+
     public static void main(String[] args) {
         AuditLog log =
                 new AuditLog.Builder(Path.of(args[0])).maxFileSize(256 * 1024).open();
