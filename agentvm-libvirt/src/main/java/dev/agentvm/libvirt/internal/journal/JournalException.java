@@ -9,6 +9,16 @@ import java.nio.file.Path;
 final class JournalException extends HypervisorUnavailableException {
     private static final long serialVersionUID = 1L;
 
+    /** Another program, which took this one for dead, has removed the journal. */
+    static JournalException removed(Path path) {
+        return new JournalException("The launch's journal " + path
+                + " was removed by another program, which took this one for dead; launch again");
+    }
+
+    private JournalException(String message) {
+        super(message, FailureContext.of("journal"));
+    }
+
     JournalException(String action, Path path, IOException cause) {
         super(
                 "Could not " + action + " " + path + " (" + cause

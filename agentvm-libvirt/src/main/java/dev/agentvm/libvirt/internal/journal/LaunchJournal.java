@@ -1,12 +1,15 @@
 package dev.agentvm.libvirt.internal.journal;
 
+import dev.agentvm.libvirt.internal.Uninterrupted;
 import java.io.FileInputStream;
 import java.io.FileNotFoundException;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -44,7 +47,8 @@ public final class LaunchJournal {
         if (detached) {
             head.append(line(DETACHED));
         }
-        journal.write(head.toString());
+        journal.write(head.toString(), true);
+        journal.syncDirectory();
         return journal;
     }
 
@@ -54,12 +58,12 @@ public final class LaunchJournal {
 
     /** Announces a thing that is about to be made. */
     public void announce(Resource resource, String... names) {
-        write(line(resource.name(), names));
+        write(line(resource.name(), names), false);
     }
 
     /** Notes that the launch is complete: a detached VM is from now on nobody's orphan. */
     public void ready() {
-        write(line(READY));
+        write(line(READY), false);
     }
 
     /** Removes the journal, since all that it lists is gone. */
@@ -125,14 +129,33 @@ public final class LaunchJournal {
                 .findFirst();
     }
 
-    /** By a stream: an interrupt of the thread would close a channel. */
-    private void write(String text) {
+    /**
+     * By a stream: an interrupt of the thread would close a channel.
+     *
+     * @param first whether it is what a journal begins with; one that was removed meanwhile is not begun again without
+     */
+    private void write(String text, boolean first) {
         try (FileOutputStream stream = new FileOutputStream(file.toFile(), true)) {
+            if (!first && file.toFile().length() == 0) {
+                Files.deleteIfExists(file);
+                throw JournalException.removed(file);
+            }
             stream.write(text.getBytes(StandardCharsets.UTF_8));
             stream.getFD().sync();
         } catch (IOException e) {
             throw new JournalException("write", file, e);
         }
+    }
+
+    /** Else its name might be lost when the host crashes, although what it holds is on the disk. */
+    private void syncDirectory() {
+        Uninterrupted.run(() -> {
+            try (FileChannel directory = FileChannel.open(file.getParent(), StandardOpenOption.READ)) {
+                directory.force(true);
+            } catch (IOException e) {
+                throw new JournalException("write", file, e);
+            }
+        });
     }
 
     private static String line(String key, String... values) {

@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.journal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -35,6 +36,19 @@ class JournalsTest {
 
             assertThat(orphans(other)).isEmpty();
             journal.remove();
+        }
+    }
+
+    @Test
+    void announce_journalRemovedMeanwhile_isRefusedAndBeginsNone() {
+        try (Journals journals = Journals.open(state, HERE)) {
+            LaunchJournal journal = journals.begin(id, "vm", false);
+            journals.at(id).remove();
+
+            assertThatExceptionOfType(JournalException.class)
+                    .isThrownBy(() -> journal.announce(Resource.FILTER, "agentvm-x"))
+                    .withMessageContaining("removed by another program");
+            assertThat(state.resolve("launches")).isEmptyDirectory();
         }
     }
 

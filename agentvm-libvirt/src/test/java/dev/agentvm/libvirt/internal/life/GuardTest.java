@@ -98,14 +98,82 @@ class GuardTest {
     }
 
     @Test
+    void process_thatDiesWhileNoneCanBeStarted_isReplacedOnceOneCan() throws IOException {
+        try (Guard guard = guard(Obstacle.FIRE)) {
+            guard.watch(first);
+            killWhileThereIs(Obstacle.FIRE);
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> heard().contains("FIRE"));
+
+            Files.delete(file(Obstacle.FIRE));
+
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(60))
+                    .untilAsserted(() -> assertThat(ofTheSecond()).contains("watch " + first));
+            guard.release(first);
+        }
+    }
+
+    @Test
+    void release_whileAProcessIsBeingStarted_doesNotWaitAndIsToldWhenItRuns() throws IOException {
+        try (Guard guard = guard(Obstacle.MUD)) {
+            guard.watch(first);
+            guard.watch(second);
+            killWhileThereIs(Obstacle.MUD);
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> heard().contains("MUD"));
+
+            guard.release(first);
+            assertThat(heard()).endsWith("MUD");
+            Files.delete(file(Obstacle.MUD));
+
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(60))
+                    .untilAsserted(() -> assertThat(ofTheSecond())
+                            .containsSubsequence("watch " + first, "watch " + second, "release " + first)
+                            .doesNotContain("release " + second));
+            guard.release(second);
+        }
+    }
+
+    /** What keeps a process from beginning, while a file of that name is there. */
+    private enum Obstacle {
+        /** It ends. */
+        FIRE,
+        /** It takes for ever. */
+        MUD
+    }
+
+    private Path file(Obstacle obstacle) {
+        return directory.resolve(obstacle.name());
+    }
+
+    private Guard guard(Obstacle obstacle) {
+        return new Guard(
+                Listener.class,
+                List.of(directory.resolve("heard").toString(), file(obstacle).toString()),
+                Duration.ofMillis(10));
+    }
+
+    private void killWhileThereIs(Obstacle obstacle) throws IOException {
+        Files.createFile(file(obstacle));
+        ProcessHandle.of(Long.parseLong(pids().get(0))).orElseThrow().destroyForcibly();
+    }
+
+    private List<String> ofTheSecond() throws IOException {
+        assertThat(pids()).hasSize(2);
+        List<String> heard = heard();
+        return heard.subList(heard.indexOf("pid " + pids().get(1)), heard.size());
+    }
+
+    @Test
     void process_isFarFromSignalsOfItsProgramsTerminal() throws IOException {
         try (Guard guard = guard()) {
-            guard.prepare();
+            guard.watch(first);
             String pid = pids().get(0);
             String command = Files.readString(Path.of("/proc", pid, "cmdline"), StandardCharsets.UTF_8);
 
             assertThat(command).contains("-Xmx48m").contains("-XX:TieredStopAtLevel=1");
             assertThat(Path.of("/proc", pid, "cwd").toRealPath()).isEqualTo(Path.of("/"));
+            guard.release(first);
         }
     }
 
@@ -139,9 +207,20 @@ class GuardTest {
     static final class Listener {
         private Listener() {}
 
-        /** Argument: the file. */
-        public static void main(String[] args) throws IOException {
+        /** Arguments: the file, and that of an {@link Obstacle} if there may be one. */
+        public static void main(String[] args) throws Exception {
             Path file = Path.of(args[0]);
+            Path obstacle = Path.of(args[args.length - 1]);
+            if (args.length > 1 && Files.exists(obstacle)) {
+                String name = obstacle.getFileName().toString();
+                note(file, name);
+                if (name.equals(Obstacle.FIRE.name())) {
+                    System.exit(1);
+                }
+                while (Files.exists(obstacle)) {
+                    Thread.sleep(10);
+                }
+            }
             note(file, "pid " + ProcessHandle.current().pid());
             System.out.println(GuardOrders.READY);
             BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
