@@ -32,6 +32,9 @@ final class Port implements ByteSink, AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Unread unread = new Unread();
+    /** Where a reader that waits has room, into which what comes goes first. */
+    private @Nullable ByteBuffer wanted;
+
     private boolean controlled;
     /** Whether the guest is to stand still, whether it was told so, and whether somebody is telling it. */
     private boolean stopped;
@@ -82,6 +85,7 @@ final class Port implements ByteSink, AutoCloseable {
             if (over || flooded) {
                 return;
             }
+            handOver(bytes);
             if (bytes.remaining() > TOO_MUCH - unread.size()) {
                 flooded = true;
                 unread.clear();
@@ -95,6 +99,14 @@ final class Port implements ByteSink, AutoCloseable {
             tell();
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void handOver(ByteBuffer bytes) {
+        if (wanted != null && unread.isEmpty()) {
+            int count = Math.min(wanted.remaining(), bytes.remaining());
+            wanted.put(bytes.slice().limit(count));
+            bytes.position(bytes.position() + count);
         }
     }
 
@@ -158,8 +170,35 @@ final class Port implements ByteSink, AutoCloseable {
     int receive(byte[] into, int offset, int length, long patienceNanos) throws PortException, InterruptedException {
         lock.lockInterruptibly();
         try {
+            int count = unread.isEmpty()
+                    ? await(ByteBuffer.wrap(into, offset, length), patienceNanos)
+                    : unread.take(into, offset, length);
+            if (flooded) {
+                throw new PortException("the guest sends more by the port " + name + " than it is asked for", null);
+            }
+            if (count == 0) {
+                if (failure.isPresent()) {
+                    throw new PortException("the port " + name + " has failed", failure.get());
+                }
+                return -1;
+            }
+            if (unread.size() <= LITTLE) {
+                stopped = false;
+            }
+            tell();
+            return count;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits until something was handed over, or nothing more comes; how much it is. */
+    private int await(ByteBuffer room, long patienceNanos) throws PortException, InterruptedException {
+        int begin = room.position();
+        wanted = room;
+        try {
             long left = patienceNanos;
-            while (unread.isEmpty() && !over && !flooded) {
+            while (room.position() == begin && !over && !flooded) {
                 if (left <= 0) {
                     throw new PortException(
                             "no byte has come by the port " + name + " for "
@@ -168,23 +207,9 @@ final class Port implements ByteSink, AutoCloseable {
                 }
                 left = changed.awaitNanos(left);
             }
-            if (flooded) {
-                throw new PortException("the guest sends more by the port " + name + " than it is asked for", null);
-            }
-            if (unread.isEmpty()) {
-                if (failure.isPresent()) {
-                    throw new PortException("the port " + name + " has failed", failure.get());
-                }
-                return -1;
-            }
-            int count = unread.take(into, offset, length);
-            if (unread.size() <= LITTLE) {
-                stopped = false;
-            }
-            tell();
-            return count;
+            return room.position() - begin;
         } finally {
-            lock.unlock();
+            wanted = null;
         }
     }
 

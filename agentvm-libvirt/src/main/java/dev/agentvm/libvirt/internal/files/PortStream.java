@@ -30,7 +30,8 @@ final class PortStream implements AutoCloseable {
     /** What may be left in a port of another copy, or is written there by whoever likes to. */
     private static final int MOST_LEFT = 1 << 20;
 
-    private static final int BUFFER = 256 * 1024;
+    /** More than the mark's length; less is not worth a wait of its own. */
+    private static final int AHEAD = 4 * 1024;
 
     private static final Duration BEGINNING = Duration.ofSeconds(20);
     private static final Duration LAST_WORDS = Duration.ofSeconds(5);
@@ -160,10 +161,14 @@ final class PortStream implements AutoCloseable {
 
     /** The last that comes is the mark, so what may be it is held back. */
     private final class Output extends InputStream {
-        private final byte[] buffer = new byte[BUFFER];
+        private final byte[] held = new byte[mark.length];
+        private int heldCount;
+        private boolean ended;
+        /** What has come for a reader of less. */
+        private final byte[] ahead = new byte[AHEAD];
+
         private int from;
         private int to;
-        private boolean ended;
 
         @Override
         public int read() throws IOException {
@@ -176,38 +181,51 @@ final class PortStream implements AutoCloseable {
             if (length == 0) {
                 return 0;
             }
-            while (!ended && to - from <= mark.length) {
-                fill();
+            if (from == to) {
+                if (length >= AHEAD) {
+                    return receiveContent(into, offset, length);
+                }
+                from = 0;
+                to = Math.max(0, receiveContent(ahead, 0, AHEAD));
             }
-            int count = Math.min(length, to - from - (ended ? 0 : mark.length));
-            if (count <= 0) {
-                return -1;
-            }
-            System.arraycopy(buffer, from, into, offset, count);
+            int count = Math.min(length, to - from);
+            System.arraycopy(ahead, from, into, offset, count);
             from += count;
-            return count;
+            return count == 0 ? -1 : count;
         }
 
-        private void fill() throws IOException {
-            System.arraycopy(buffer, from, buffer, 0, to - from);
-            to -= from;
-            from = 0;
-            int count = receive(buffer, to, buffer.length - to);
-            if (count < 0) {
-                ended = true;
-                attend(true);
-                // What ended well has sent its mark.
-                if (process.waitFor(LAST_WORDS).filter(ExitStatus::success).isPresent()) {
-                    throw new IOException("it ends before its end");
+        /** Straight into {@code into}, which has room for more than the mark. */
+        private int receiveContent(byte[] into, int offset, int length) throws IOException {
+            int count = 0;
+            while (count == 0 && !ended) {
+                System.arraycopy(held, 0, into, offset, heldCount);
+                int received = receive(into, offset + heldCount, length - heldCount);
+                count = heldCount + Math.max(0, received);
+                heldCount = 0;
+                int lastFrom = offset + count - mark.length;
+                if (received < 0) {
+                    endWithoutMark();
+                } else if (count >= mark.length
+                        && Arrays.equals(into, lastFrom, lastFrom + mark.length, mark, 0, mark.length)) {
+                    count -= mark.length;
+                    ended = true;
+                    send(PortScripts.BYE);
+                    attend(true);
+                } else {
+                    heldCount = Math.min(count, mark.length);
+                    count -= heldCount;
+                    System.arraycopy(into, offset + count, held, 0, heldCount);
                 }
-                return;
             }
-            to += count;
-            if (to >= mark.length && Arrays.equals(buffer, to - mark.length, to, mark, 0, mark.length)) {
-                to -= mark.length;
-                ended = true;
-                send(PortScripts.BYE);
-                attend(true);
+            return count == 0 ? -1 : count;
+        }
+
+        private void endWithoutMark() throws IOException {
+            ended = true;
+            attend(true);
+            // What ended well has sent its mark.
+            if (process.waitFor(LAST_WORDS).filter(ExitStatus::success).isPresent()) {
+                throw new IOException("it ends before its end");
             }
         }
     }

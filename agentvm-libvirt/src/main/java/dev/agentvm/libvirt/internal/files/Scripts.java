@@ -21,21 +21,27 @@ final class Scripts {
             """;
 
     /**
-     * Replaces the file by the first $4 bytes of its input, with permissions $2 or those that are there, by way of a
-     * file named $3 beside it. An input that breaks off ends like any other, so it is counted.
+     * Replaces the file by the first $4 bytes of its input, with permissions $2 or those that are there, by way of one in
+     * a directory named $3 beside it. An input that breaks off ends like any other, so it is counted.
+     *
+     * <p>Whoever owns the directory of the file may put something else under any name there, so the new file is made
+     * where nobody else can put anything, and never called by a path that leads through there.
      */
     static final String WRITE = """
             [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
-            temporary=${1%/*}/$3
-            trap 'rm -f "$temporary"' EXIT
-            (umask 077 && head -c "$4" | cat >"$temporary") || exit
-            [ "$(stat -c %s "$temporary")" = "$4" ] || { echo 'Its input broke off' >&2; exit 1; }
+            workbench=${1%/*}/$3
+            umask 077
+            mkdir "$workbench" && cd "$workbench" || exit
+            [ "$(stat -c %u .)" = "$(id -u)" ] || { echo "$workbench: Permission denied" >&2; exit 1; }
+            trap 'rm -f new; cd / && rmdir "$workbench" 2>/dev/null' EXIT
+            chmod 700 . && head -c "$4" | cat >new || exit
+            [ "$(stat -c %s new)" = "$4" ] || { echo 'Its input broke off' >&2; exit 1; }
             mode=$2
             if [ -f "$1" ] && [ ! -L "$1" ]; then
               mode=${mode:-$(stat -c %a "$1")} || exit
-              chown "$(stat -c %u:%g "$1")" "$temporary" || exit
+              chown "$(stat -c %u:%g "$1")" new || exit
             fi
-            chmod "${mode:-0644}" "$temporary" && mv -f "$temporary" "$1"
+            chmod "${mode:-0644}" new && mv -f new "$1"
             """;
 
     /** Puts the first $2 bytes of its input behind the file. */
@@ -103,14 +109,21 @@ final class Scripts {
             command -v tar >/dev/null || { echo 'tar: not found' >&2; exit 127; }
             """;
 
+    /**
+     * GNU's tar moves 10 KiB at a time unless it is told otherwise; a port takes 32. Others have no such variable.
+     */
+    private static final String BIG_RECORDS = """
+            export TAR_OPTIONS=--blocking-factor=64
+            """;
+
     /** Unpacks a tar stream into a directory. The user that runs it owns what it makes. */
-    static final String UNPACK = TAR_IS_THERE + """
+    static final String UNPACK = TAR_IS_THERE + BIG_RECORDS + """
             umask 022
             mkdir -p "$1" && cd "$1" && exec tar -xpof -
             """;
 
     /** Packs a file, or what a directory holds. */
-    static final String PACK = TAR_IS_THERE + """
+    static final String PACK = TAR_IS_THERE + BIG_RECORDS + """
             if [ -d "$1" ]; then
               cd "$1" && exec tar -cf - .
             fi

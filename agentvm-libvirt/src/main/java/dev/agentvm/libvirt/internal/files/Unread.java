@@ -7,18 +7,17 @@ import java.util.Deque;
 /** Bytes that wait for who reads them. In however small pieces they come, they take little more memory than their number. */
 final class Unread {
     private static final int PIECE = 64 * 1024;
+    /** Pieces that are kept for what comes next. */
+    private static final int MOST_SPARE = 16;
 
     private final Deque<Piece> pieces = new ArrayDeque<>();
+    private final Deque<Piece> spare = new ArrayDeque<>();
     private int size;
 
     private static final class Piece {
-        private final byte[] bytes;
+        private final byte[] bytes = new byte[PIECE];
         private int from;
         private int to;
-
-        Piece(int length) {
-            bytes = new byte[length];
-        }
 
         void fill(ByteBuffer source) {
             int count = Math.min(source.remaining(), bytes.length - to);
@@ -37,6 +36,7 @@ final class Unread {
 
     void clear() {
         pieces.clear();
+        spare.clear();
         size = 0;
     }
 
@@ -46,8 +46,8 @@ final class Unread {
         if (last != null) {
             last.fill(bytes);
         }
-        if (bytes.hasRemaining()) {
-            Piece next = new Piece(Math.max(PIECE, bytes.remaining()));
+        while (bytes.hasRemaining()) {
+            Piece next = spare.isEmpty() ? new Piece() : spare.pop();
             next.fill(bytes);
             pieces.add(next);
         }
@@ -61,18 +61,13 @@ final class Unread {
         first.from += count;
         size -= count;
         if (first.from == first.to) {
-            done(first);
+            pieces.remove();
+            if (spare.size() < MOST_SPARE) {
+                first.from = 0;
+                first.to = 0;
+                spare.push(first);
+            }
         }
         return count;
-    }
-
-    /** One is kept, since a reader that keeps up would else cost a new one for each byte. */
-    private void done(Piece first) {
-        if (pieces.size() == 1 && first.bytes.length == PIECE) {
-            first.from = 0;
-            first.to = 0;
-        } else {
-            pieces.remove();
-        }
     }
 }

@@ -82,6 +82,31 @@ class CommandFilesTest {
         return bytes;
     }
 
+    /** As a user may who owns the directory, while root writes there. */
+    @Test
+    void write_namesInTheDirectoryPutElsewhereMeanwhile_changesNothingThere() throws IOException {
+        Path secret = host("elsewhere/new", "secret");
+        Files.setPosixFilePermissions(secret, PosixFilePermissions.fromString("rw-------"));
+        Path head = host("bin/head", """
+                #!/bin/sh
+                for name in %1$s/.??* %1$s/aside; do
+                  [ ! -d "$name" ] || { mv "$name" %1$s/aside && ln -s %2$s "$name"; }
+                done
+                exec /usr/bin/head "$@"
+                """.formatted(temporary.resolve("open"), secret.getParent()));
+        Files.setPosixFilePermissions(head, PosixFilePermissions.fromString("rwxr-xr-x"));
+        host("open/f", "old");
+        environment.put("PATH", head.getParent() + ":" + System.getenv("PATH"));
+
+        files.write(path("open/f"), "public".getBytes(StandardCharsets.UTF_8));
+
+        assertThat(temporary.resolve("open/f")).hasContent("public");
+        assertThat(temporary.resolve("open/aside")).isEmptyDirectory();
+        assertThat(secret).hasContent("secret");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(secret)))
+                .isEqualTo("rw-------");
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 100_000, 1_048_576, 1_048_577, 3_000_000})
     void writeAndRead_sizes_areExact(int size) {
