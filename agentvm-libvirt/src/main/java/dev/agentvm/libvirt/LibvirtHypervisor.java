@@ -142,7 +142,8 @@ public final class LibvirtHypervisor implements Hypervisor {
 
         /**
          * The libvirt storage pool of the VMs' disks, which is made if it is not there; {@code agentvm} at
-         * {@code /var/lib/libvirt/agentvm} if not said.
+         * {@code /var/lib/libvirt/agentvm} if not said. On a tmpfs, what VMs write takes the host's memory, up to the
+         * size of each one's disk.
          *
          * @param name its name, letters, digits, _ . -
          * @param directory where its files lie

@@ -2,7 +2,9 @@ package dev.agentvm.benchmarks;
 
 import dev.agentvm.Accelerator;
 import dev.agentvm.GuestImage;
+import dev.agentvm.NamedImage;
 import dev.agentvm.Resources;
+import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.domain.DomainPlan;
@@ -24,6 +26,7 @@ import dev.agentvm.network.BandwidthLimit;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -32,20 +35,29 @@ import java.util.UUID;
 /** What benchmarks use to make domains themselves that are as the library makes them. */
 final class Bench {
     static final String NAME = "bench";
-    static final GuestImage IMAGE = GuestImage.named("tiny");
+    /** The least, with busybox. */
+    static final NamedImage IMAGE = GuestImage.named("tiny");
+
+    /** And what agents work in. */
+    static final List<NamedImage> IMAGES = List.of(IMAGE, GuestImage.named("debian"));
 
     private static final String POOL = "agentvm";
     private static final Path POOL_DIRECTORY = Path.of("/var/lib/libvirt/agentvm");
-    private static final Path IMAGES = Path.of("/var/lib/agentvm/images");
+    private static final Path IMAGE_DIRECTORY = Path.of("/var/lib/agentvm/images");
 
     private Bench() {}
 
     /** The library, with its files where this class expects them. */
     static LibvirtHypervisor hypervisor() {
         return new LibvirtHypervisor.Builder()
-                .imageDirectory(IMAGES)
+                .imageDirectory(IMAGE_DIRECTORY)
                 .storagePool(POOL, POOL_DIRECTORY)
                 .connect();
+    }
+
+    /** Nothing but a name and an image. */
+    static VMTemplate template(GuestImage image) {
+        return new VMTemplate.Builder().name(NAME).image(image).build();
     }
 
     /** What runs the guests, which the lab has found out. */
@@ -58,7 +70,7 @@ final class Bench {
     }
 
     static BootSource boot() {
-        return new ImageDirectory(IMAGES).resolve(IMAGE);
+        return new ImageDirectory(IMAGE_DIRECTORY).resolve(IMAGE);
     }
 
     static Overlays overlays(Libvirt libvirt) {
@@ -91,6 +103,7 @@ final class Bench {
                 resources,
                 boot,
                 disk,
+                0,
                 Optional.empty(),
                 Optional.of(new DomainPlan.Card(
                         card.attached().vm().mac(),

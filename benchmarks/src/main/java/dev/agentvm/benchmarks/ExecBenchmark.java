@@ -2,9 +2,9 @@ package dev.agentvm.benchmarks;
 
 import dev.agentvm.Command;
 import dev.agentvm.Hypervisor;
+import dev.agentvm.NamedImage;
 import dev.agentvm.VM;
 import dev.agentvm.VMProcess;
-import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
@@ -49,17 +49,27 @@ final class ExecBenchmark {
 
     static Section run(int pairs) {
         double load = Machine.load();
-        VMTemplate template =
-                new VMTemplate.Builder().name(Bench.NAME).image(Bench.IMAGE).build();
+        Table commands = new Table("a command that does nothing", "guest", "median", "least", "most");
+        Table lines =
+                new Table("from output to reader, " + BUSY + " busy commands", "guest", "median", "least", "most");
+        List<String> exceeded = new ArrayList<>();
         try (Hypervisor hypervisor = Bench.hypervisor();
-                Libvirt libvirt = Libvirt.open(LibvirtOptions.of("qemu:///system"));
-                VM vm = hypervisor.launch(template)) {
-            ExecBenchmark benchmark = new ExecBenchmark(libvirt, vm);
-            return benchmark.section(pairs, Machine.describe(libvirt.host()), load);
+                Libvirt libvirt = Libvirt.open(LibvirtOptions.of("qemu:///system"))) {
+            for (NamedImage image : Bench.IMAGES) {
+                try (VM vm = hypervisor.launch(Bench.template(image))) {
+                    ExecBenchmark benchmark = new ExecBenchmark(libvirt, vm);
+                    benchmark.commands(image.name(), pairs, commands, exceeded);
+                    benchmark.lines(image.name(), lines, exceeded);
+                }
+            }
+            String text = "Measured on " + Machine.describe(libvirt.host()) + ", guests run by " + Bench.accelerator()
+                    + ", " + pairs + " pairs; load before the run " + Table.number(load, 1) + ".\n\n" + commands
+                    + "\n\n" + lines;
+            return new Section("exec", text, exceeded);
         }
     }
 
-    private Section section(int pairs, String machine, double load) {
+    private void commands(String guest, int pairs, Table table, List<String> exceeded) {
         List<Double> library = new ArrayList<>();
         List<Double> direct = new ArrayList<>();
         List<Double> ratios = new ArrayList<>();
@@ -77,33 +87,29 @@ final class ExecBenchmark {
             ratios.add(one / other);
         }
         Spread ratio = Spread.of(ratios);
-        Table commands = new Table("a command that does nothing", "median", "least", "most");
-        row(commands, "vm.exec ÷ directly, of a pair of " + COMMANDS_PER_PAIR + " each", ratio, 2);
-        row(commands, "vm.exec, ms", Spread.of(library), 1);
-        row(commands, "directly, ms", Spread.of(direct), 1);
-
-        List<Double> latencies = latencies();
-        Spread latency = Spread.of(latencies);
-        Table lines = new Table("from output to reader, " + BUSY + " busy commands", "median", "least", "most");
-        row(lines, "ms, of " + latencies.size() + " lines", latency, 0);
-
-        List<String> exceeded = new ArrayList<>();
+        row(table, "vm.exec ÷ directly, of a pair of " + COMMANDS_PER_PAIR + " each", guest, ratio, 2);
+        row(table, "vm.exec, ms", guest, Spread.of(library), 1);
+        row(table, "directly, ms", guest, Spread.of(direct), 1);
         if (ratio.median() > BUDGET) {
-            exceeded.add("vm.exec takes " + Table.number(ratio.median(), 2) + " times as long as its calls directly; "
-                    + Table.number(BUDGET, 2) + " is the budget");
+            exceeded.add("vm.exec of the guest " + guest + " takes " + Table.number(ratio.median(), 2)
+                    + " times as long as its calls directly; " + Table.number(BUDGET, 2) + " is the budget");
         }
-        if (latency.median() > LATENCY_BUDGET_MILLIS) {
-            exceeded.add("half of the lines take " + Table.number(latency.median(), 0) + " ms to their reader; "
-                    + Table.number(LATENCY_BUDGET_MILLIS, 0) + " is the budget");
-        }
-        String text = "Measured on " + machine + ", guests run by " + Bench.accelerator() + ", " + pairs
-                + " pairs; load before the run " + Table.number(load, 1) + ".\n\n" + commands + "\n\n" + lines;
-        return new Section("exec", text, exceeded);
     }
 
-    private static void row(Table table, String what, Spread spread, int decimals) {
+    private void lines(String guest, Table table, List<String> exceeded) {
+        List<Double> latencies = latencies();
+        Spread latency = Spread.of(latencies);
+        row(table, "ms, of " + latencies.size() + " lines", guest, latency, 0);
+        if (latency.median() > LATENCY_BUDGET_MILLIS) {
+            exceeded.add("half of the lines of the guest " + guest + " take " + Table.number(latency.median(), 0)
+                    + " ms to their reader; " + Table.number(LATENCY_BUDGET_MILLIS, 0) + " is the budget");
+        }
+    }
+
+    private static void row(Table table, String what, String guest, Spread spread, int decimals) {
         table.row(
                 what,
+                guest,
                 Table.number(spread.median(), decimals),
                 Table.number(spread.min(), decimals),
                 Table.number(spread.max(), decimals));

@@ -32,6 +32,9 @@ final class RawPort {
             exec 3<>/dev/${port##*/}
             """.formatted(NAME);
 
+    /** Closed only when all has come, since QEMU drops the rest. */
+    private static final String AWAIT_ANSWER = "read -r line <&3\n";
+
     private final Libvirt libvirt;
     private final DomainRef domain;
 
@@ -42,8 +45,8 @@ final class RawPort {
 
     /** Seconds until the guest has so many blocks of 64 KiB in a file. */
     double in(Path from, String to, int size) throws IOException {
-        String script =
-                OPEN + "dd bs=" + BLOCK + " count=" + size / BLOCK + " iflag=fullblock <&3 >" + to + "\necho >&3\n";
+        String script = OPEN + "dd bs=" + BLOCK + " count=" + size / BLOCK + " iflag=fullblock <&3 >" + to
+                + "\necho >&3\n" + AWAIT_ANSWER;
         Counter counter = new Counter(1, bytes -> {});
         try (FileChannel file = FileChannel.open(from, StandardOpenOption.READ);
                 ByteStream stream = libvirt.consoles().openChannel(domain, NAME, counter)) {
@@ -53,7 +56,9 @@ final class RawPort {
             while (file.read(piece.clear()) > 0) {
                 stream.send(piece.flip());
             }
-            return seconds(begin, counter);
+            double seconds = seconds(begin, counter);
+            answer(stream);
+            return seconds;
         }
     }
 
@@ -63,13 +68,16 @@ final class RawPort {
             Counter counter = new Counter(size, file::write);
             try (ByteStream stream = libvirt.consoles().openChannel(domain, NAME, counter)) {
                 long begin = System.nanoTime();
-                // Closed only when all has come, since QEMU drops the rest.
-                start(OPEN + "cat " + from + " >&3\nread -r line <&3\n");
+                start(OPEN + "cat " + from + " >&3\n" + AWAIT_ANSWER);
                 double seconds = seconds(begin, counter);
-                stream.send(ByteBuffer.wrap(new byte[] {'\n'}));
+                answer(stream);
                 return seconds;
             }
         }
+    }
+
+    private static void answer(ByteStream stream) {
+        stream.send(ByteBuffer.wrap(new byte[] {'\n'}));
     }
 
     private void start(String script) {

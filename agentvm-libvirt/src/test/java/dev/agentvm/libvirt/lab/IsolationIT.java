@@ -45,16 +45,19 @@ class IsolationIT {
                     .isNotEqualTo(Files.readSymbolicLink(Path.of("/proc/self/ns/mnt")));
             assertThat(isolation.filter()).contains("agentvm-" + vm.id());
 
-            assertThat(isolation.memoryLimitBytes()).isEqualTo(OptionalLong.of((192L + 1024) << 20));
+            // Of the guest, of QEMU, and of the disk, since that lies in memory here.
+            Resources resources = Lab.tiny("vm").resources();
+            long limit = (resources.memoryMiB() + 1024 + resources.diskGiB() * 1024L) << 20;
+            assertThat(isolation.memoryLimitBytes()).isEqualTo(OptionalLong.of(limit));
             assertThat(isolation.cpuLimitPercent()).isEqualTo(OptionalLong.of(120));
             Path memory = group(pid, "memory");
             Path cpu = group(pid, "cpu");
             if (Files.exists(memory.resolve("memory.max"))) {
-                assertThat(number(memory, "memory.max")).isEqualTo((192L + 1024) << 20);
+                assertThat(number(memory, "memory.max")).isEqualTo(limit);
                 assertThat(Files.readString(cpu.resolve("cpu.max"))).startsWith("120000 100000");
                 assertThat(isolation.cpuShares()).isEqualTo(OptionalLong.of(number(cpu, "cpu.weight")));
             } else {
-                assertThat(number(memory, "memory.limit_in_bytes")).isEqualTo((192L + 1024) << 20);
+                assertThat(number(memory, "memory.limit_in_bytes")).isEqualTo(limit);
                 assertThat(number(cpu, "cpu.cfs_quota_us") * 100 / number(cpu, "cpu.cfs_period_us"))
                         .isEqualTo(120);
                 assertThat(isolation.cpuShares()).isEqualTo(OptionalLong.of(number(cpu, "cpu.shares")));

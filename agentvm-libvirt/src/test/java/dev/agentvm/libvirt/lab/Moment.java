@@ -36,150 +36,30 @@ enum Moment {
     POLICY_VERIFIED,
     RESUMED,
     AGENT_READY,
-    LAUNCHED {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            hypervisor.launch(template(name), PATIENT);
-            reached.run();
-        }
-    },
-    EXEC {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) throws InterruptedException {
-            VM vm = hypervisor.launch(template(name), PATIENT);
-            try (VMProcess process = vm.start(Command.of("yes"))) {
-                CompletableFuture<?> unused = CompletableFuture.runAsync(() -> vm.exec(Command.of("sleep", "1000")));
-                while (!vm.exec(Command.of("pidof", "sleep")).success() && process.isAlive()) {
-                    TimeUnit.MILLISECONDS.sleep(50);
-                }
-                reached.run();
-            }
-        }
-    },
-    COPY_IN {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) throws IOException {
-            VM vm = hypervisor.launch(template(name), PATIENT);
-            Path file = Files.createTempFile("agentvm-killed", "");
-            try (RandomAccessFile big = new RandomAccessFile(file.toFile(), "rw")) {
-                big.setLength(64L << 20);
-            }
-            CopyListener listener = (entries, bytes) -> {
-                // The copy has it open.
-                if (bytes > 0 && file.toFile().delete()) {
-                    reached.run();
-                }
-            };
-            vm.files()
-                    .copyIn(
-                            file,
-                            "/tmp",
-                            new CopyOptions.Builder().listener(listener).build());
-        }
-    },
-    CLOSE_BEGUN(host -> true) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            VM vm = hypervisor.launch(template(name), PATIENT);
-            reached.run();
-            vm.close();
-        }
-    },
-    FIRST_MEMORY_ANNOUNCED(host -> host.savedBytes(1) >= 0) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            reached.run();
-            hypervisor.launch(template(name), RESETTABLE);
-        }
-    },
-    FIRST_MEMORY_WRITTEN(host -> host.savedBytes(1) > 4 << 20) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            reached.run();
-            hypervisor.launch(template(name), RESETTABLE);
-        }
-    },
-    SNAPSHOT_BEGUN(host -> true) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            snapshot(hypervisor, name, reached);
-        }
-    },
-    SNAPSHOT_ANNOUNCED(host -> host.savedBytes(2) >= 0) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            snapshot(hypervisor, name, reached);
-        }
-    },
-    SNAPSHOT_WRITTEN(host -> host.savedBytes(2) > 4 << 20) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            snapshot(hypervisor, name, reached);
-        }
-    },
-    RESTORE_BEGUN(host -> true) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            restore(hypervisor, name, reached);
-        }
-    },
-    RESTORE_DOMAIN_DESTROYED(host -> !host.runs()) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            restore(hypervisor, name, reached);
-        }
-    },
-    RESTORED {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            restore(hypervisor, name, () -> {});
-            reached.run();
-        }
-    },
-    RESET_BEGUN(host -> true) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            reset(hypervisor, name, reached);
-        }
-    },
-    RESET_DOMAIN_DESTROYED(host -> !host.runs()) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            reset(hypervisor, name, reached);
-        }
-    },
-    RESET {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            reset(hypervisor, name, () -> {});
-            reached.run();
-        }
-    },
-    POOL_REFILL {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            VMPool pool = pool(hypervisor, name, 1);
-            pool.acquire(PATIENCE).close();
-            reached.run();
-        }
-    },
-    POOL_RESET {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            VMPool pool = pool(hypervisor, name, 10);
-            pool.acquire(PATIENCE).close();
-            reached.run();
-        }
-    },
-    POOL_CLOSE_BEGUN(host -> true) {
-        @Override
-        void work(Hypervisor hypervisor, String name, Runnable reached) {
-            VMPool pool = pool(hypervisor, name, 1);
-            VMLease unused = pool.acquire(PATIENCE);
-            reached.run();
-            pool.close();
-        }
-    };
+    LAUNCHED(Moment::launched),
+    EXEC(Moment::exec),
+    COPY_IN(Moment::copyIn),
+    CLOSE_BEGUN(host -> true, Moment::close),
+    FIRST_MEMORY_ANNOUNCED(host -> host.savedBytes(1) >= 0, Moment::launchResettable),
+    FIRST_MEMORY_WRITTEN(host -> host.savedBytes(1) > 4 << 20, Moment::launchResettable),
+    SNAPSHOT_BEGUN(host -> true, Moment::snapshot),
+    SNAPSHOT_ANNOUNCED(host -> host.savedBytes(2) >= 0, Moment::snapshot),
+    SNAPSHOT_WRITTEN(host -> host.savedBytes(2) > 4 << 20, Moment::snapshot),
+    RESTORE_BEGUN(host -> true, Moment::restore),
+    RESTORE_DOMAIN_DESTROYED(host -> !host.runs(), Moment::restore),
+    RESTORED((hypervisor, name, reached) -> {
+        restore(hypervisor, name, () -> {});
+        reached.run();
+    }),
+    RESET_BEGUN(host -> true, Moment::reset),
+    RESET_DOMAIN_DESTROYED(host -> !host.runs(), Moment::reset),
+    RESET((hypervisor, name, reached) -> {
+        reset(hypervisor, name, () -> {});
+        reached.run();
+    }),
+    POOL_REFILL((hypervisor, name, reached) -> giveBack(pool(hypervisor, name, 1), reached)),
+    POOL_RESET((hypervisor, name, reached) -> giveBack(pool(hypervisor, name, 10), reached)),
+    POOL_CLOSE_BEGUN(host -> true, Moment::closePool);
 
     /** Many guests are emulated at the same time. */
     private static final Duration PATIENCE = Duration.ofMinutes(10);
@@ -187,16 +67,30 @@ enum Moment {
     private static final LaunchOptions PATIENT = LaunchOptions.standard().withTimeout(PATIENCE);
     private static final LaunchOptions RESETTABLE = PATIENT.withResettable(true);
 
-    private final Optional<Predicate<HostEye>> sight;
+    /** What the program does; {@code reached} is run at the moment, or when it is near and will be seen on the host. */
+    private interface Work {
+        void go(Hypervisor hypervisor, String name, Runnable reached) throws Exception;
+    }
 
-    /** One at which the program can stand still. */
+    private final Optional<Predicate<HostEye>> sight;
+    private final Work work;
+
+    /** The end of a step of a launch. */
     Moment() {
         sight = Optional.empty();
+        work = this::launch;
+    }
+
+    /** One at which the program can stand still. */
+    Moment(Work work) {
+        sight = Optional.empty();
+        this.work = work;
     }
 
     /** One that comes while the program goes on from what it has told. */
-    Moment(Predicate<HostEye> sight) {
+    Moment(Predicate<HostEye> sight, Work work) {
         this.sight = Optional.of(sight);
+        this.work = work;
     }
 
     boolean canStandStill() {
@@ -208,8 +102,11 @@ enum Moment {
         return sight.map(seen -> seen.test(host)).orElse(true);
     }
 
-    /** Works. What is given is run at the moment, or when the moment is near and will be seen on the host. */
     void work(Hypervisor hypervisor, String name, Runnable reached) throws Exception {
+        work.go(hypervisor, name, reached);
+    }
+
+    private void launch(Hypervisor hypervisor, String name, Runnable reached) {
         LaunchStep at = LaunchStep.valueOf(name());
         LaunchOptions options = PATIENT.withListener((step, time) -> {
             if (step == at) {
@@ -222,6 +119,52 @@ enum Moment {
     /** With a seed, so that a launch makes all that one can. */
     private static VMTemplate template(String name) {
         return Lab.tiny(name).withCloudInit(new CloudInit.Builder().build());
+    }
+
+    private static void launched(Hypervisor hypervisor, String name, Runnable reached) {
+        hypervisor.launch(template(name), PATIENT);
+        reached.run();
+    }
+
+    private static void close(Hypervisor hypervisor, String name, Runnable before) {
+        VM vm = hypervisor.launch(template(name), PATIENT);
+        before.run();
+        vm.close();
+    }
+
+    private static void exec(Hypervisor hypervisor, String name, Runnable reached) throws InterruptedException {
+        VM vm = hypervisor.launch(template(name), PATIENT);
+        try (VMProcess process = vm.start(Command.of("yes"))) {
+            CompletableFuture<?> unused = CompletableFuture.runAsync(() -> vm.exec(Command.of("sleep", "1000")));
+            while (!vm.exec(Command.of("pidof", "sleep")).success() && process.isAlive()) {
+                TimeUnit.MILLISECONDS.sleep(50);
+            }
+            reached.run();
+        }
+    }
+
+    private static void copyIn(Hypervisor hypervisor, String name, Runnable reached) throws IOException {
+        VM vm = hypervisor.launch(template(name), PATIENT);
+        Path file = Files.createTempFile("agentvm-killed", "");
+        try (RandomAccessFile big = new RandomAccessFile(file.toFile(), "rw")) {
+            big.setLength(64L << 20);
+        }
+        CopyListener listener = (entries, bytes) -> {
+            // The copy has it open.
+            if (bytes > 0 && file.toFile().delete()) {
+                reached.run();
+            }
+        };
+        vm.files()
+                .copyIn(
+                        file,
+                        "/tmp",
+                        new CopyOptions.Builder().listener(listener).build());
+    }
+
+    private static void launchResettable(Hypervisor hypervisor, String name, Runnable before) {
+        before.run();
+        hypervisor.launch(template(name), RESETTABLE);
     }
 
     private static void snapshot(Hypervisor hypervisor, String name, Runnable before) {
@@ -241,6 +184,18 @@ enum Moment {
         VM vm = hypervisor.launch(template(name), RESETTABLE);
         before.run();
         vm.reset();
+    }
+
+    private static void closePool(Hypervisor hypervisor, String name, Runnable before) {
+        VMPool pool = pool(hypervisor, name, 1);
+        VMLease unused = pool.acquire(PATIENCE);
+        before.run();
+        pool.close();
+    }
+
+    private static void giveBack(VMPool pool, Runnable after) {
+        pool.acquire(PATIENCE).close();
+        after.run();
     }
 
     private static VMPool pool(Hypervisor hypervisor, String name, int uses) {

@@ -20,7 +20,8 @@ final class Tenant {
             "\n",
             // The agent writes its state to a file of another name first.
             "find / -path /proc -prune -o -path /sys -prune -o -path '*agentvm*' -prune -o"
-                    + " -path '/run/qga.state.*' -prune -o -type f -exec ls -ln {} + | awk '{print $1, $3, $4, $5, $9}' | sort -k5",
+                    + " -path '/run/qga.state.*' -prune -o -type f -exec ls -ln {} +"
+                    + " | awk '{print $1, $3, $4, $5, $9}' | sort -k5",
             "hostname; env | sort; cat /proc/mounts /proc/modules /proc/sys/kernel/panic",
             // The kernel gives itself an address of IPv6 when the link comes up, which may be before a state is kept or
             // after.

@@ -24,6 +24,7 @@ import java.util.UUID;
  * @param resources how much of the host it may use
  * @param boot what boots
  * @param disk its own disk
+ * @param layersInMemory how many layers of it may lie in the host's memory, where what is written counts as QEMU's
  * @param seed what it finds at its first boot, if there is something
  * @param card its network card, if it has one
  * @param owner who launched it
@@ -40,6 +41,7 @@ public record DomainPlan(
         Resources resources,
         BootSource boot,
         VMDisk disk,
+        int layersInMemory,
         Optional<Volume> seed,
         Optional<Card> card,
         String owner,

@@ -37,7 +37,9 @@ import org.jspecify.annotations.Nullable;
  *       random numbers another course by itself.
  *   <li><b>memory</b>: out of QEMU's core dumps, since it may hold secrets; no balloon, through which a guest could push
  *       at the host's memory management. The hard limit leaves QEMU 1 GiB beyond the guest's memory for itself: a limit
- *       equal to the guest's memory invites the OOM killer.
+ *       equal to the guest's memory invites the OOM killer. Emulation keeps half of it at most for translated code;
+ *       left to itself, it would take all. A disk on a tmpfs has the size of its
+ *       layers on top, since what is written there is charged to QEMU.
  *   <li><b>cputune</b>: shares by the number of CPUs, and a ceiling of all of them and a fifth of one for QEMU's own
  *       threads.
  *   <li><b>disk</b>: a qcow2 overlay whose backing file is named with its format, so that QEMU probes nothing that a
@@ -91,9 +93,9 @@ public final class DomainRenderer {
         domain.uuid = plan.id().toString();
         domain.genid = "";
         domain.metadata = MetadataXml.of(mark(plan));
-        limits(domain, plan.resources());
+        limits(domain, plan);
         domain.os = os(plan.boot());
-        domain.features = features();
+        domain.features = features(kvm);
         domain.cpu = cpu(kvm, plan.amd());
         domain.clock = new DomainXml.Clock();
         domain.clock.offset = "utc";
@@ -118,11 +120,13 @@ public final class DomainRenderer {
         return mark;
     }
 
-    private static void limits(DomainXml domain, Resources resources) {
+    private static void limits(DomainXml domain, DomainPlan plan) {
+        Resources resources = plan.resources();
+        long diskMiB = 1024L * plan.layersInMemory() * resources.diskGiB();
         domain.memory = DomainXml.Memory.mib(resources.memoryMiB());
         domain.memory.dumpCore = false;
         domain.memtune = new DomainXml.Memtune();
-        domain.memtune.hardLimit = SizeXml.mib((long) resources.memoryMiB() + HEADROOM_MIB);
+        domain.memtune.hardLimit = SizeXml.mib(resources.memoryMiB() + HEADROOM_MIB + diskMiB);
         domain.vcpu = DomainXml.Vcpu.of(resources.vcpus());
         domain.cputune = new DomainXml.Cputune();
         domain.cputune.shares = SHARES_PER_CPU * resources.vcpus();
@@ -148,12 +152,16 @@ public final class DomainRenderer {
         return os;
     }
 
-    private static DomainXml.Features features() {
+    private static DomainXml.Features features(boolean kvm) {
         DomainXml.Features features = new DomainXml.Features();
         features.acpi = Flag.present();
         features.apic = Flag.present();
         features.pmu = DomainXml.State.off();
         features.vmport = DomainXml.State.off();
+        if (!kvm) {
+            features.tcg = new DomainXml.Tcg();
+            features.tcg.tbCache = SizeXml.mib(HEADROOM_MIB / 2);
+        }
         return features;
     }
 

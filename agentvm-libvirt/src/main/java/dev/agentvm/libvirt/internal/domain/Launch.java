@@ -193,7 +193,7 @@ final class Launch {
                 ledger,
                 disk,
                 template.resources().diskGiB());
-        Snapshots snapshots = new Snapshots(parts, vm, blueprint, new Return(host, vm, blueprint), layers, disk);
+        Snapshots snapshots = new Snapshots(host, vm, blueprint, new Return(host, vm, blueprint), layers, disk);
         if (options.resettable()) {
             snapshots.takeFirst();
         }
@@ -305,6 +305,14 @@ final class Launch {
         }
     }
 
+    /** Each snapshot begins one more. */
+    private int layersInMemory() {
+        if (!parts.volumes().isInMemory()) {
+            return 0;
+        }
+        return options.resettable() ? Snapshots.MOST_LAYERS + 1 : 1;
+    }
+
     /** A creation whose caller gave up may still succeed, and is then undone. */
     private void create(BootSource boot, VMDisk disk, Optional<Volume> seed, Optional<DomainPlan.Card> card) {
         Instant created = birth;
@@ -320,6 +328,7 @@ final class Launch {
                 template.resources(),
                 boot,
                 disk,
+                layersInMemory(),
                 seed,
                 card,
                 parts.journals().ownerId(),

@@ -94,8 +94,7 @@ final class LibvirtVM implements VM {
     private final List<String> returnWarnings = new CopyOnWriteArrayList<>();
     private volatile Optional<Requirements.Shaping> otherBandwidth = Optional.empty();
     private volatile Optional<PolicyInForce> policy = Optional.empty();
-    private volatile Optional<Snapshots> snapshots = Optional.empty();
-    private volatile Optional<Standstill> standstill = Optional.empty();
+    private volatile Optional<Own> own = Optional.empty();
     private volatile List<String> bandwidthWarnings = List.of();
     private volatile @Nullable TapWatch tapWatch;
     private volatile Supplier<ConnectionLog> connectionLog = () -> ConnectionLog.empty(Optional.empty());
@@ -106,6 +105,9 @@ final class LibvirtVM implements VM {
     private final Object consoleLock = new Object();
     private @Nullable ByteStream console;
     private boolean wantsConsole;
+
+    /** What only the program that launched a VM can do with it. */
+    private record Own(Snapshots snapshots, Standstill standstill) {}
 
     /**
      * Who a VM is.
@@ -406,29 +408,29 @@ final class LibvirtVM implements VM {
 
     @Override
     public Snapshot snapshot(String name) {
-        return ownSnapshots("take a snapshot").take(name);
+        return own("take a snapshot").snapshots().take(name);
     }
 
     @Override
     public void restore(String name) {
-        ownSnapshots("restore").restore(name);
+        own("restore").snapshots().restore(name);
     }
 
     @Override
     public List<Snapshot> snapshots() {
         return endReason().isPresent()
                 ? List.of()
-                : ownSnapshots("list the snapshots").list();
+                : own("list the snapshots").snapshots().list();
     }
 
     @Override
     public void deleteSnapshot(String name) {
-        ownSnapshots("delete a snapshot").delete(name);
+        own("delete a snapshot").snapshots().delete(name);
     }
 
     @Override
     public void reset() {
-        ownSnapshots("reset").reset();
+        own("reset").snapshots().reset();
     }
 
     @Override
@@ -442,14 +444,15 @@ final class LibvirtVM implements VM {
     }
 
     /** This program launched it, and it can be put back and paused when its launch is complete. */
-    void own(Snapshots itsSnapshots, Standstill itsStandstill) {
-        snapshots = Optional.of(itsSnapshots);
-        standstill = Optional.of(itsStandstill);
+    void own(Snapshots snapshots, Standstill standstill) {
+        own = Optional.of(new Own(snapshots, standstill));
     }
 
-    private Snapshots ownSnapshots(String operation) {
+    private Own own(String operation) {
         requireAlive(operation);
-        return snapshots.orElseThrow(() -> ofAnother(operation));
+        return own.orElseThrow(() -> new AgentVMException(
+                "The VM '" + name() + "' was launched by another program, which alone can " + operation,
+                FailureContext.of(operation).vm(name())));
     }
 
     private Standstill ownStandstill(String operation) {
@@ -459,13 +462,7 @@ final class LibvirtVM implements VM {
                     "The VM '" + name() + "' is being launched; " + operation + " when that is over",
                     FailureContext.of(operation).vm(name()));
         }
-        return standstill.orElseThrow(() -> ofAnother(operation));
-    }
-
-    private AgentVMException ofAnother(String operation) {
-        return new AgentVMException(
-                "The VM '" + name() + "' was launched by another program, which alone can " + operation,
-                FailureContext.of(operation).vm(name()));
+        return own(operation).standstill();
     }
 
     /** Held by whoever makes or removes what the VM is made of. */

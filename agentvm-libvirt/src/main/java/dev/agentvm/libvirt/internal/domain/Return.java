@@ -146,9 +146,4 @@ final class Return {
         }
         vm.requireAlive("restore");
     }
-
-    /** Nothing is begun that the closing of the hypervisor would leave half done. */
-    void requireOpen(String operation) {
-        host.requireOpen(operation);
-    }
 }

@@ -8,7 +8,6 @@ import dev.agentvm.Snapshot;
 import dev.agentvm.SnapshotAlreadyExistsException;
 import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.VMState;
-import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.DomainSnapshotXml;
@@ -38,8 +37,9 @@ final class Snapshots {
     private static final Duration PATIENCE = Duration.ofMinutes(15);
 
     /** QEMU and libvirt follow a chain of some hundreds; each layer slows the guest's reading. */
-    private static final int MOST_LAYERS = 64;
+    static final int MOST_LAYERS = 64;
 
+    private final LibvirtHost host;
     private final Parts parts;
     private final LibvirtVM vm;
     private final Blueprint blueprint;
@@ -54,8 +54,9 @@ final class Snapshots {
     /** A state: what it is called, its memory, and the disk that goes with it. */
     private record Kept(Snapshot snapshot, Volume memory, VMDisk disk) {}
 
-    Snapshots(Parts parts, LibvirtVM vm, Blueprint blueprint, Return back, Layers layers, VMDisk disk) {
-        this.parts = parts;
+    Snapshots(LibvirtHost host, LibvirtVM vm, Blueprint blueprint, Return back, Layers layers, VMDisk disk) {
+        this.host = host;
+        this.parts = host.parts();
         this.vm = vm;
         this.blueprint = blueprint;
         this.back = back;
@@ -268,29 +269,20 @@ final class Snapshots {
         return volumes;
     }
 
-    /** Makes a change that, once begun, goes on to its end. If the VM did not survive it, what is left of it is removed. */
+    /** Makes a change. If the VM did not survive it, what is left of it is removed. */
     private void change(String operation, Runnable work) {
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException(
                     "The thread was interrupted; nothing was done to " + operation, context(operation));
         }
-        Uninterrupted.run(() -> {
-            try {
-                vm.changes().lock();
-                try {
-                    back.requireOpen(operation);
-                    vm.requireAlive(operation);
-                    work.run();
-                } finally {
-                    vm.changes().unlock();
-                }
-            } catch (RuntimeException | Error e) {
-                if (vm.endReason().isPresent()) {
-                    removeAfter(e);
-                }
-                throw e;
+        try {
+            host.change(vm, operation, work);
+        } catch (RuntimeException | Error e) {
+            if (vm.endReason().isPresent()) {
+                removeAfter(e);
             }
-        });
+            throw e;
+        }
     }
 
     private void removeAfter(Throwable failure) {

@@ -75,19 +75,11 @@ final class Standstill {
         });
     }
 
-    /** Makes a change that, once begun, goes on to its end. */
     private void change(String operation, Runnable work) {
-        Uninterrupted.run(() -> {
-            vm.changes().lock();
-            try {
-                host.requireOpen(operation);
-                vm.requireAlive(operation);
-                work.run();
-            } catch (AgentVMException e) {
-                throw vm.explain(operation, e);
-            } finally {
-                vm.changes().unlock();
-            }
-        });
+        try {
+            host.change(vm, operation, work);
+        } catch (AgentVMException e) {
+            throw vm.explain(operation, e);
+        }
     }
 }

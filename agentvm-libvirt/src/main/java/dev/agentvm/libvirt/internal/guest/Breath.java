@@ -4,6 +4,7 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMRestoredException;
+import dev.agentvm.libvirt.internal.nativeaccess.ErrorCode;
 import java.time.Duration;
 import java.util.OptionalInt;
 
@@ -12,9 +13,6 @@ import java.util.OptionalInt;
  * Used by one thread.
  */
 final class Breath {
-    /** libvirt's {@code VIR_ERR_OPERATION_INVALID}, with which it refuses calls of an agent whose domain stands still. */
-    private static final int STANDS_STILL = 55;
-
     private final long silence;
     private boolean failing;
     private long since;
@@ -30,10 +28,9 @@ final class Breath {
                         || !(failure instanceof GuestAgentException || failure instanceof VMDestroyedException));
     }
 
-    /** Whether the guest does not run at present, so that it says nothing of it that it does not answer. */
+    /** Whether libvirt says that the guest does not run at present, so that its silence says nothing of it. */
     static boolean standsStill(AgentVMException failure) {
-        OptionalInt code = failure.libvirtCode();
-        return isTemporary(failure) && code.isPresent() && code.getAsInt() == STANDS_STILL;
+        return isTemporary(failure) && failure.libvirtCode().equals(OptionalInt.of(ErrorCode.OPERATION_INVALID));
     }
 
     void answered() {

@@ -38,7 +38,10 @@ final class Revival {
         return status.exitCode().equals(OptionalInt.of(0));
     }
 
-    /** Sets the clock. The agent sets the hardware clock too, and fails where the guest has no program for that, having set its own. */
+    /**
+     * Sets the clock. The agent sets the hardware clock too, and fails where the guest has no program for that, having set
+     * its own.
+     */
     void setTime(Clock clock) {
         GuestAgentException refusal;
         try {

@@ -29,7 +29,9 @@ final class Supervisor {
     private static final Logger LOG = LoggerFactory.getLogger(Supervisor.class);
     private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(30);
     private static final long SHORT_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
-    private static final long PAUSE_WHILE_BUSY_ELSEWHERE = TimeUnit.MILLISECONDS.toNanos(300);
+    /** While the guest stands still, or its commands are busy elsewhere. */
+    private static final long UNHURRIED_PAUSE = TimeUnit.MILLISECONDS.toNanos(300);
+
     private static final long LONG_PAUSE = TimeUnit.SECONDS.toNanos(1);
     /** Bytes of events in a second; honest helpers start a process for each, and cannot tell so much. */
     private static final int MANY_EVENTS = 256 * 1024;
@@ -193,6 +195,7 @@ final class Supervisor {
 
     private void turn() {
         boolean moved = false;
+        boolean still = false;
         long begin = System.nanoTime();
         try {
             moved = readEvents();
@@ -202,6 +205,7 @@ final class Supervisor {
             watches.values().forEach(watch -> watch.finish(e));
             return;
         } catch (AgentVMException e) {
+            still = Breath.standsStill(e);
             if (breath.isSpent(e, begin)) {
                 loseAll(e);
             }
@@ -210,7 +214,7 @@ final class Supervisor {
         watches.values().forEach(watch -> watch.tick(now));
         pause = moved ? SHORT_PAUSE : Math.min(PAUSE, pause * 2);
         if (!moved) {
-            await(pause());
+            await(still ? UNHURRIED_PAUSE : pause());
         }
     }
 
@@ -218,7 +222,7 @@ final class Supervisor {
         if (watches.values().stream().allMatch(Watch::isHeldUp)) {
             return LONG_PAUSE;
         }
-        return watches.values().stream().allMatch(Watch::canWait) ? PAUSE_WHILE_BUSY_ELSEWHERE : pause;
+        return watches.values().stream().allMatch(Watch::canWait) ? UNHURRIED_PAUSE : pause;
     }
 
     /** Whether anything that matters was told. */

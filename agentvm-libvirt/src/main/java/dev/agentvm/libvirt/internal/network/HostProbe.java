@@ -23,11 +23,12 @@ import org.jspecify.annotations.Nullable;
  * launch; only what libvirt found out when it started is asked once. Safe for use by many threads.
  */
 public final class HostProbe {
-    /** The first libvirt that checks filters by its schema when they are defined (7.7.0). */
-    private static final LibvirtVersion OLDEST = new LibvirtVersion(7, 7, 0);
+    /** The first libvirt that bounds what emulation keeps translated (8.0.0); 7.7.0 checks filters by its schema. */
+    private static final LibvirtVersion OLDEST = new LibvirtVersion(8, 0, 0);
     /** The first libvirt whose networks may use nftables (10.4.0). */
     private static final LibvirtVersion NFT_NETWORKS = new LibvirtVersion(10, 4, 0);
 
+    private static final String CONNTRACK_ACCT = "/proc/sys/net/netfilter/nf_conntrack_acct";
     private static final String IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
     private static final String NETWORK_CONF = "/etc/libvirt/network.conf";
     private static final String DEVICES = "/sys/class/net/";
@@ -171,12 +172,18 @@ public final class HostProbe {
 
     private Finding connectionLog() {
         return host.mayCapture()
-                ? Finding.ok("connection-log", "what passes the taps of VMs can be read")
+                ? Finding.ok("connection-log", "what passes the taps of VMs can be read" + connectionBytes())
                 : Finding.warning(
                         "connection-log",
                         "this program may open no packet sockets, and no flow log service runs, so what VMs try on their networks"
                                 + " is not written down",
                         "Run it as root, give it CAP_NET_RAW, or start the flow log service (docs/monitoring.md)");
+    }
+
+    private String connectionBytes() {
+        return host.read(CONNTRACK_ACCT).filter("1"::equals).isPresent()
+                ? ""
+                : "; how many bytes a connection moved is not known, since net.netfilter.nf_conntrack_acct is not 1";
     }
 
     private Finding bridge(String name) {

@@ -9,9 +9,12 @@ import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.PermissionsXml;
 import dev.agentvm.libvirt.internal.xml.StoragePoolXml;
 import dev.agentvm.libvirt.internal.xml.StorageVolumeXml;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,6 +24,7 @@ public final class VolumePool {
     private static final Logger LOG = LoggerFactory.getLogger(VolumePool.class);
     private static final FailureContext CONTEXT = FailureContext.of("prepare the storage pool");
     private static final int ATTEMPTS = 5;
+    private static final Set<String> IN_MEMORY = Set.of("tmpfs", "ramfs");
 
     private final Libvirt libvirt;
     private final String pool;
@@ -42,6 +46,20 @@ public final class VolumePool {
     /** The pool's name. */
     public String name() {
         return pool;
+    }
+
+    /** Whether what it holds lies in the host's memory. */
+    public boolean isInMemory() {
+        return isInMemory(directory);
+    }
+
+    static boolean isInMemory(Path directory) {
+        try {
+            return IN_MEMORY.contains(Files.getFileStore(directory).type());
+        } catch (IOException e) {
+            LOG.debug("it is not known what {} lies on", directory, e);
+            return false;
+        }
     }
 
     /** Makes a volume, in the pool that is made if it is not there. */

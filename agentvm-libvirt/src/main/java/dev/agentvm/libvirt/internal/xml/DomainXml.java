@@ -267,6 +267,15 @@ public final class DomainXml {
         public @Nullable State pmu;
         public @Nullable State vmport;
         public @Nullable State smm;
+        public @Nullable Tcg tcg;
+    }
+
+    /** QEMU's emulation. */
+    @XmlType(name = "domain.tcg")
+    public static final class Tcg {
+        /** How much of the guest's code is kept translated. */
+        @XmlElement(name = "tb-cache")
+        public @Nullable SizeXml tbCache;
     }
 
     /** A feature that is switched on or off. */

@@ -43,7 +43,7 @@ class LibvirtIT {
 
     @Test
     void host_facts() {
-        assertThat(libvirt.host().daemonVersion()).isGreaterThanOrEqualTo(new LibvirtVersion(7, 7, 0));
+        assertThat(libvirt.host().daemonVersion()).isGreaterThanOrEqualTo(new LibvirtVersion(8, 0, 0));
         assertThat(libvirt.host().hypervisorVersion()).isGreaterThanOrEqualTo(new LibvirtVersion(5, 0, 0));
         assertThat(libvirt.host().uri()).isEqualTo(URI);
         assertThat(libvirt.host()

@@ -48,7 +48,7 @@ class LibvirtTest {
     @Test
     void host_facts() {
         HostFacts host = libvirt.host();
-        assertThat(host.libraryVersion()).isGreaterThanOrEqualTo(new LibvirtVersion(7, 7, 0));
+        assertThat(host.libraryVersion()).isGreaterThanOrEqualTo(new LibvirtVersion(8, 0, 0));
         assertThat(host.daemonVersion()).isEqualTo(host.libraryVersion());
         assertThat(host.uri()).isEqualTo(TestDriver.URI);
         assertThat(host.hostname()).isNotEmpty();

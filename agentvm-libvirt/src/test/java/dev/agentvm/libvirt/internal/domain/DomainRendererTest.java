@@ -51,6 +51,8 @@ class DomainRendererTest {
                 .contains("<hard_limit unit=\"MiB\">3072</hard_limit>")
                 .contains("<global_quota>220000</global_quota>", "<shares>2048</shares>")
                 .contains("<pmu state=\"off\"/>", "<vmport state=\"off\"/>")
+                // Left to itself, it would take all that the limit leaves beyond the guest's memory.
+                .contains("<tb-cache unit=\"MiB\">512</tb-cache>")
                 .contains("<on_poweroff>destroy</on_poweroff>", "<on_reboot>destroy</on_reboot>")
                 .contains("<memballoon model=\"none\"/>", "<controller type=\"usb\"", "org.qemu.guest_agent.0")
                 .contains("name=\"dev.agentvm.bulk.0\"", "name=\"dev.agentvm.bulk.1\"")
@@ -87,7 +89,8 @@ class DomainRendererTest {
         assertThat(xml)
                 .contains("<domain type=\"kvm\">", "<cpu mode=\"host-model\"")
                 .contains("<feature policy=\"disable\" name=\"vmx\"/>", "<feature policy=\"disable\" name=\"svm\"/>")
-                .contains("<feature policy=\"disable\" name=\"arch-capabilities\"/>");
+                .contains("<feature policy=\"disable\" name=\"arch-capabilities\"/>")
+                .doesNotContain("<tcg>");
     }
 
     @Test
@@ -97,6 +100,15 @@ class DomainRendererTest {
         Schemas.assertValid(LibvirtXml.write(domain));
         assertThat(domain.devices.interfaces).isEmpty();
         assertThat(domain.devices.channels).hasSize(3);
+    }
+
+    @Test
+    void render_layersInMemory_areRoomBeyondTheGuestsMemory() {
+        String xml = LibvirtXml.write(render(KERNEL, Accelerator.KVM, Optional.empty(), Optional.empty(), 3));
+
+        assertThat(xml)
+                .contains("<hard_limit unit=\"MiB\">"
+                        + (3072 + 3 * 1024 * Resources.standard().diskGiB()) + "</hard_limit>");
     }
 
     @Test
@@ -155,7 +167,11 @@ class DomainRendererTest {
     @Test
     void render_seed_isASecondDiskThatIsOnlyRead() {
         DomainXml domain = render(
-                KERNEL, Accelerator.TCG, Optional.of(CARD), Optional.of(new Volume("agentvm", "seed", "/pool/seed")));
+                KERNEL,
+                Accelerator.TCG,
+                Optional.of(CARD),
+                Optional.of(new Volume("agentvm", "seed", "/pool/seed")),
+                0);
         String xml = LibvirtXml.write(domain);
 
         Schemas.assertValid(xml);
@@ -178,11 +194,15 @@ class DomainRendererTest {
     }
 
     private static DomainXml render(BootSource boot, Accelerator accelerator, Optional<DomainPlan.Card> card) {
-        return render(boot, accelerator, card, Optional.empty());
+        return render(boot, accelerator, card, Optional.empty(), 0);
     }
 
     private static DomainXml render(
-            BootSource boot, Accelerator accelerator, Optional<DomainPlan.Card> card, Optional<Volume> seed) {
+            BootSource boot,
+            Accelerator accelerator,
+            Optional<DomainPlan.Card> card,
+            Optional<Volume> seed,
+            int layersInMemory) {
         return DomainRenderer.render(new DomainPlan(
                 ID,
                 "vm",
@@ -191,6 +211,7 @@ class DomainRendererTest {
                 Resources.standard(),
                 boot,
                 new VMDisk(new Volume("agentvm", ID + ".qcow2", "/pool/" + ID + ".qcow2"), boot.backing()),
+                layersInMemory,
                 seed,
                 card,
                 "owner-1",

@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.guest;
 import dev.agentvm.FailureContext;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.OperationTimeoutException;
+import dev.agentvm.libvirt.internal.nativeaccess.ErrorCode;
 import java.io.ByteArrayOutputStream;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -22,6 +23,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
@@ -134,11 +136,22 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         oftenDelayed = name;
     }
 
-    /** What libvirt says of a domain that is paused. */
-    static GuestAgentException standsStill() {
+    /** From now on refuses calls of that name while {@code still}, as libvirt does those to a domain that is paused. */
+    void standStillWhile(AtomicBoolean still, String name) {
+        distort(name, reply -> {
+            if (still.get()) {
+                throw standsStill();
+            }
+            return reply;
+        });
+    }
+
+    private static GuestAgentException standsStill() {
         return new GuestAgentException(
                 "Requested operation is not valid: domain is not running",
-                FailureContext.of("agent").libvirt(55, 10).retryable(true));
+                FailureContext.of("agent")
+                        .libvirt(ErrorCode.OPERATION_INVALID, ErrorCode.FROM_QEMU)
+                        .retryable(true));
     }
 
     /** The names of all calls so far. */

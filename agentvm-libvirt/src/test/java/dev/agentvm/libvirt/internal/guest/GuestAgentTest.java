@@ -763,12 +763,7 @@ class GuestAgentTest {
     @Test
     void exec_guestStandsStillForLongerThanItMayBeSilent_waitsForIt() throws Exception {
         AtomicBoolean still = new AtomicBoolean();
-        fake.distort("guest-exec-status", real -> {
-            if (still.get()) {
-                throw FakeAgent.standsStill();
-            }
-            return real;
-        });
+        fake.standStillWhile(still, "guest-exec-status");
         GuestAgent quick =
                 new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofMillis(300)));
         quick.exec(Command.of("true"));

@@ -746,12 +746,7 @@ class GuestProcessTest {
     @Test
     void start_guestStandsStillForLongerThanItMayBeSilent_losesNothing() throws Exception {
         AtomicBoolean still = new AtomicBoolean();
-        fake.distort("guest-file-read", real -> {
-            if (still.get()) {
-                throw FakeAgent.standsStill();
-            }
-            return real;
-        });
+        fake.standStillWhile(still, "guest-file-read");
         GuestAgent quick =
                 new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofMillis(300)));
         try (VMProcess process = quick.start(Command.of("cat"), UnaryOperator.identity())) {

@@ -51,6 +51,7 @@ final class LabGuest implements AutoCloseable {
                 resources,
                 new ImageDirectory(Path.of("/var/lib/agentvm/images")).resolve(GuestImage.named("default")),
                 new VMDisk(new Volume("none", "none", "/none"), Optional.empty()),
+                0,
                 Optional.empty(),
                 Optional.empty(),
                 "test",

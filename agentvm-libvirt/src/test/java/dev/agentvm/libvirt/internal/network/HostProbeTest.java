@@ -167,9 +167,9 @@ class HostProbeTest {
 
     @Test
     void check_oldLibvirt_isFatal() {
-        version = new LibvirtVersion(7, 6, 0);
+        version = new LibvirtVersion(7, 10, 0);
         assertThat(severity("libvirt-version")).isEqualTo(Severity.FATAL);
-        version = new LibvirtVersion(7, 7, 0);
+        version = new LibvirtVersion(8, 0, 0);
         assertThat(severity("libvirt-version")).isEqualTo(Severity.OK);
     }
 
@@ -255,6 +255,16 @@ class HostProbeTest {
         assertThat(onBridge("bridge-address", NetworkMode.bridge("br0").withAddress("10.0.0.9"))
                         .severity())
                 .isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void connectionLog_whereNoBytesAreCounted_saysSo() {
+        String acct = "/proc/sys/net/netfilter/nf_conntrack_acct";
+        files.put(acct, "0");
+        assertThat(find("connection-log", Needs.standard()).evidence()).contains("nf_conntrack_acct is not 1");
+
+        files.put(acct, "1");
+        assertThat(find("connection-log", Needs.standard()).evidence()).doesNotContain("bytes");
     }
 
     @Test

@@ -48,6 +48,8 @@ final class Documents {
         domain.features.apic = Flag.present();
         domain.features.pmu = DomainXml.State.off();
         domain.features.vmport = DomainXml.State.off();
+        domain.features.tcg = new DomainXml.Tcg();
+        domain.features.tcg.tbCache = SizeXml.mib(512);
         domain.cpu = new DomainXml.Cpu().without("vmx").without("svm");
         domain.cpu.mode = "host-model";
         domain.cpu.check = "partial";
