@@ -45,6 +45,12 @@ class RecordedTracesTest {
     }
 
     @Test
+    void ordinaryWork_forHours_raisesAtMostOneAlertAnHour() {
+        assertThat(figures.hours()).isGreaterThanOrEqualTo(4);
+        assertThat((double) figures.falseAlerts()).as("%s", figures.faults()).isLessThanOrEqualTo(figures.hours());
+    }
+
+    @Test
     void figures_inTheDocumentation_areThese() throws IOException {
         assertThat(Path.of("..", "docs", "monitoring.md"))
                 .content(StandardCharsets.UTF_8)

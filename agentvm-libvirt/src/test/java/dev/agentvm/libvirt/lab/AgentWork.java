@@ -121,8 +121,7 @@ final class AgentWork {
                     for ((attempt = $(between 5 25); attempt > 0; attempt--)); do
                       probe tcp $www_address 5432 1000 || true
                       sleep 1
-                    done
-                    probe ping $www_address 10000"""),
+                    done"""),
             new Step("download", 1, "agent", "fetch --max-time 400 https://$files/bytes/$(between 20000000 150000000)"),
             new Step("edit", 3, "agent", """
                     think 5 30
