@@ -18,6 +18,7 @@ final class Exchange {
     private long seenNanos;
     private @Nullable ConnectionAttempted attempt;
     private Optional<Object> version = Optional.empty();
+    private boolean judged;
     private @Nullable Answer answer;
     private boolean beginnerFinished;
     private boolean otherFinished;
@@ -80,6 +81,15 @@ final class Exchange {
     void attempt(ConnectionAttempted told, Optional<Object> judgedBy) {
         attempt = told;
         version = judgedBy;
+    }
+
+    /** Whether what the policy says of it was known when it began. */
+    void judged(boolean known) {
+        judged = known;
+    }
+
+    boolean isJudged() {
+        return judged;
     }
 
     /** Whether it was judged by that version of the policy, and that is certain. */

@@ -1,5 +1,6 @@
 package dev.agentvm.libvirt.internal.capture;
 
+import dev.agentvm.event.ConnectionAttempted;
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.network.ConnectionAttempt;
 import dev.agentvm.network.ConnectionLog;
@@ -216,6 +217,7 @@ public final class TapWatch {
     }
 
     private void begun(Exchange exchange, Optional<Verdict> judged, Optional<Object> version, long nanos) {
+        exchange.judged(judged.isPresent());
         ConnectionAttempt attempt = new ConnectionAttempt(clock.instant(), exchange.flow(), judged);
         if (!isAddressResolution(attempt)) {
             log.add(attempt);
@@ -225,21 +227,22 @@ public final class TapWatch {
 
     /**
      * Under another policy, what goes on of a flow that was denied may pass, and the other way round: that is another
-     * attempt.
+     * attempt. So is what goes on when the policy is known at last.
      */
     private boolean begunAnew(Exchanges.Sighting sighting, long nanos) {
         Exchange exchange = sighting.exchange();
         Optional<Object> version = judge.version();
-        if (sighting.part() != Exchanges.Part.MORE
-                || exchange.attempt().isEmpty()
-                || version.isEmpty()
-                || exchange.isJudgedBy(version)) {
+        boolean open = !exchange.isJudged() || exchange.attempt().isPresent();
+        if (sighting.part() != Exchanges.Part.MORE || !open || version.isEmpty() || exchange.isJudgedBy(version)) {
             return false;
         }
-        boolean before = exchange.attempt().get().verdict().allowed();
         Optional<Verdict> now = judge.judge(exchange.flow());
-        if (now.isEmpty() || now.get().allowed() == before) {
-            exchange.attempt(exchange.attempt().get(), version);
+        if (now.isEmpty()) {
+            return false;
+        }
+        Optional<ConnectionAttempted> told = exchange.attempt();
+        if (told.isPresent() && now.get().allowed() == told.get().verdict().allowed()) {
+            exchange.attempt(told.get(), version);
             return false;
         }
         observer.over(exchange, false);
