@@ -2,6 +2,7 @@ package dev.agentvm.monitor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.agentvm.event.AnomalyDetected.Severity;
 import dev.agentvm.traces.Trace;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -9,6 +10,8 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
@@ -17,13 +20,15 @@ import org.junit.jupiter.api.Test;
 
 /** Attacks as they were recorded on real guests, after the thresholds were fixed. */
 class RecordedTracesTest {
-    private static final Path FOLDER = Path.of("src", "test", "resources", "traces", "evaluation");
+    private static final Path TRACES = Path.of("src", "test", "resources", "traces");
+    private static final Path FOLDER = TRACES.resolve("evaluation");
+    private static final Path TUNING = TRACES.resolve("tuning");
 
     private static DetectorFigures figures = DetectorFigures.of(List.of());
 
     @BeforeAll
     static void play() throws IOException {
-        figures = DetectorFigures.of(files().stream().map(Trace::read).toList());
+        figures = DetectorFigures.of(files(FOLDER).stream().map(Trace::read).toList());
     }
 
     @Test
@@ -31,15 +36,15 @@ class RecordedTracesTest {
         assertThat(figures.rows())
                 .as("%s", figures.faults())
                 .filteredOn(row -> row.attacks() > 0)
-                .hasSizeGreaterThanOrEqualTo(8)
+                .hasSizeGreaterThanOrEqualTo(15)
                 .allMatch(row -> row.recall() >= 0.95);
     }
 
     @Test
-    void attacks_andTheWorkBefore_areTakenForNothingElse() {
+    void attacks_andTheWorkBefore_raiseNoAlertOfAnotherKind() {
         assertThat(figures.rows())
                 .as("%s", figures.faults())
-                .filteredOn(row -> row.attacks() > 0)
+                .filteredOn(row -> row.attacks() > 0 && row.severity() == Severity.ALERT)
                 .allMatch(row -> row.precision() >= 0.95);
         assertThat(figures.faults()).isEmpty();
     }
@@ -58,8 +63,22 @@ class RecordedTracesTest {
     }
 
     @Test
+    void recordings_thatThresholdsWereTriedOn_areEarlierOnes() throws IOException {
+        Instant last = headers(TUNING)
+                .map(Trace.Header::began)
+                .max(Comparator.naturalOrder())
+                .orElseThrow();
+
+        assertThat(headers(FOLDER)).allMatch(header -> header.began().isAfter(last));
+    }
+
+    private static Stream<Trace.Header> headers(Path folder) throws IOException {
+        return files(folder).stream().map(file -> Trace.read(file).header());
+    }
+
+    @Test
     void trace_readAndWrittenAgain_isTheSame() throws IOException {
-        Path recorded = files().get(0);
+        Path recorded = files(FOLDER).get(0);
         Path copy = Files.createTempFile("trace", ".jsonl.gz");
         try {
             Trace.read(recorded).write(copy);
@@ -70,8 +89,8 @@ class RecordedTracesTest {
         }
     }
 
-    private static List<Path> files() throws IOException {
-        try (Stream<Path> files = Files.list(FOLDER)) {
+    private static List<Path> files(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
             return files.filter(file -> file.toString().endsWith(".jsonl.gz"))
                     .sorted()
                     .toList();

@@ -1,5 +1,6 @@
 package dev.agentvm.libvirt.lab;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 
@@ -10,6 +11,9 @@ final class Attacks {
     /** What scans do besides. */
     private static final Set<String> BESIDES = Set.of("new-destinations", "connection-rate");
 
+    /** More than 30 samples. */
+    private static final Duration CALM = Duration.ofSeconds(310);
+
     private Attacks() {}
 
     /**
@@ -19,10 +23,15 @@ final class Attacks {
      *     adds to what is expected
      * @param expected kinds of anomalies that it must be found as
      * @param allowed kinds that it may rightly be found as besides
+     * @param calm how long the guest is left alone before, so that it has a usual use of its resources
      */
-    record Attack(AgentWork.Step step, Set<String> expected, Set<String> allowed) {
+    record Attack(AgentWork.Step step, Set<String> expected, Set<String> allowed, Duration calm) {
         private static Attack of(String name, Set<String> expected, Set<String> allowed, String script) {
-            return new Attack(new AgentWork.Step(name, 1, "root", script), expected, allowed);
+            return new Attack(new AgentWork.Step(name, 1, "root", script), expected, allowed, Duration.ZERO);
+        }
+
+        private static Attack afterCalm(String name, Set<String> expected, Set<String> allowed, String script) {
+            return new Attack(new AgentWork.Step(name, 1, "root", script), expected, allowed, CALM);
         }
     }
 
@@ -96,5 +105,13 @@ final class Attacks {
                     for ((attempt = 3; attempt > 0; attempt--)); do
                       ! curl --silent --max-time 3 telnet://${pools[$(between 0 4)]}:3333 </dev/null
                     done
-                    openssl speed -seconds $(between 5 20) -bytes 8192 sha256"""));
+                    openssl speed -seconds $(between 5 20) -bytes 8192 sha256"""),
+            Attack.afterCalm("cpu-hog", Set.of("sustained-cpu", "unusual-cpu"), NOTHING, """
+                    until=$((SECONDS + $(between 60 90)))
+                    while ((SECONDS < until)); do :; done"""),
+            Attack.afterCalm("disk-hog", Set.of("disk-writes", "unusual-disk"), Set.of("unusual-cpu"), """
+                    dd if=/dev/zero of=junk bs=1M count=$(between 1200 1500) conv=fsync
+                    rm junk"""),
+            Attack.afterCalm("traffic-burst", Set.of("unusual-traffic"), Set.of("unusual-cpu"), """
+                    fetch --max-time 300 http://$files/bytes/$(between 300000000 500000000)"""));
 }

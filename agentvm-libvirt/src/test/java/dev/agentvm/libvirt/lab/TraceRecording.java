@@ -52,6 +52,13 @@ class TraceRecording {
     private static final int WORKERS = Integer.parseInt(property("workers"));
     private static final int ATTACKERS = Integer.parseInt(property("attackers"));
 
+    /** Those that are named, or all. */
+    private static final List<Attacks.Attack> ATTACKS = Attacks.ALL.stream()
+            .filter(attack -> property("attacks").isEmpty()
+                    || Set.of(property("attacks").split(","))
+                            .contains(attack.step().name()))
+            .toList();
+
     private final Duration length = Duration.ofMinutes(Long.parseLong(property("minutes")));
     private final Map<String, List<VMEvent>> heard = new ConcurrentHashMap<>();
     private final List<VMEvent> gaps = Collections.synchronizedList(new ArrayList<>());
@@ -168,7 +175,7 @@ class TraceRecording {
         try (VM vm = launch(hypervisor, name, true)) {
             Instant end = whenAllAreReady(registration, vm).plus(length);
             for (int round = 1; goesOn(vm, end); round++) {
-                List<Attacks.Attack> order = new ArrayList<>(Attacks.ALL);
+                List<Attacks.Attack> order = new ArrayList<>(ATTACKS);
                 Collections.shuffle(order, random);
                 for (Attacks.Attack attack : order) {
                     if (goesOn(vm, end)) {
@@ -192,6 +199,7 @@ class TraceRecording {
             before = AgentWork.next(random);
         }
         steps.add(run(vm, before, random.nextLong(), began).line());
+        Thread.sleep(attack.calm().toMillis());
         Duration attacked = Duration.between(began, Instant.now());
         Outcome outcome = run(vm, attack.step(), random.nextLong(), began);
         steps.add(outcome.line());
@@ -200,8 +208,7 @@ class TraceRecording {
             say(name + " did not take place: " + outcome.output());
             return;
         }
-        // Until the next sample, where samples show it.
-        Thread.sleep(attack.expected().contains("upload-ratio") ? 12_000 : 3_000);
+        Thread.sleep(isSeenInSamples(attack) ? 12_000 : 3_000);
         Set<String> expected = new TreeSet<>(attack.expected());
         outcome.output()
                 .lines()
@@ -210,6 +217,11 @@ class TraceRecording {
         Trace.Attack told = new Trace.Attack(
                 attack.step().name(), attack.step().script(), attacked, expected, new TreeSet<>(attack.allowed()));
         save(registration, vm, name, seed, began, Optional.of(told), steps);
+    }
+
+    /** Until the next one, then. */
+    private static boolean isSeenInSamples(Attacks.Attack attack) {
+        return !attack.calm().isZero() || attack.expected().contains("upload-ratio");
     }
 
     private record Outcome(boolean success, String line, String output) {}
