@@ -2,7 +2,6 @@ package dev.agentvm.monitor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.agentvm.event.AnomalyDetected.Severity;
 import dev.agentvm.traces.Trace;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -36,15 +35,16 @@ class RecordedTracesTest {
         assertThat(figures.rows())
                 .as("%s", figures.faults())
                 .filteredOn(row -> row.attacks() > 0)
-                .hasSizeGreaterThanOrEqualTo(15)
+                .hasSizeGreaterThanOrEqualTo(16)
                 .allMatch(row -> row.recall() >= 0.95);
     }
 
     @Test
-    void attacks_andTheWorkBefore_raiseNoAlertOfAnotherKind() {
+    void attacks_andTheWorkBefore_areTakenForNothingElse() {
         assertThat(figures.rows())
                 .as("%s", figures.faults())
-                .filteredOn(row -> row.attacks() > 0 && row.severity() == Severity.ALERT)
+                // Whoever begins to work does what is unusual for its VM.
+                .filteredOn(row -> row.attacks() > 0 && !row.kind().startsWith("unusual-"))
                 .allMatch(row -> row.precision() >= 0.95);
         assertThat(figures.faults()).isEmpty();
     }

@@ -18,7 +18,6 @@ final class Exchange {
     private long seenNanos;
     private @Nullable ConnectionAttempted attempt;
     private Optional<Object> version = Optional.empty();
-    private boolean judged;
     private @Nullable Answer answer;
     private boolean beginnerFinished;
     private boolean otherFinished;
@@ -80,16 +79,12 @@ final class Exchange {
     /** That was told of its beginning, by that version of the policy. */
     void attempt(ConnectionAttempted told, Optional<Object> judgedBy) {
         attempt = told;
-        version = judgedBy;
+        judgedBy(judgedBy);
     }
 
-    /** Whether what the policy says of it was known when it began. */
-    void judged(boolean known) {
-        judged = known;
-    }
-
-    boolean isJudged() {
-        return judged;
+    /** By that version of the policy; empty if that is not certain, or not known. */
+    void judgedBy(Optional<Object> current) {
+        version = current;
     }
 
     /** Whether it was judged by that version of the policy, and that is certain. */

@@ -217,7 +217,7 @@ public final class TapWatch {
     }
 
     private void begun(Exchange exchange, Optional<Verdict> judged, Optional<Object> version, long nanos) {
-        exchange.judged(judged.isPresent());
+        exchange.judgedBy(judged.flatMap(known -> version));
         ConnectionAttempt attempt = new ConnectionAttempt(clock.instant(), exchange.flow(), judged);
         if (!isAddressResolution(attempt)) {
             log.add(attempt);
@@ -232,8 +232,7 @@ public final class TapWatch {
     private boolean begunAnew(Exchanges.Sighting sighting, long nanos) {
         Exchange exchange = sighting.exchange();
         Optional<Object> version = judge.version();
-        boolean open = !exchange.isJudged() || exchange.attempt().isPresent();
-        if (sighting.part() != Exchanges.Part.MORE || !open || version.isEmpty() || exchange.isJudgedBy(version)) {
+        if (sighting.part() != Exchanges.Part.MORE || version.isEmpty() || exchange.isJudgedBy(version)) {
             return false;
         }
         Optional<Verdict> now = judge.judge(exchange.flow());

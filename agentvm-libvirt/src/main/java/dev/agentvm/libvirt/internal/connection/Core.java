@@ -32,8 +32,6 @@ import org.slf4j.LoggerFactory;
  */
 final class Core {
     private static final Logger LOG = LoggerFactory.getLogger(Core.class);
-    /** The first with {@code <tb-cache>} for domains; 7.7.0 has VALIDATE for networks and network filters. */
-    private static final LibvirtVersion OLDEST = new LibvirtVersion(8, 0, 0);
     /** For threads to end; those that do not are held by a call that has not come back, and end with it. */
     private static final long CLOSE_SECONDS = 5;
 
@@ -114,8 +112,8 @@ final class Core {
 
         private void check(String what, long number) {
             LibvirtVersion version = LibvirtVersion.of(number);
-            if (version.compareTo(OLDEST) < 0) {
-                throw OpenFailure.tooOld(what, version, OLDEST);
+            if (version.compareTo(LibvirtVersion.OLDEST) < 0) {
+                throw OpenFailure.tooOld(what, version, LibvirtVersion.OLDEST);
             }
         }
     }

@@ -527,18 +527,16 @@ public final class LibvirtHost implements Hypervisor {
         }
     }
 
-    /** Makes a change of what that VM is, while nobody else makes one; once begun, it goes on to its end. */
+    /** Makes a change of what that VM is, while nobody else makes one. For a thread that nobody interrupts. */
     void change(LibvirtVM vm, String operation, Runnable work) {
-        Uninterrupted.run(() -> {
-            vm.changes().lock();
-            try {
-                requireOpen(operation);
-                vm.requireAlive(operation);
-                work.run();
-            } finally {
-                vm.changes().unlock();
-            }
-        });
+        vm.changes().lock();
+        try {
+            requireOpen(operation);
+            vm.requireAlive(operation);
+            work.run();
+        } finally {
+            vm.changes().unlock();
+        }
     }
 
     /** A second caller waits for the first. */

@@ -8,6 +8,7 @@ import dev.agentvm.Snapshot;
 import dev.agentvm.SnapshotAlreadyExistsException;
 import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.VMState;
+import dev.agentvm.libvirt.internal.Uninterrupted;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.DomainSnapshotXml;
@@ -269,20 +270,22 @@ final class Snapshots {
         return volumes;
     }
 
-    /** Makes a change. If the VM did not survive it, what is left of it is removed. */
+    /** Makes a change that, once begun, goes on to its end. If the VM did not survive it, what is left of it is removed. */
     private void change(String operation, Runnable work) {
         if (Thread.currentThread().isInterrupted()) {
             throw new AgentVMException(
                     "The thread was interrupted; nothing was done to " + operation, context(operation));
         }
-        try {
-            host.change(vm, operation, work);
-        } catch (RuntimeException | Error e) {
-            if (vm.endReason().isPresent()) {
-                removeAfter(e);
+        Uninterrupted.run(() -> {
+            try {
+                host.change(vm, operation, work);
+            } catch (RuntimeException | Error e) {
+                if (vm.endReason().isPresent()) {
+                    removeAfter(e);
+                }
+                throw e;
             }
-            throw e;
-        }
+        });
     }
 
     private void removeAfter(Throwable failure) {

@@ -75,11 +75,14 @@ final class Standstill {
         });
     }
 
+    /** Makes a change that, once begun, goes on to its end. */
     private void change(String operation, Runnable work) {
-        try {
-            host.change(vm, operation, work);
-        } catch (AgentVMException e) {
-            throw vm.explain(operation, e);
-        }
+        Uninterrupted.run(() -> {
+            try {
+                host.change(vm, operation, work);
+            } catch (AgentVMException e) {
+                throw vm.explain(operation, e);
+            }
+        });
     }
 }

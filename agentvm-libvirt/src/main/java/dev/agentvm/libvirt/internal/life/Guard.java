@@ -89,7 +89,7 @@ public final class Guard implements AutoCloseable {
     }
 
     /** The process. If it does not run, it is started, which takes a second or so. */
-    GuardProcess running() {
+    private GuardProcess running() {
         Set<UUID> known;
         lock.lock();
         try {

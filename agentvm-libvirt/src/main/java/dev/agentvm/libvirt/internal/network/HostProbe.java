@@ -23,8 +23,6 @@ import org.jspecify.annotations.Nullable;
  * launch; only what libvirt found out when it started is asked once. Safe for use by many threads.
  */
 public final class HostProbe {
-    /** The first libvirt that bounds what emulation keeps translated (8.0.0); 7.7.0 checks filters by its schema. */
-    private static final LibvirtVersion OLDEST = new LibvirtVersion(8, 0, 0);
     /** The first libvirt whose networks may use nftables (10.4.0). */
     private static final LibvirtVersion NFT_NETWORKS = new LibvirtVersion(10, 4, 0);
 
@@ -117,11 +115,11 @@ public final class HostProbe {
 
     private Finding version() {
         LibvirtVersion version = libvirt.host().daemonVersion();
-        return version.compareTo(OLDEST) < 0
+        return version.compareTo(LibvirtVersion.OLDEST) < 0
                 ? Finding.fatal(
                         "libvirt-version",
                         "libvirt " + version + " cannot check filters before it defines them",
-                        "Use libvirt " + OLDEST + " or later")
+                        "Use libvirt " + LibvirtVersion.OLDEST + " or later")
                 : Finding.ok("libvirt-version", "libvirt " + version);
     }
 

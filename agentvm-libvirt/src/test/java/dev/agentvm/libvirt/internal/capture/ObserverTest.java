@@ -8,27 +8,20 @@ import dev.agentvm.event.ConnectionClosed;
 import dev.agentvm.event.ConnectionClosed.Answer;
 import dev.agentvm.event.ConnectionDenied;
 import dev.agentvm.event.EventsLost;
-import dev.agentvm.event.Registration;
 import dev.agentvm.event.VMEvent;
-import dev.agentvm.event.VMEventListener;
-import dev.agentvm.event.VMEvents;
-import dev.agentvm.event.VMIdentity;
 import dev.agentvm.libvirt.internal.capture.Exchanges.Part;
 import dev.agentvm.libvirt.internal.capture.Exchanges.Sighting;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
-import dev.agentvm.spi.VMEventSource;
 import dev.agentvm.testkit.Packet;
 import dev.agentvm.testkit.Packet.Path;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class ObserverTest {
@@ -37,30 +30,16 @@ class ObserverTest {
     private static final String GATEWAY = "192.168.101.1";
     private static final String WWW = "140.82.112.3";
 
-    private final List<VMEvent> events = new ArrayList<>();
+    private final CollectedEvents events = new CollectedEvents();
     /** Whether the kernel has seen no end of TCP connections. */
     private boolean open;
 
     private final Observer observer = new Observer(
-            VMEventSource.ofForeign(new Collecting(), () -> Instant.EPOCH, VMIdentity.of(new UUID(0, 1), "vm")),
-            new DefaultPolicy(),
-            flow -> Optional.of(new ConnectionCounters.Bytes(300, 4000, open)));
+            events.source(), new DefaultPolicy(), flow -> Optional.of(new ConnectionCounters.Bytes(300, 4000, open)));
     private final Exchanges exchanges =
             new Exchanges(MacAddress.of(VM_MAC), exchange -> observer.over(exchange, false));
     private Duration now = Duration.ofDays(1);
     private Optional<Object> version = Optional.of(new Object());
-
-    private final class Collecting implements VMEvents {
-        @Override
-        public Registration listen(VMEventListener listener, int capacity) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void publish(VMEvent event) {
-            events.add(event);
-        }
-    }
 
     private final class DefaultPolicy implements Judge {
         @Override
@@ -101,7 +80,7 @@ class ObserverTest {
     }
 
     private <E extends VMEvent> List<E> told(Class<E> type) {
-        return events.stream().filter(type::isInstance).map(type::cast).toList();
+        return events.of(type);
     }
 
     private void settle() {
@@ -309,7 +288,7 @@ class ObserverTest {
         exchanges.end();
 
         assertThat(told(ConnectionDenied.class)).hasSize(1);
-        assertThat(events).hasSize(1);
+        assertThat(events.all()).hasSize(1);
     }
 
     @Test

@@ -3,17 +3,11 @@ package dev.agentvm.libvirt.internal.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.event.ConnectionDenied;
-import dev.agentvm.event.Registration;
-import dev.agentvm.event.VMEvent;
-import dev.agentvm.event.VMEventListener;
-import dev.agentvm.event.VMEvents;
-import dev.agentvm.event.VMIdentity;
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket.Frame;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
-import dev.agentvm.spi.VMEventSource;
 import dev.agentvm.testkit.Packet;
 import dev.agentvm.testkit.Packet.Path;
 import java.nio.ByteBuffer;
@@ -21,13 +15,11 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Random;
-import java.util.UUID;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
@@ -40,7 +32,7 @@ class TapWatchTest {
     private static final int FRAMES = 100;
     private static final int ETHERTYPE_IPV6 = 0x86dd;
 
-    private final List<VMEvent> events = new ArrayList<>();
+    private final CollectedEvents events = new CollectedEvents();
     private final Queue<Frame> frames = new ArrayDeque<>();
     private Optional<NetworkPolicy> policy = Optional.of(NetworkPolicy.agentDefault());
     private final Judge judge = new Judge() {
@@ -57,24 +49,9 @@ class TapWatchTest {
     private final TapWatch watch = new TapWatch(
             new QueuedTap(),
             MacAddress.of(VM_MAC),
-            new Observer(
-                    VMEventSource.ofForeign(new Collecting(), () -> Instant.EPOCH, VMIdentity.of(new UUID(0, 1), "vm")),
-                    judge,
-                    flow -> Optional.empty()),
+            new Observer(events.source(), judge, flow -> Optional.empty()),
             judge,
             Clock.fixed(Instant.EPOCH, ZoneOffset.UTC));
-
-    private final class Collecting implements VMEvents {
-        @Override
-        public Registration listen(VMEventListener listener, int capacity) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void publish(VMEvent event) {
-            events.add(event);
-        }
-    }
 
     private final class QueuedTap implements Tap {
         @Override
@@ -118,13 +95,6 @@ class TapWatchTest {
         return Packet.fromVM(Path.ROUTED).from(VM_MAC);
     }
 
-    private List<ConnectionDenied> denied() {
-        return events.stream()
-                .filter(ConnectionDenied.class::isInstance)
-                .map(ConnectionDenied.class::cast)
-                .toList();
-    }
-
     @Test
     void exchange_begunBeforeItsPolicyIsKnown_isToldOnceThatIs() {
         byte[] chatter = fromVM().etherType(ETHERTYPE_IPV6).build().toFrame();
@@ -132,14 +102,14 @@ class TapWatchTest {
         seen(false, chatter);
         seen(false, chatter);
         read();
-        assertThat(events).isEmpty();
+        assertThat(events.all()).isEmpty();
 
         policy = Optional.of(NetworkPolicy.agentDefault());
         seen(false, chatter);
         seen(false, chatter);
         read();
 
-        assertThat(denied())
+        assertThat(events.of(ConnectionDenied.class))
                 .singleElement()
                 .satisfies(event -> assertThat(event.flow().etherType()).isEqualTo(ETHERTYPE_IPV6));
         assertThat(watch.log().attempts())
@@ -160,7 +130,7 @@ class TapWatchTest {
                 Packet.toVM(Path.ROUTED).ipv4(WWW, VM).icmp(3, 1).build(),
                 fromVM().etherType(ETHERTYPE_IPV6).build());
         // Of all that were seen in earlier tries it goes on.
-        events.clear();
+        events.all().clear();
         long lost = watch.log().lost();
         for (int i = 0; i < FRAMES; i++) {
             Packet packet = honest.get(random.nextInt(honest.size()));
