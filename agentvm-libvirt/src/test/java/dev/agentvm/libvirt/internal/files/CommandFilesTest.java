@@ -87,16 +87,17 @@ class CommandFilesTest {
     void write_namesInTheDirectoryPutElsewhereMeanwhile_changesNothingThere() throws IOException {
         Path secret = host("elsewhere/new", "secret");
         Files.setPosixFilePermissions(secret, PosixFilePermissions.fromString("rw-------"));
-        Path head = host("bin/head", """
+        // It comes first, before there is anything in the new file.
+        Path chmod = host("bin/chmod", """
                 #!/bin/sh
-                for name in %1$s/.??* %1$s/aside; do
-                  [ ! -d "$name" ] || { mv "$name" %1$s/aside && ln -s %2$s "$name"; }
+                for name in %1$s/.??*; do
+                  [ -L "$name" ] || { mv "$name" %1$s/aside && ln -s %2$s "$name"; }
                 done
-                exec /usr/bin/head "$@"
+                exec /usr/bin/chmod "$@"
                 """.formatted(temporary.resolve("open"), secret.getParent()));
-        Files.setPosixFilePermissions(head, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(chmod, PosixFilePermissions.fromString("rwxr-xr-x"));
         host("open/f", "old");
-        environment.put("PATH", head.getParent() + ":" + System.getenv("PATH"));
+        environment.put("PATH", chmod.getParent() + ":" + System.getenv("PATH"));
 
         files.write(path("open/f"), "public".getBytes(StandardCharsets.UTF_8));
 
