@@ -23,6 +23,7 @@ final class Exchange {
     private boolean otherFinished;
     private boolean contradicted;
     private boolean over;
+    private boolean leftToAnother;
     private @Nullable Long endingNanos;
 
     /**
@@ -94,6 +95,15 @@ final class Exchange {
 
     Optional<ConnectionAttempted> attempt() {
         return Optional.ofNullable(attempt);
+    }
+
+    /** What goes on of it is told as part of another exchange. */
+    void leaveToAnother() {
+        leftToAnother = true;
+    }
+
+    boolean isLeftToAnother() {
+        return leftToAnother;
     }
 
     boolean isAnswered() {

@@ -200,6 +200,8 @@ final class Exchanges {
             if (ip.laterFragment()) {
                 return first;
             }
+            // What the packet belongs to is told by its ports, and of its pieces nothing besides.
+            first.exchange().leaveToAnother();
         }
         Icmp icmp = ip.icmp();
         // An error is sent to the one whose packet it is about; what is sent to another is something else.

@@ -232,7 +232,10 @@ public final class TapWatch {
     private boolean begunAnew(Exchanges.Sighting sighting, long nanos) {
         Exchange exchange = sighting.exchange();
         Optional<Object> version = judge.version();
-        if (sighting.part() != Exchanges.Part.MORE || version.isEmpty() || exchange.isJudgedBy(version)) {
+        if (sighting.part() != Exchanges.Part.MORE
+                || exchange.isLeftToAnother()
+                || version.isEmpty()
+                || exchange.isJudgedBy(version)) {
             return false;
         }
         Optional<Verdict> now = judge.judge(exchange.flow());

@@ -117,6 +117,23 @@ class TapWatchTest {
                 .containsExactly(false, true);
     }
 
+    @Test
+    void packet_inPieces_isOneAttempt() {
+        Packet packet = fromVM().ipv4(VM, WWW)
+                .udp(4000, 8080)
+                .payload(new byte[16])
+                .identification(1)
+                .build();
+        packet.fragments(8).forEach(piece -> seen(false, piece.toFrame()));
+
+        read();
+
+        assertThat(events.of(ConnectionDenied.class))
+                .singleElement()
+                .satisfies(event -> assertThat(event.flow().destinationPort()).hasValue(8080));
+        assertThat(watch.log().attempts()).hasSize(1);
+    }
+
     @Property(tries = 2_000)
     void frames_damagedInAnyWayAndOrder_areReadToTheirEnd(@ForAll Random random) {
         List<Packet> honest = List.of(
