@@ -52,6 +52,12 @@ class ConnectionDetectorsTest {
     }
 
     @Test
+    void deniedBurst_sameTargetJustOverTheThreshold_isOneNotice() {
+        assertThat(inspect(new DeniedBurst(THRESHOLDS), spread(101, 60, i -> t -> tcp(t, 1, 5432))))
+                .hasSize(1);
+    }
+
+    @Test
     void deniedBurst_sameTargetInJustTooLongATime_isNothing() {
         assertThat(inspect(new DeniedBurst(THRESHOLDS), spread(100, 60.001, i -> t -> tcp(t, 1, 5432))))
                 .isEmpty();
@@ -123,6 +129,8 @@ class ConnectionDetectorsTest {
         assertThat(inspect(new AddressScan(THRESHOLDS), spread(25, 60, i -> t -> tcp(t, i, 22))))
                 .extracting(Finding::kind, Finding::severity)
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(AnomalyKinds.ADDRESS_SCAN, Severity.ALERT));
+        assertThat(inspect(new AddressScan(THRESHOLDS), spread(26, 60, i -> t -> tcp(t, i, 22))))
+                .hasSize(1);
     }
 
     @Test
@@ -159,6 +167,8 @@ class ConnectionDetectorsTest {
         assertThat(inspect(new NewDestinations(THRESHOLDS), spread(50, 60, i -> t -> tcp(t, i, 443))))
                 .extracting(Finding::severity)
                 .containsExactly(Severity.NOTICE);
+        assertThat(inspect(new NewDestinations(THRESHOLDS), spread(51, 60, i -> t -> tcp(t, i, 443))))
+                .hasSize(1);
     }
 
     @Test
@@ -181,6 +191,8 @@ class ConnectionDetectorsTest {
         assertThat(inspect(new ConnectionRate(THRESHOLDS), spread(100, 60, i -> t -> tcp(t, 1, 443))))
                 .extracting(Finding::severity)
                 .containsExactly(Severity.NOTICE);
+        assertThat(inspect(new ConnectionRate(THRESHOLDS), spread(101, 60, i -> t -> tcp(t, 1, 443))))
+                .hasSize(1);
     }
 
     @Test
@@ -227,14 +239,20 @@ class ConnectionDetectorsTest {
     void beaconing_intervals_countFromTheShortestToTheLongest() {
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 4.99)))).isEmpty();
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 5)))).hasSize(1);
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 5.01)))).hasSize(1);
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 3599)))).hasSize(1);
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 3600)))).hasSize(1);
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 3601)))).isEmpty();
     }
 
     @Test
     void beaconing_jitter_countsUpToTheThreshold() {
-        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(30, 0.19)))).hasSize(1);
-        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(30, 0.21)))).isEmpty();
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.1999))))
+                .hasSize(1);
+        // Intervals of 60 and 40 seconds, which leave nothing to round.
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.2)))).hasSize(1);
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.2001))))
+                .isEmpty();
     }
 
     @Test
