@@ -122,8 +122,9 @@ class AnomalyMonitorTest {
 
     @Test
     void thresholds_atTheEndsOfTheirRanges_areTaken() {
-        Rate most = new Rate(10_000, Duration.ofNanos(1));
+        Rate most = new Rate(10_000, Duration.ofMinutes(1));
         Thresholds least = Thresholds.standard()
+                .withUpload(new Rate(1, Duration.ofNanos(1)))
                 .withUploadRatio(1)
                 .withDnsLabelLength(1)
                 .withDnsEntropy(0)

@@ -13,6 +13,7 @@ import dev.agentvm.event.VMEvent;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkPolicy;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -30,6 +31,12 @@ class ConnectionDetectorsTest {
         return IntStream.range(0, count)
                 .mapToObj(i -> event.apply(i).apply(count == 1 ? 0 : i * last / (count - 1)))
                 .toList();
+    }
+
+    /** For each of {@code rounds}, an event of each of {@code sources}, within so many seconds altogether. */
+    private static List<VMEvent> inTurn(
+            int rounds, int sources, double last, IntFunction<IntFunction<DoubleFunction<VMEvent>>> event) {
+        return spread(rounds * sources, last, i -> event.apply(i / sources).apply(i % sources));
     }
 
     // Denied attempts: 100 a minute are a notice, 30 different targets a minute an alert.
@@ -118,6 +125,16 @@ class ConnectionDetectorsTest {
                 .isEmpty();
     }
 
+    @Test
+    void portScan_addressesInTurn_areFoundUpToTheNumberThatIsRemembered() {
+        assertThat(inspect(
+                        new PortScan(THRESHOLDS), inTurn(15, 256, 60, port -> host -> t -> tcp(t, host, 1000 + port))))
+                .hasSize(256);
+        assertThat(inspect(
+                        new PortScan(THRESHOLDS), inTurn(15, 257, 60, port -> host -> t -> tcp(t, host, 1000 + port))))
+                .isEmpty();
+    }
+
     // One port of many addresses: 25 a minute.
 
     @Test
@@ -131,6 +148,18 @@ class ConnectionDetectorsTest {
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(AnomalyKinds.ADDRESS_SCAN, Severity.ALERT));
         assertThat(inspect(new AddressScan(THRESHOLDS), spread(26, 60, i -> t -> tcp(t, i, 22))))
                 .hasSize(1);
+    }
+
+    @Test
+    void addressScan_portsInTurn_areFoundUpToTheNumberThatIsRemembered() {
+        assertThat(inspect(
+                        new AddressScan(THRESHOLDS),
+                        inTurn(25, 256, 60, host -> port -> t -> tcp(t, host, 1000 + port))))
+                .hasSize(256);
+        assertThat(inspect(
+                        new AddressScan(THRESHOLDS),
+                        inTurn(25, 257, 60, host -> port -> t -> tcp(t, host, 1000 + port))))
+                .isEmpty();
     }
 
     @Test
@@ -178,6 +207,16 @@ class ConnectionDetectorsTest {
 
         assertThat(inspect(detector, spread(49, 60, i -> t -> tcp(600 + t, i, 443))))
                 .isEmpty();
+    }
+
+    @Test
+    void newDestinations_knownOnes_areForgottenBehindTheNumberThatIsRemembered() {
+        Thresholds each = THRESHOLDS.withNewDestinations(new Rate(1, Duration.ofMinutes(1)));
+
+        assertThat(inspect(new NewDestinations(each), inTurn(2, 4096, 600, round -> host -> t -> tcp(t, host, 443))))
+                .hasSize(4096);
+        assertThat(inspect(new NewDestinations(each), inTurn(2, 4097, 600, round -> host -> t -> tcp(t, host, 443))))
+                .hasSize(2 * 4097);
     }
 
     // Connections: 100 a minute.
@@ -252,6 +291,14 @@ class ConnectionDetectorsTest {
         // Intervals of 60 and 40 seconds, which leave nothing to round.
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.2)))).hasSize(1);
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.2001))))
+                .isEmpty();
+    }
+
+    @Test
+    void beaconing_placesInTurn_areFoundUpToTheNumberThatIsRemembered() {
+        assertThat(inspect(new Beaconing(THRESHOLDS), inTurn(11, 256, 300, round -> host -> t -> tcp(t, host, 443))))
+                .hasSize(256);
+        assertThat(inspect(new Beaconing(THRESHOLDS), inTurn(11, 257, 300, round -> host -> t -> tcp(t, host, 443))))
                 .isEmpty();
     }
 
