@@ -54,7 +54,7 @@ class ConnectionDetectorsTest {
         assertThat(findings).singleElement().satisfies(finding -> {
             assertThat(finding.kind()).isEqualTo(AnomalyKinds.DENIED_BURST);
             assertThat(finding.severity()).isEqualTo(Severity.NOTICE);
-            assertThat(finding.evidence()).hasSize(THRESHOLDS.evidence());
+            assertThat(finding.evidence()).hasSize(20);
         });
     }
 

@@ -41,12 +41,12 @@ class ResourceDetectorsTest {
 
     @Test
     void uploadVolume_atTheThreshold_isANotice() {
-        assertThat(inspect(new UploadVolume(THRESHOLDS), sent(10, 1, 10 * MIB - 1)))
+        assertThat(inspect(new UploadVolume(THRESHOLDS), sent(1, 10, 100 * MIB - 1)))
                 .isEmpty();
         assertThat(inspect(new UploadVolume(THRESHOLDS), sent(10, 1, 10 * MIB)))
                 .extracting(Finding::kind, Finding::severity)
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(AnomalyKinds.UPLOAD_VOLUME, Severity.NOTICE));
-        assertThat(inspect(new UploadVolume(THRESHOLDS), sent(10, 1, 10 * MIB + 1)))
+        assertThat(inspect(new UploadVolume(THRESHOLDS), sent(1, 10, 100 * MIB + 1)))
                 .hasSize(1);
         assertThat(inspect(new UploadVolume(THRESHOLDS), sent(100, 1, 10 * MIB - 1)))
                 .isEmpty();
@@ -122,7 +122,11 @@ class ResourceDetectorsTest {
                 .hasSize(1);
         assertThat(inspect(
                         new DiskWrites(THRESHOLDS),
-                        samples(64, 0.9375, i -> 16 * MIB + 1, TrafficSampled.Builder::diskWrittenBytes)))
+                        samples(1, 60, i -> 1024 * MIB - 1, TrafficSampled.Builder::diskWrittenBytes)))
+                .isEmpty();
+        assertThat(inspect(
+                        new DiskWrites(THRESHOLDS),
+                        samples(1, 60, i -> 1024 * MIB + 1, TrafficSampled.Builder::diskWrittenBytes)))
                 .hasSize(1);
         assertThat(inspect(
                         new DiskWrites(THRESHOLDS),
@@ -154,8 +158,10 @@ class ResourceDetectorsTest {
         assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(30, 0.9, 2)))
                 .extracting(Finding::severity)
                 .containsExactly(Severity.NOTICE);
-        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(31, 0.901, 2))).hasSize(1);
-        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(300, 0.899, 2))).isEmpty();
+        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(31, 0.900_001, 2)))
+                .hasSize(1);
+        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(300, 0.899_999, 2)))
+                .isEmpty();
     }
 
     @Test
