@@ -2,32 +2,34 @@ package dev.agentvm.monitor;
 
 import dev.agentvm.event.NameResolved;
 import dev.agentvm.event.VMEvent;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 
 /**
  * Questions that carry data to whoever serves a domain: each must differ from those before, or it is answered on the way.
  * They are many, or long and without the look of words, or for records that hold whatever one likes.
  */
 final class DnsTunnel implements Detector {
-    private static final int DOMAINS = 32;
     /** Types by RFC 1035, section 3.2.2. */
     private static final Set<Integer> NULL_AND_TXT = Set.of(10, 16);
 
     private final Thresholds thresholds;
-    private final Lru<String, Domain> domains = new Lru<>(DOMAINS);
-
-    private record Domain(
-            DistinctOccurrences<UUID> longNames,
-            DistinctOccurrences<UUID> textNames,
-            DistinctOccurrences<UUID> names) {}
+    private final DistinctNames longNames;
+    private final DistinctNames textNames;
+    private final DistinctNames names;
 
     DnsTunnel(Thresholds thresholds) {
         this.thresholds = thresholds;
+        longNames = count(thresholds.dnsLongNames());
+        textNames = count(thresholds.dnsTextNames());
+        names = count(thresholds.dnsNames());
+    }
+
+    private DistinctNames count(Rate ofOneDomain) {
+        long ofAll = Math.min(ofOneDomain.amount() * thresholds.dnsAllDomains(), Thresholds.MOST_COUNTED);
+        return new DistinctNames(ofOneDomain, ofAll, thresholds.evidence());
     }
 
     @Override
@@ -40,37 +42,27 @@ final class DnsTunnel implements Detector {
     }
 
     private Optional<Finding> inspect(NameResolved answer, DnsName name) {
-        Domain domain = domains.computeIfAbsent(
-                name.domain(),
-                any -> new Domain(
-                        new DistinctOccurrences<>(thresholds.dnsLongNames(), thresholds.evidence()),
-                        new DistinctOccurrences<>(thresholds.dnsTextNames(), thresholds.evidence()),
-                        new DistinctOccurrences<>(thresholds.dnsNames(), thresholds.evidence())));
-        // Names are remembered by a digest, since a guest may choose long ones.
-        UUID digest = UUID.nameUUIDFromBytes(answer.query().getBytes(StandardCharsets.UTF_8));
-        boolean looksLikeData =
-                name.longestLabel() >= thresholds.dnsLabelLength() && name.entropy() >= thresholds.dnsEntropy();
         List<Finding> findings = new ArrayList<>();
-        if (looksLikeData) {
-            domain.longNames()
-                    .add(digest, answer)
-                    .map(evidence -> finding(name, evidence, " that look like data: " + thresholds.dnsLongNames()))
+        if (name.longestLabel() >= thresholds.dnsLabelLength() && name.entropy() >= thresholds.dnsEntropy()) {
+            longNames
+                    .add(name.domain(), answer)
+                    .map(enough -> finding(enough, " that look like data"))
                     .ifPresent(findings::add);
         }
         if (NULL_AND_TXT.contains(answer.type())) {
-            domain.textNames()
-                    .add(digest, answer)
-                    .map(evidence -> finding(name, evidence, " asked for text or bytes: " + thresholds.dnsTextNames()))
+            textNames
+                    .add(name.domain(), answer)
+                    .map(enough -> finding(enough, " asked for text or bytes"))
                     .ifPresent(findings::add);
         }
-        domain.names()
-                .add(digest, answer)
-                .map(evidence -> finding(name, evidence, ": " + thresholds.dnsNames()))
-                .ifPresent(findings::add);
+        names.add(name.domain(), answer).map(enough -> finding(enough, "")).ifPresent(findings::add);
         return findings.stream().findFirst();
     }
 
-    private static Finding finding(DnsName name, List<VMEvent> evidence, String what) {
-        return Finding.alert(AnomalyKinds.DNS_TUNNEL, "Different names of " + name.domain() + what, evidence);
+    private static Finding finding(DistinctNames.Enough enough, String look) {
+        return Finding.alert(
+                AnomalyKinds.DNS_TUNNEL,
+                "Different names of " + enough.ofWhat() + look + ": " + enough.rate(),
+                enough.evidence());
     }
 }

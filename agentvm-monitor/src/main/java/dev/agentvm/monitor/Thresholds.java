@@ -13,7 +13,7 @@ import org.immutables.value.Value;
 @Value.Immutable
 public abstract class Thresholds implements WithThresholds {
     private static final long MIB = 1024L * 1024;
-    private static final int MOST_COUNTED = 10_000;
+    static final int MOST_COUNTED = 10_000;
 
     Thresholds() {}
 
@@ -104,6 +104,15 @@ public abstract class Thresholds implements WithThresholds {
     @Value.Default
     public Rate dnsNames() {
         return perMinute(200);
+    }
+
+    /**
+     * How many times as many such names as of one domain, in the same time, are an alert of all domains together; 1 to 100.
+     * 10,000 always are.
+     */
+    @Value.Default
+    public int dnsAllDomains() {
+        return 10;
     }
 
     /** Different names that do not exist, unless as many that do were asked for in that time: an alert. At most 10,000. */
@@ -203,6 +212,7 @@ public abstract class Thresholds implements WithThresholds {
         within("uploadRatio", uploadRatio(), 1, Double.MAX_VALUE);
         within("dnsLabelLength", dnsLabelLength(), 1, 63);
         within("dnsEntropy", dnsEntropy(), 0, 8);
+        within("dnsAllDomains", dnsAllDomains(), 1, 100);
         within("beaconIntervals", beaconIntervals(), 3, 1000);
         within("beaconJitter", beaconJitter(), 0, 1);
         within("cpuShare", cpuShare(), 0, 1);

@@ -22,7 +22,11 @@ import java.util.List;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class AnomalyMonitorTest {
     private final List<AnomalyDetected> anomalies = new ArrayList<>();
@@ -114,6 +118,83 @@ class AnomalyMonitorTest {
             assertThat(listener.awaitDelivery(Duration.ofMinutes(1))).isTrue();
         }
         assertThat(heard).hasSize(2).last().isInstanceOf(AnomalyDetected.class);
+    }
+
+    @Test
+    void thresholds_atTheEndsOfTheirRanges_areTaken() {
+        Rate most = new Rate(10_000, Duration.ofMinutes(1));
+        Thresholds least = Thresholds.standard()
+                .withUpload(new Rate(1, Duration.ofNanos(1)))
+                .withUploadRatio(1)
+                .withDnsLabelLength(1)
+                .withDnsEntropy(0)
+                .withDnsAllDomains(1)
+                .withBeaconIntervals(3)
+                .withBeaconJitter(0)
+                .withCpuShare(0)
+                .withOutlierSamples(2)
+                .withEvidence(1)
+                .withBeaconShortest(Duration.ofHours(1));
+        Thresholds greatest = Thresholds.standard()
+                .withDeniedAttempts(most)
+                .withDeniedTargets(most)
+                .withPortScan(most)
+                .withAddressScan(most)
+                .withConnections(most)
+                .withDnsLongNames(most)
+                .withDnsTextNames(most)
+                .withDnsNames(most)
+                .withUnknownNames(most)
+                .withNewDestinations(new Rate(4_096, Duration.ofMinutes(1)))
+                .withDnsLabelLength(63)
+                .withDnsEntropy(8)
+                .withDnsAllDomains(100)
+                .withBeaconIntervals(1_000)
+                .withBeaconJitter(1)
+                .withCpuShare(1)
+                .withEvidence(100);
+
+        assertThat(least.beaconShortest()).isEqualTo(least.beaconLongest());
+        assertThat(greatest.dnsNames()).isEqualTo(most);
+    }
+
+    static Stream<UnaryOperator<Thresholds>> justOutOfRange() {
+        Rate tooMany = new Rate(10_001, Duration.ofMinutes(1));
+        return Stream.of(
+                it -> it.withDeniedAttempts(tooMany),
+                it -> it.withDeniedTargets(tooMany),
+                it -> it.withPortScan(tooMany),
+                it -> it.withAddressScan(tooMany),
+                it -> it.withConnections(tooMany),
+                it -> it.withDnsLongNames(tooMany),
+                it -> it.withDnsTextNames(tooMany),
+                it -> it.withDnsNames(tooMany),
+                it -> it.withUnknownNames(tooMany),
+                it -> it.withNewDestinations(new Rate(4_097, Duration.ofMinutes(1))),
+                it -> it.withUploadRatio(Math.nextDown(1.0)),
+                it -> it.withDnsLabelLength(0),
+                it -> it.withDnsLabelLength(64),
+                it -> it.withDnsEntropy(Math.nextDown(0.0)),
+                it -> it.withDnsEntropy(Math.nextUp(8.0)),
+                it -> it.withDnsAllDomains(0),
+                it -> it.withDnsAllDomains(101),
+                it -> it.withBeaconIntervals(2),
+                it -> it.withBeaconIntervals(1_001),
+                it -> it.withBeaconJitter(Math.nextDown(0.0)),
+                it -> it.withBeaconJitter(Math.nextUp(1.0)),
+                it -> it.withBeaconShortest(Duration.ofHours(1).plusNanos(1)),
+                it -> it.withCpuShare(Math.nextDown(0.0)),
+                it -> it.withCpuShare(Math.nextUp(1.0)),
+                it -> it.withOutlierScore(0),
+                it -> it.withOutlierSamples(1),
+                it -> it.withEvidence(0),
+                it -> it.withEvidence(101));
+    }
+
+    @ParameterizedTest
+    @MethodSource("justOutOfRange")
+    void thresholds_justOutOfRange_areRefused(UnaryOperator<Thresholds> change) {
+        assertThatThrownBy(() -> change.apply(Thresholds.standard())).isInstanceOf(InvalidValueException.class);
     }
 
     @Test

@@ -13,6 +13,7 @@ import dev.agentvm.event.VMEvent;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkPolicy;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -32,6 +33,12 @@ class ConnectionDetectorsTest {
                 .toList();
     }
 
+    /** For each of {@code rounds}, an event of each of {@code sources}, within so many seconds altogether. */
+    private static List<VMEvent> inTurn(
+            int rounds, int sources, double last, IntFunction<IntFunction<DoubleFunction<VMEvent>>> event) {
+        return spread(rounds * sources, last, i -> event.apply(i / sources).apply(i % sources));
+    }
+
     // Denied attempts: 100 a minute are a notice, 30 different targets a minute an alert.
 
     @Test
@@ -47,8 +54,14 @@ class ConnectionDetectorsTest {
         assertThat(findings).singleElement().satisfies(finding -> {
             assertThat(finding.kind()).isEqualTo(AnomalyKinds.DENIED_BURST);
             assertThat(finding.severity()).isEqualTo(Severity.NOTICE);
-            assertThat(finding.evidence()).hasSize(THRESHOLDS.evidence());
+            assertThat(finding.evidence()).hasSize(20);
         });
+    }
+
+    @Test
+    void deniedBurst_sameTargetJustOverTheThreshold_isOneNotice() {
+        assertThat(inspect(new DeniedBurst(THRESHOLDS), spread(101, 60, i -> t -> tcp(t, 1, 5432))))
+                .hasSize(1);
     }
 
     @Test
@@ -112,6 +125,16 @@ class ConnectionDetectorsTest {
                 .isEmpty();
     }
 
+    @Test
+    void portScan_addressesInTurn_areFoundUpToTheNumberThatIsRemembered() {
+        assertThat(inspect(
+                        new PortScan(THRESHOLDS), inTurn(15, 256, 60, port -> host -> t -> tcp(t, host, 1000 + port))))
+                .hasSize(256);
+        assertThat(inspect(
+                        new PortScan(THRESHOLDS), inTurn(15, 257, 60, port -> host -> t -> tcp(t, host, 1000 + port))))
+                .isEmpty();
+    }
+
     // One port of many addresses: 25 a minute.
 
     @Test
@@ -123,6 +146,20 @@ class ConnectionDetectorsTest {
         assertThat(inspect(new AddressScan(THRESHOLDS), spread(25, 60, i -> t -> tcp(t, i, 22))))
                 .extracting(Finding::kind, Finding::severity)
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(AnomalyKinds.ADDRESS_SCAN, Severity.ALERT));
+        assertThat(inspect(new AddressScan(THRESHOLDS), spread(26, 60, i -> t -> tcp(t, i, 22))))
+                .hasSize(1);
+    }
+
+    @Test
+    void addressScan_portsInTurn_areFoundUpToTheNumberThatIsRemembered() {
+        assertThat(inspect(
+                        new AddressScan(THRESHOLDS),
+                        inTurn(25, 256, 60, host -> port -> t -> tcp(t, host, 1000 + port))))
+                .hasSize(256);
+        assertThat(inspect(
+                        new AddressScan(THRESHOLDS),
+                        inTurn(25, 257, 60, host -> port -> t -> tcp(t, host, 1000 + port))))
+                .isEmpty();
     }
 
     @Test
@@ -159,6 +196,8 @@ class ConnectionDetectorsTest {
         assertThat(inspect(new NewDestinations(THRESHOLDS), spread(50, 60, i -> t -> tcp(t, i, 443))))
                 .extracting(Finding::severity)
                 .containsExactly(Severity.NOTICE);
+        assertThat(inspect(new NewDestinations(THRESHOLDS), spread(51, 60, i -> t -> tcp(t, i, 443))))
+                .hasSize(1);
     }
 
     @Test
@@ -168,6 +207,16 @@ class ConnectionDetectorsTest {
 
         assertThat(inspect(detector, spread(49, 60, i -> t -> tcp(600 + t, i, 443))))
                 .isEmpty();
+    }
+
+    @Test
+    void newDestinations_knownOnes_areForgottenBehindTheNumberThatIsRemembered() {
+        Thresholds each = THRESHOLDS.withNewDestinations(new Rate(1, Duration.ofMinutes(1)));
+
+        assertThat(inspect(new NewDestinations(each), inTurn(2, 4096, 600, round -> host -> t -> tcp(t, host, 443))))
+                .hasSize(4096);
+        assertThat(inspect(new NewDestinations(each), inTurn(2, 4097, 600, round -> host -> t -> tcp(t, host, 443))))
+                .hasSize(2 * 4097);
     }
 
     // Connections: 100 a minute.
@@ -181,6 +230,8 @@ class ConnectionDetectorsTest {
         assertThat(inspect(new ConnectionRate(THRESHOLDS), spread(100, 60, i -> t -> tcp(t, 1, 443))))
                 .extracting(Finding::severity)
                 .containsExactly(Severity.NOTICE);
+        assertThat(inspect(new ConnectionRate(THRESHOLDS), spread(101, 60, i -> t -> tcp(t, 1, 443))))
+                .hasSize(1);
     }
 
     @Test
@@ -227,14 +278,28 @@ class ConnectionDetectorsTest {
     void beaconing_intervals_countFromTheShortestToTheLongest() {
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 4.99)))).isEmpty();
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 5)))).hasSize(1);
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 5.01)))).hasSize(1);
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 3599)))).hasSize(1);
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 3600)))).hasSize(1);
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(equal(10, 3601)))).isEmpty();
     }
 
     @Test
     void beaconing_jitter_countsUpToTheThreshold() {
-        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(30, 0.19)))).hasSize(1);
-        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(30, 0.21)))).isEmpty();
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.1999))))
+                .hasSize(1);
+        // Intervals of 60 and 40 seconds, which leave nothing to round.
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.2)))).hasSize(1);
+        assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.2001))))
+                .isEmpty();
+    }
+
+    @Test
+    void beaconing_placesInTurn_areFoundUpToTheNumberThatIsRemembered() {
+        assertThat(inspect(new Beaconing(THRESHOLDS), inTurn(11, 256, 300, round -> host -> t -> tcp(t, host, 443))))
+                .hasSize(256);
+        assertThat(inspect(new Beaconing(THRESHOLDS), inTurn(11, 257, 300, round -> host -> t -> tcp(t, host, 443))))
+                .isEmpty();
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.event.AnomalyDetected;
 import dev.agentvm.event.ConnectionAttempted;
+import dev.agentvm.event.NameResolved;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
@@ -88,6 +89,43 @@ class DetectorProperties {
             }
         }
         assertThat(found).isEqualTo(expected);
+    }
+
+    @Property
+    void distinctNames_firstFind_isWhereANaiveCountFindsIt(
+            @ForAll("times") List<Integer> times, @ForAll @Size(60) List<@IntRange(max = 19) Integer> keys) {
+        DistinctNames names = new DistinctNames(RATE, 8, 3);
+        Optional<Long> found = Optional.empty();
+        int last = -1;
+        while (found.isEmpty() && ++last < times.size()) {
+            found = names.add(domain(keys.get(last)), question(times.get(last), keys.get(last)))
+                    .map(enough -> enough.rate().amount());
+        }
+
+        Optional<Long> expected = Optional.empty();
+        int expectedLast = -1;
+        while (expected.isEmpty() && ++expectedLast < times.size()) {
+            Set<Integer> all = new HashSet<>();
+            for (int i = 0; i <= expectedLast; i++) {
+                if (times.get(expectedLast) - times.get(i) <= 10) {
+                    all.add(keys.get(i));
+                }
+            }
+            String domain = domain(keys.get(expectedLast));
+            long ofDomain =
+                    all.stream().filter(key -> domain(key).equals(domain)).count();
+            expected = ofDomain >= 5 ? Optional.of(5L) : all.size() >= 8 ? Optional.of(8L) : Optional.empty();
+        }
+        assertThat(found).isEqualTo(expected);
+        assertThat(last).isEqualTo(expectedLast);
+    }
+
+    private static String domain(int key) {
+        return "t" + key % 3 + ".example";
+    }
+
+    private static NameResolved question(int time, int key) {
+        return Story.answer(time, "n" + key + "." + domain(key));
     }
 
     @Property

@@ -7,11 +7,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.agentvm.event.AnomalyDetected.Severity;
 import dev.agentvm.event.NameResolved;
 import dev.agentvm.event.VMEvent;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class DnsDetectorsTest {
@@ -46,6 +50,8 @@ class DnsDetectorsTest {
         assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(20, 60, i -> data(i, 60) + ".t.example")))
                 .extracting(Finding::severity)
                 .containsExactly(Severity.ALERT);
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(21, 60, i -> data(i, 60) + ".t.example")))
+                .hasSize(1);
     }
 
     @Test
@@ -53,6 +59,8 @@ class DnsDetectorsTest {
         assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(50, 60, i -> data(i, 29) + ".t.example")))
                 .isEmpty();
         assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(50, 60, i -> data(i, 30) + ".t.example")))
+                .isNotEmpty();
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(50, 60, i -> data(i, 31) + ".t.example")))
                 .isNotEmpty();
     }
 
@@ -64,20 +72,27 @@ class DnsDetectorsTest {
                 .isEmpty();
     }
 
+    /** Different names with the letters of one label, and so its entropy. */
+    private static IntFunction<String> turned(String label) {
+        return i -> label.substring(i) + label.substring(0, i) + ".t.example";
+    }
+
     @Test
     void dnsTunnel_entropy_countsFromTheThresholdOn() {
-        // 32 characters, 8 or 16 different ones equally often: 3 or 4 bits each.
-        IntFunction<String> eight = i -> "abcdefgh".repeat(4) + "." + (i % 2 == 0 ? "a" : "b") + i % 8 + ".t.example";
-        assertThat(DnsName.of("abcdefgh".repeat(4) + ".t.example").entropy()).isEqualTo(3);
-        assertThat(DnsName.of("abcdefghijklmnop".repeat(2) + ".t.example").entropy())
-                .isEqualTo(4);
-        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(100, 60, eight)))
+        // Half of 32 letters are eight twice each, which is 4 bits a letter, and half are four four times each: 3 bits.
+        String half = "abcdefghabcdefgh" + "ijklijklijklijkl";
+        assertThat(DnsName.of(half + ".t.example").entropy()).isEqualTo(THRESHOLDS.dnsEntropy());
+        String under = half.replaceFirst("a", "i");
+        assertThat(DnsName.of(under + ".t.example").entropy()).isBetween(3.4, Math.nextDown(3.5));
+        String over = half.replaceFirst("i", "m");
+        assertThat(DnsName.of(over + ".t.example").entropy()).isBetween(Math.nextUp(3.5), 3.65);
+
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(20, 60, turned(under))))
                 .isEmpty();
-        Thresholds four = THRESHOLDS.withDnsEntropy(4).withDnsLongNames(new Rate(1, java.time.Duration.ofSeconds(1)));
-        assertThat(inspect(new DnsTunnel(four), List.of(answer(0, "abcdefghijklmnop".repeat(2) + ".t.example"))))
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(20, 60, turned(half))))
                 .hasSize(1);
-        assertThat(inspect(new DnsTunnel(four), List.of(answer(0, "abcdefghijklmno".repeat(2) + ".t.example"))))
-                .isEmpty();
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(20, 60, turned(over))))
+                .hasSize(1);
     }
 
     @Test
@@ -99,7 +114,11 @@ class DnsDetectorsTest {
     void dnsTunnel_manyShortNamesOfOneDomain_areAnAlertFromTheThresholdOn() {
         assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(199, 60, i -> "n" + i + ".t.example")))
                 .isEmpty();
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(200, 60.1, i -> "n" + i + ".t.example")))
+                .isEmpty();
         assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(200, 60, i -> "n" + i + ".t.example")))
+                .hasSize(1);
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(201, 60, i -> "n" + i + ".t.example")))
                 .hasSize(1);
     }
 
@@ -114,6 +133,8 @@ class DnsDetectorsTest {
             assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(type, questions(20, 60, i -> "n" + i + ".t.example"))))
                     .extracting(Finding::severity)
                     .containsExactly(Severity.ALERT);
+            assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(type, questions(21, 60, i -> "n" + i + ".t.example"))))
+                    .hasSize(1);
         }
         assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(28, questions(100, 60, i -> "n" + i + ".t.example"))))
                 .isEmpty();
@@ -123,6 +144,73 @@ class DnsDetectorsTest {
         return questions.stream()
                 .<VMEvent>map(question -> ((NameResolved) question).withType(type))
                 .toList();
+    }
+
+    @Test
+    void dnsTunnel_longNamesOfManyDomains_areAnAlertFromTenTimesAsManyOn() {
+        IntFunction<String> spread = i -> data(i, 60) + ".t" + i % 100 + ".example";
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(199, 60, spread)))
+                .isEmpty();
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(200, 60.1, spread)))
+                .isEmpty();
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(200, 60, spread)))
+                .singleElement()
+                .satisfies(finding -> {
+                    assertThat(finding.severity()).isEqualTo(Severity.ALERT);
+                    assertThat(finding.message()).contains("any domain", "200 within PT1M");
+                    assertThat(finding.evidence()).hasSize(THRESHOLDS.evidence());
+                });
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(201, 60, spread)))
+                .hasSize(1);
+    }
+
+    @Test
+    void dnsTunnel_shortNamesOfManyDomains_areAnAlertFromTenTimesAsManyOn() {
+        IntFunction<String> spread = i -> "n" + i + ".t" + i % 500 + ".example";
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(16, questions(199, 60, spread))))
+                .isEmpty();
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(16, questions(200, 60, spread))))
+                .hasSize(1);
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(1999, 60, spread)))
+                .isEmpty();
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(2000, 60, spread)))
+                .hasSize(1);
+    }
+
+    @Test
+    void dnsTunnel_veryManyNames_areAnAlertHoweverManyOfOneDomainAreAllowed() {
+        Thresholds lax = THRESHOLDS.withDnsNames(new Rate(10_000, Duration.ofMinutes(1)));
+        IntFunction<String> spread = i -> "n" + i + ".t" + i % 500 + ".example";
+
+        assertThat(inspect(new DnsTunnel(lax), questions(9_999, 60, spread))).isEmpty();
+        assertThat(inspect(new DnsTunnel(lax), questions(10_000, 60, spread))).hasSize(1);
+    }
+
+    @Test
+    void dnsTunnel_questionsForManyOtherDomainsInBetween_doNotHideIt() {
+        List<VMEvent> tunnel = questions(20, 60, i -> data(i, 60) + ".t.example");
+        List<VMEvent> others = questions(1_900, 60, i -> "www.site" + i + ".example");
+
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), others)).isEmpty();
+        assertThat(inspect(
+                        new DnsTunnel(THRESHOLDS),
+                        Stream.concat(tunnel.stream(), others.stream())
+                                .sorted(Comparator.comparing(VMEvent::time))
+                                .toList()))
+                .singleElement()
+                .satisfies(finding -> {
+                    assertThat(finding.message()).contains("t.example");
+                    assertThat(finding.evidence()).isEqualTo(tunnel);
+                });
+    }
+
+    @Test
+    void dnsTunnel_alertOfOneDomain_leavesWhatWasCountedOfOthers() {
+        List<VMEvent> events = new ArrayList<>(questions(19, 30, i -> data(i, 60) + ".slow.example"));
+        events.addAll(questions(20, 30, i -> data(i, 60) + ".quick.example"));
+        events.add(answer(31, data(20, 60) + ".slow.example"));
+
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), events)).hasSize(2);
     }
 
     @Test
@@ -141,6 +229,39 @@ class DnsDetectorsTest {
         assertThat(inspect(new UnknownNames(THRESHOLDS), questions(50, 60, no, i -> data(i, 12) + ".example")))
                 .extracting(Finding::kind, Finding::severity)
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(AnomalyKinds.UNKNOWN_NAMES, Severity.ALERT));
+        assertThat(inspect(new UnknownNames(THRESHOLDS), questions(51, 60, no, i -> data(i, 12) + ".example")))
+                .hasSize(1);
+    }
+
+    /** So many names that exist, the last at the time 0, and as many that do not as are an alert, the last at that time. */
+    private static List<VMEvent> knownThenUnknown(int known, double last) {
+        List<VMEvent> events = new ArrayList<>(IntStream.range(0, known)
+                .mapToObj(i -> answer((i - known + 1) * 0.1, "host" + i + ".example"))
+                .toList());
+        IntStream.range(0, 50)
+                .mapToObj(i -> answer(last + (i - 49) * 0.1, "none" + i + ".example", NameResolved.NX_DOMAIN))
+                .forEach(events::add);
+        return events;
+    }
+
+    @Test
+    void unknownNames_namesThatExist_countFromTheThresholdOn() {
+        assertThat(inspect(new UnknownNames(THRESHOLDS), knownThenUnknown(49, 10)))
+                .hasSize(1);
+        assertThat(inspect(new UnknownNames(THRESHOLDS), knownThenUnknown(50, 10)))
+                .isEmpty();
+        assertThat(inspect(new UnknownNames(THRESHOLDS), knownThenUnknown(51, 10)))
+                .isEmpty();
+    }
+
+    @Test
+    void unknownNames_namesThatExist_countForTheTimeOfTheThreshold() {
+        assertThat(inspect(new UnknownNames(THRESHOLDS), knownThenUnknown(50, 59.9)))
+                .isEmpty();
+        assertThat(inspect(new UnknownNames(THRESHOLDS), knownThenUnknown(50, 60)))
+                .isEmpty();
+        assertThat(inspect(new UnknownNames(THRESHOLDS), knownThenUnknown(50, 60.1)))
+                .hasSize(1);
     }
 
     @Test

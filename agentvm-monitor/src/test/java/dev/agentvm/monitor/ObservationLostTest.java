@@ -46,8 +46,16 @@ class ObservationLostTest {
     }
 
     @Test
+    void loss_onceMoreThanIsAnAlert_isANoticeAgain() {
+        assertThat(inspect(IntStream.range(0, 6).mapToObj(i -> lost(i * 15)).toList()))
+                .extracting(Finding::severity)
+                .endsWith(Severity.ALERT, Severity.NOTICE);
+    }
+
+    @Test
     void loss_nowAndThen_isNoAlert() {
-        assertThat(inspect(IntStream.range(0, 50).mapToObj(i -> lost(i * 16)).toList()))
+        assertThat(inspect(
+                        IntStream.range(0, 50).mapToObj(i -> lost(i * 15.001)).toList()))
                 .extracting(Finding::severity)
                 .containsOnly(Severity.NOTICE);
     }

@@ -144,4 +144,21 @@ class OrdinaryWorkTest {
 
         raisesNoAlert();
     }
+
+    /** A browser that shows a page every three seconds, each with thirty names of others, two of which look like data. */
+    @Test
+    void readingTheWeb_ofPagesThatLoadFromManyOthers_raisesNoAlert() {
+        for (int i = 0; i < 200; i++) {
+            double time = 20 + i * 3;
+            for (int other = 0; other < 28; other++) {
+                events.add(answer(time + other * 0.1, "static" + i + ".other" + other + ".example"));
+            }
+            for (int cdn = 0; cdn < 2; cdn++) {
+                events.add(answer(
+                        time + cdn, "d3p8zr0ffa9t17abcdefghijklmnopq" + i + ".cdn" + (2 * i + cdn) % 40 + ".example"));
+            }
+        }
+
+        raisesNoAlert();
+    }
 }

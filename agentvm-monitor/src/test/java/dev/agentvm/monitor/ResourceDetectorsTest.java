@@ -41,12 +41,16 @@ class ResourceDetectorsTest {
 
     @Test
     void uploadVolume_atTheThreshold_isANotice() {
-        assertThat(inspect(new UploadVolume(THRESHOLDS), sent(10, 1, 10 * MIB - 1)))
+        assertThat(inspect(new UploadVolume(THRESHOLDS), sent(1, 10, 100 * MIB - 1)))
                 .isEmpty();
         assertThat(inspect(new UploadVolume(THRESHOLDS), sent(10, 1, 10 * MIB)))
                 .extracting(Finding::kind, Finding::severity)
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(AnomalyKinds.UPLOAD_VOLUME, Severity.NOTICE));
+        assertThat(inspect(new UploadVolume(THRESHOLDS), sent(1, 10, 100 * MIB + 1)))
+                .hasSize(1);
         assertThat(inspect(new UploadVolume(THRESHOLDS), sent(100, 1, 10 * MIB - 1)))
+                .isEmpty();
+        assertThat(inspect(new UploadVolume(THRESHOLDS), sent(10, 1.001, 10 * MIB)))
                 .isEmpty();
     }
 
@@ -79,20 +83,32 @@ class ResourceDetectorsTest {
 
     // Lopsided: 100 MiB in 10 minutes, ten times what came.
 
-    private static List<VMEvent> exchange(long up, long down) {
+    private static List<VMEvent> exchange(double seconds, long up, long down) {
         return List.of(
                 sample(0).sentBytes(0).receivedBytes(0).build(),
-                sample(300).sentBytes(up).receivedBytes(down).build());
+                sample(seconds).sentBytes(up).receivedBytes(down).build());
     }
 
     @Test
     void uploadRatio_volumeAndRatio_areBothNeeded() {
-        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(100 * MIB, 10 * MIB)))
+        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(300, 100 * MIB, 10 * MIB)))
                 .extracting(Finding::severity)
                 .containsExactly(Severity.NOTICE);
-        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(100 * MIB - 1, 0)))
+        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(300, 100 * MIB - 1, 0)))
                 .isEmpty();
-        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(100 * MIB, 10 * MIB + 1)))
+        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(300, 100 * MIB + 1, 0)))
+                .hasSize(1);
+        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(300, 100 * MIB, 10 * MIB + 1)))
+                .isEmpty();
+        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(300, 100 * MIB, 10 * MIB - 1)))
+                .hasSize(1);
+    }
+
+    @Test
+    void uploadRatio_volume_countsWithinItsTime() {
+        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(600, 100 * MIB, 0)))
+                .hasSize(1);
+        assertThat(inspect(new UploadRatio(THRESHOLDS), exchange(600.1, 100 * MIB, 0)))
                 .isEmpty();
     }
 
@@ -106,17 +122,33 @@ class ResourceDetectorsTest {
                 .hasSize(1);
         assertThat(inspect(
                         new DiskWrites(THRESHOLDS),
+                        samples(1, 60, i -> 1024 * MIB - 1, TrafficSampled.Builder::diskWrittenBytes)))
+                .isEmpty();
+        assertThat(inspect(
+                        new DiskWrites(THRESHOLDS),
+                        samples(1, 60, i -> 1024 * MIB + 1, TrafficSampled.Builder::diskWrittenBytes)))
+                .hasSize(1);
+        assertThat(inspect(
+                        new DiskWrites(THRESHOLDS),
                         samples(640, 0.9375, i -> 16 * MIB - 1, TrafficSampled.Builder::diskWrittenBytes)))
+                .isEmpty();
+        assertThat(inspect(
+                        new DiskWrites(THRESHOLDS),
+                        samples(64, 0.938, i -> 16 * MIB, TrafficSampled.Builder::diskWrittenBytes)))
                 .isEmpty();
     }
 
     // Processors: 90 % for 30 s.
 
     private static List<VMEvent> busy(int steps, double share, int vcpus) {
+        return busy(steps, 1, share, vcpus);
+    }
+
+    private static List<VMEvent> busy(int steps, double every, double share, int vcpus) {
         return samples(
                 steps,
-                1,
-                i -> Math.round(share * vcpus * 1e9),
+                every,
+                i -> Math.round(every * share * vcpus * 1e9),
                 (sample, total) -> sample.cpuTime(Duration.ofNanos(total)).vcpus(vcpus));
     }
 
@@ -126,7 +158,17 @@ class ResourceDetectorsTest {
         assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(30, 0.9, 2)))
                 .extracting(Finding::severity)
                 .containsExactly(Severity.NOTICE);
-        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(300, 0.899, 2))).isEmpty();
+        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(31, 0.900_001, 2)))
+                .hasSize(1);
+        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(300, 0.899_999, 2)))
+                .isEmpty();
+    }
+
+    @Test
+    void sustainedCpu_time_countsFromTheThresholdOn() {
+        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(3, 9.999, 1, 2))).isEmpty();
+        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(3, 10, 1, 2))).hasSize(1);
+        assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(3, 10.001, 1, 2))).hasSize(1);
     }
 
     @Test
@@ -155,47 +197,73 @@ class ResourceDetectorsTest {
 
     // Outliers: 3.0 standard deviations, after 30 samples.
 
-    /** Memory of 1 GiB, half of the samples a step more and half a step less, and then {@code last}. */
-    private static List<VMEvent> memory(int samples, long deviation, long last) {
+    /** So many samples of memory, half of them more and half less than usual by so much, and then {@code last}. */
+    private static List<VMEvent> memory(int samples, long usual, long deviation, long last) {
         List<VMEvent> events =
-                new ArrayList<>(List.of(sample(0).memoryBytes(1024 * MIB).build()));
+                new ArrayList<>(List.of(sample(0).memoryBytes(usual).build()));
         IntStream.rangeClosed(1, samples)
                 .mapToObj(i -> sample(i)
-                        .memoryBytes(1024 * MIB + (i % 2 == 0 ? deviation : -deviation))
+                        .memoryBytes(usual + (i % 2 == 0 ? deviation : -deviation))
                         .build())
                 .forEach(events::add);
         events.add(sample(samples + 1).memoryBytes(last).build());
         return events;
     }
 
-    /** The deviation of a sample of n, of which half lie above and half below by the same. */
-    private static double deviation(int n, double step) {
-        return step * Math.sqrt((double) n / (n - 1));
+    private static List<Finding> memoryFindings(int samples, long usual, long deviation, long last) {
+        return inspect(new Outlier(Outlier.Measure.MEMORY, THRESHOLDS), memory(samples, usual, deviation, last));
     }
 
     @Test
     void outlier_scoreAtTheThreshold_isANotice() {
-        double sigma = deviation(30, 200 * MIB);
-        long just = (long) Math.ceil(1024 * MIB + 3 * sigma) + 1;
+        // Of memory that never varied the standard deviation counts as 64 MiB, and nothing is rounded.
+        long usual = 512 * MIB;
+        long unusual = usual + 3 * 64 * MIB;
 
-        assertThat(inspect(new Outlier(Outlier.Measure.MEMORY, THRESHOLDS), memory(30, 200 * MIB, just)))
+        assertThat(memoryFindings(30, usual, 0, unusual - 1)).isEmpty();
+        assertThat(memoryFindings(30, usual, 0, unusual))
                 .extracting(Finding::kind, Finding::severity)
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(AnomalyKinds.UNUSUAL_MEMORY, Severity.NOTICE));
-        assertThat(inspect(new Outlier(Outlier.Measure.MEMORY, THRESHOLDS), memory(30, 200 * MIB, just - MIB)))
-                .isEmpty();
+        assertThat(memoryFindings(30, usual, 0, unusual + 1)).hasSize(1);
+    }
+
+    @Test
+    void outlier_standardDeviation_isThatOfASample() {
+        // Of n samples, of which half lie above and half below by the same.
+        double deviation = 200 * MIB * Math.sqrt(30 / 29.0);
+        long unusual = Math.round(1024 * MIB + 3 * deviation);
+
+        assertThat(memoryFindings(30, 1024 * MIB, 200 * MIB, unusual - 1)).isEmpty();
+        assertThat(memoryFindings(30, 1024 * MIB, 200 * MIB, unusual + 1)).hasSize(1);
+    }
+
+    @Test
+    void outlier_standardDeviation_isAtLeastATenthOfTheMean() {
+        long unusual = Math.round(1.3 * 1024 * MIB);
+
+        assertThat(memoryFindings(30, 1024 * MIB, 0, unusual - 1)).isEmpty();
+        assertThat(memoryFindings(30, 1024 * MIB, 0, unusual + 1)).hasSize(1);
     }
 
     @Test
     void outlier_fewerSamples_areNotEnough() {
-        assertThat(inspect(new Outlier(Outlier.Measure.MEMORY, THRESHOLDS), memory(29, 0, 1L << 40)))
+        assertThat(memoryFindings(29, 1024 * MIB, 0, 1L << 40)).isEmpty();
+        assertThat(memoryFindings(30, 1024 * MIB, 0, 1L << 40)).hasSize(1);
+        assertThat(memoryFindings(31, 1024 * MIB, 0, 1L << 40)).hasSize(1);
+    }
+
+    @Test
+    void outlier_twoSamplesOfOneInstant_areNoStep() {
+        List<VMEvent> events = new ArrayList<>(memory(30, 1024 * MIB, 0, 1024 * MIB));
+        events.add(sample(31).memoryBytes(1L << 40).build());
+
+        assertThat(inspect(new Outlier(Outlier.Measure.MEMORY, THRESHOLDS), events))
                 .isEmpty();
-        assertThat(inspect(new Outlier(Outlier.Measure.MEMORY, THRESHOLDS), memory(30, 0, 1L << 40)))
-                .hasSize(1);
     }
 
     @Test
     void outlier_breathOfAnIdleVM_isNothing() {
-        assertThat(inspect(new Outlier(Outlier.Measure.MEMORY, THRESHOLDS), memory(100, 0, 1300 * MIB)))
+        assertThat(inspect(new Outlier(Outlier.Measure.MEMORY, THRESHOLDS), memory(100, 1024 * MIB, 0, 1300 * MIB)))
                 .isEmpty();
         assertThat(inspect(
                         new Outlier(Outlier.Measure.TRAFFIC, THRESHOLDS),
@@ -207,34 +275,34 @@ class ResourceDetectorsTest {
                 .isEmpty();
     }
 
+    /** An idle VM and, after 59 samples, a second of something. */
+    private static List<Finding> idleAndThen(
+            Outlier.Measure measure, long amount, BiConsumer<TrafficSampled.Builder, Long> counter) {
+        return inspect(new Outlier(measure, THRESHOLDS), samples(60, 1, i -> i == 60 ? amount : 0, counter));
+    }
+
     @Test
-    void outlier_everyMeasure_findsItsOwn() {
-        assertThat(inspect(
-                        new Outlier(Outlier.Measure.TRAFFIC, THRESHOLDS),
-                        samples(
-                                60,
-                                1,
-                                i -> i == 60 ? 4 * MIB : 0,
-                                (sample, total) -> sample.sentBytes(total).receivedBytes(0))))
+    void outlier_everyMeasure_findsThreeTimesTheLeastThatMatters() {
+        BiConsumer<TrafficSampled.Builder, Long> sent =
+                (sample, total) -> sample.sentBytes(total).receivedBytes(0);
+        assertThat(idleAndThen(Outlier.Measure.TRAFFIC, 3 * MIB - 1, sent)).isEmpty();
+        assertThat(idleAndThen(Outlier.Measure.TRAFFIC, 3 * MIB, sent))
                 .extracting(Finding::kind)
                 .containsExactly(AnomalyKinds.UNUSUAL_TRAFFIC);
-        assertThat(inspect(
-                        new Outlier(Outlier.Measure.DISK, THRESHOLDS),
-                        samples(
-                                60,
-                                1,
-                                i -> i == 60 ? 13 * MIB : 0,
-                                (sample, total) -> sample.diskReadBytes(total).diskWrittenBytes(0))))
+        assertThat(idleAndThen(Outlier.Measure.TRAFFIC, 3 * MIB + 1, sent)).hasSize(1);
+
+        BiConsumer<TrafficSampled.Builder, Long> read =
+                (sample, total) -> sample.diskReadBytes(total).diskWrittenBytes(0);
+        assertThat(idleAndThen(Outlier.Measure.DISK, 12 * MIB - 1, read)).isEmpty();
+        assertThat(idleAndThen(Outlier.Measure.DISK, 12 * MIB, read))
                 .extracting(Finding::kind)
                 .containsExactly(AnomalyKinds.UNUSUAL_DISK);
-        assertThat(inspect(
-                        new Outlier(Outlier.Measure.CPU, THRESHOLDS),
-                        samples(
-                                60,
-                                1,
-                                i -> i == 60 ? 1_000_000_000L : 10_000_000L,
-                                (sample, total) ->
-                                        sample.cpuTime(Duration.ofNanos(total)).vcpus(1))))
+        assertThat(idleAndThen(Outlier.Measure.DISK, 12 * MIB + 1, read)).hasSize(1);
+
+        BiConsumer<TrafficSampled.Builder, Long> used =
+                (sample, total) -> sample.cpuTime(Duration.ofNanos(total)).vcpus(1);
+        assertThat(idleAndThen(Outlier.Measure.CPU, 149_999_999, used)).isEmpty();
+        assertThat(idleAndThen(Outlier.Measure.CPU, 150_000_001, used))
                 .extracting(Finding::kind)
                 .containsExactly(AnomalyKinds.UNUSUAL_CPU);
     }

@@ -266,12 +266,15 @@ final class LogWriter {
     private void rotate() throws IOException {
         file.sync();
         Path path = LogFiles.numbered(directory, number + 1);
+        if (Files.exists(path) && Files.size(path) > 0) {
+            // So it may be if the lock was moved away, and the log was opened again.
+            throw new IOException(path + " is there already, and this log did not write it; move it away");
+        }
         Instant now = clock.instant();
         Sealed first = Sealed.of(LogEntry.fileOpened(head.sequence() + 1, now, number + 1, head), head);
         byte[] line = bytes(first);
         Appender next = opener.open(path);
         try {
-            next.cut(0);
             next.append(line);
         } catch (IOException e) {
             next.close();

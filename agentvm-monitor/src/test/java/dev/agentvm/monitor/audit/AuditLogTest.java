@@ -100,7 +100,7 @@ class AuditLogTest {
                     WriterProgram.of(directory).redirectErrorStream(true).start();
             String firstLine = String.valueOf(other.inputReader().readLine());
             other.destroyForcibly().waitFor();
-            assertThat(firstLine).doesNotMatch("[0-9]+");
+            assertThat(firstLine).contains("is being written by another program");
             log.onEvent(died("after"));
         }
         log().open().close();
@@ -608,6 +608,24 @@ class AuditLogTest {
             log.onEvent(died("after"));
             assertThat(files()).hasSize(2);
         }
+        assertThat(AuditLog.verify(directory).intact()).isTrue();
+    }
+
+    @Test
+    void rotation_whereAnotherProgramsFileIs_leavesItAndSaysSo() throws IOException {
+        Path others = LogFiles.numbered(directory, 2);
+        try (AuditLog log = log().maxFileSize(64 * 1024).open()) {
+            Files.writeString(others, "another program's");
+            for (int i = 0; i < 400; i++) {
+                log.onEvent(died("event " + i));
+            }
+            assertThat(log.missed()).isPositive();
+            assertThat(others).hasContent("another program's");
+
+            Files.delete(others);
+            log.onEvent(died("after"));
+        }
+        assertThat(lines()).anyMatch(line -> line.contains("entries-missing") && line.contains("is there already"));
         assertThat(AuditLog.verify(directory).intact()).isTrue();
     }
 
