@@ -139,10 +139,10 @@ public final class GuestAgent {
         }
     }
 
-    /** When nothing else is to be done the guest may begin what the next command needs. */
+    /** The guest may begin what the next command needs. */
     private void prepareForMore() {
         Site here = site.get();
-        if (here != null && running.get() == 1) {
+        if (here != null) {
             here.waiting().replenish();
         }
     }

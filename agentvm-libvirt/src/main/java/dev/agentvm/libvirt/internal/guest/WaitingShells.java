@@ -11,7 +11,9 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,6 +33,8 @@ final class WaitingShells {
     private static final Logger LOG = LoggerFactory.getLogger(WaitingShells.class);
     private static final Duration BEGINNING = Duration.ofSeconds(30);
     private static final Duration ENDING = Duration.ofSeconds(5);
+    /** In a row of commands those that come would only wait for those that are begun for later. */
+    private static final Duration QUIET = Duration.ofMillis(100);
 
     private final AgentCalls calls;
     private final Killer killer;
@@ -41,6 +45,7 @@ final class WaitingShells {
     private final int most;
 
     private final Deque<WaitingShell> waiting = new ArrayDeque<>();
+    private long commands;
     private boolean beginning;
     private boolean over;
 
@@ -77,6 +82,7 @@ final class WaitingShells {
 
     /** One that was there a moment ago and is the caller's now; empty if none is, or none can become the command. */
     Optional<WaitingShell> take(Command command, Duration atMost) {
+        count();
         if (!suits(command)) {
             return Optional.empty();
         }
@@ -87,6 +93,10 @@ final class WaitingShells {
             forget(shell);
         }
         return Optional.empty();
+    }
+
+    private synchronized void count() {
+        commands++;
     }
 
     private synchronized @Nullable WaitingShell poll() {
@@ -111,22 +121,27 @@ final class WaitingShells {
         housekeeping.discard(shell.handles(), Scripts.files(files(shell.number())), 0);
     }
 
-    /** Begins another in the background, until there are enough. */
+    /** Begins others in the background until there are enough, unless another command comes at once. */
     void replenish() {
+        long before;
         synchronized (this) {
             if (over || beginning || waiting.size() >= most) {
                 return;
             }
+            before = commands;
+        }
+        CompletableFuture.delayedExecutor(QUIET.toMillis(), TimeUnit.MILLISECONDS, background)
+                .execute(() -> begin(before));
+    }
+
+    private void begin(long commandsBefore) {
+        synchronized (this) {
+            if (over || beginning || waiting.size() >= most || commands != commandsBefore) {
+                return;
+            }
             beginning = true;
         }
-        try {
-            background.execute(this::begin);
-        } catch (RuntimeException | Error e) {
-            synchronized (this) {
-                beginning = false;
-            }
-            throw e;
-        }
+        begin();
     }
 
     private void begin() {
