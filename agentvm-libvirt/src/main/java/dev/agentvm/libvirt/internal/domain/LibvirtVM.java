@@ -474,6 +474,7 @@ final class LibvirtVM implements VM {
     void whileStandingStill(Runnable work) {
         CompletableFuture<Void> again = new CompletableFuture<>();
         runsAgain = again;
+        agent.dismissWaiting();
         agent.whileQuiet(work);
         // The events come later than the call returns.
         boolean unused = await(CompletableFuture.anyOf(again, end), STATE_BECOMES_KNOWN, "await the guest");

@@ -169,14 +169,31 @@ final class AgentCalls {
 
     /** Writes all of it, in pieces, and sees that the guest's kernel has it. */
     void write(long handle, byte[] bytes) {
+        write(handle, bytes, patience, () -> {});
+    }
+
+    /**
+     * The same.
+     *
+     * @param atMost how long a call may take, if that is less than the usual patience
+     * @param late runs if a call was made although this gave up
+     */
+    void write(long handle, byte[] bytes, Duration atMost, Runnable late) {
         for (int from = 0; from < bytes.length; ) {
             byte[] piece = Arrays.copyOfRange(bytes, from, Math.min(bytes.length, from + WRITE_PIECE));
-            from += call(
+            from += result(
                     "guest-file-write",
                     Map.of("handle", handle, "buf-b64", Base64.getEncoder().encodeToString(piece)),
-                    reply -> (int) reply.number("count", 1, piece.length));
+                    reply -> (int) reply.object("return").number("count", 1, piece.length),
+                    atMost,
+                    reply -> late.run());
         }
-        call("guest-file-flush", Map.of("handle", handle), reply -> reply);
+        Fields unused = result(
+                "guest-file-flush",
+                Map.of("handle", handle),
+                reply -> reply.object("return"),
+                atMost,
+                reply -> late.run());
     }
 
     /** Goes to its end, and says where that is. */

@@ -36,6 +36,7 @@ final class Execution {
     private final long deadline;
     private final int limit;
     private final String files;
+    private final Optional<WaitingShell> shell;
     private final OutputFile out;
     private final OutputFile err;
     private @Nullable GuestAgentException openFailure;
@@ -50,8 +51,13 @@ final class Execution {
         private static final long serialVersionUID = 1L;
     }
 
-    /** @param running how many commands wait at present */
-    Execution(Starter starter, IntSupplier running, Duration silence, long begin) {
+    /**
+     * Not begun yet.
+     *
+     * @param shell what becomes the command; empty if it is started as its own
+     * @param running how many commands wait at present
+     */
+    Execution(Starter starter, Optional<WaitingShell> shell, IntSupplier running, Duration silence, long begin) {
         this.starter = starter;
         this.calls = starter.calls();
         this.housekeeping = starter.housekeeping();
@@ -62,24 +68,18 @@ final class Execution {
         this.deadline = begin + command.timeout().toNanos();
         this.limit = command.outputLimit().bytes();
         this.files = starter.files();
+        this.shell = shell;
         this.out = new OutputFile(calls, files + ".out");
         this.err = new OutputFile(calls, files + ".err");
     }
 
     ExecResult run() throws Starter.WorkspaceGoneException {
-        List<String> toRemove = new ArrayList<>(List.of(files + ".out", files + ".err"));
+        List<String> toRemove = new ArrayList<>(Scripts.files(files));
         try {
-            boolean stdinFromFile = command.stdin().length > INLINE_STDIN;
-            if (stdinFromFile) {
-                toRemove.add(files + ".in");
-                upload(files + ".in", command.stdin());
-            }
-            byte[] input = stdinFromFile ? new byte[0] : command.stdin();
-            long pid = starter.start(
-                    Scripts.toFiles(files, stdinFromFile, command.user().isPresent()), input, Backoff.left(deadline));
-            return result(supervise(pid));
+            return result(supervise(shell.isPresent() ? start(shell.get()) : start(toRemove)));
         } finally {
             List<Long> handles = new ArrayList<>();
+            shell.ifPresent(given -> handles.add(given.control()));
             for (OutputFile file : List.of(out, err)) {
                 Long handle = file.handle();
                 if (handle != null) {
@@ -88,6 +88,24 @@ final class Execution {
             }
             housekeeping.discard(handles, toRemove, size + command.stdin().length);
         }
+    }
+
+    private long start(WaitingShell given) {
+        out.opened(given.out());
+        err.opened(given.err());
+        starter.start(given, Backoff.left(deadline));
+        return given.pid();
+    }
+
+    private long start(List<String> toRemove) throws Starter.WorkspaceGoneException {
+        boolean stdinFromFile = command.stdin().length > INLINE_STDIN;
+        if (stdinFromFile) {
+            toRemove.add(files + ".in");
+            upload(files + ".in", command.stdin());
+        }
+        byte[] input = stdinFromFile ? new byte[0] : command.stdin();
+        return starter.start(
+                Scripts.toFiles(files, stdinFromFile, command.user().isPresent()), input, Backoff.left(deadline));
     }
 
     private void upload(String path, byte[] bytes) throws Starter.WorkspaceGoneException {
@@ -196,7 +214,8 @@ final class Execution {
 
     private ExecResult result(AgentCalls.Status status) throws Starter.WorkspaceGoneException {
         if (!status.output().isEmpty()) {
-            throw starter.notBegun(status, openFailure != null && Starter.isMissing(openFailure));
+            boolean missing = openFailure == null ? Starter.saysMissing(status) : Starter.isMissing(openFailure);
+            throw starter.notBegun(status, missing);
         }
         if (openFailure != null) {
             throw openFailure;

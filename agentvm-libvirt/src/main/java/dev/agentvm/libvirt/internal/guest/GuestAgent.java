@@ -3,10 +3,12 @@ package dev.agentvm.libvirt.internal.guest;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.CommandStartException;
+import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.ExecResult;
 import dev.agentvm.ExitStatus;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.OutputLimit;
+import dev.agentvm.OutputLimitException;
 import dev.agentvm.VMProcess;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -55,6 +57,7 @@ public final class GuestAgent {
     private final Killer killer;
     private final Housekeeping housekeeping;
     private final Patience patience;
+    private final int waiting;
     private final AtomicLong numbers = new AtomicLong();
     private final AtomicInteger running = new AtomicInteger();
     private final ReentrantLock preparing = new ReentrantLock();
@@ -62,7 +65,10 @@ public final class GuestAgent {
     private final AtomicReference<@Nullable Site> site = new AtomicReference<>();
 
     /** Where commands are at present, and who watches those that were started there, if any was. */
-    private record Site(Workspace workspace, @Nullable Supervisor supervisor) {}
+    private record Site(
+            Workspace workspace,
+            WaitingShells waiting,
+            @Nullable Supervisor supervisor) {}
 
     /** An agent whose calls are made on threads of this class's own. */
     public GuestAgent(String vmName, AgentChannel channel) {
@@ -71,16 +77,18 @@ public final class GuestAgent {
 
     /** @param executor runs the calls; it must have a thread for each VM, since a mute agent holds its one */
     public GuestAgent(String vmName, AgentChannel channel, Executor executor) {
-        this(vmName, channel, executor, Patience.usual());
+        this(vmName, channel, executor, Patience.usual(), WaitingShells.USUAL);
     }
 
-    GuestAgent(String vmName, AgentChannel channel, Executor executor, Patience patience) {
+    /** @param waiting how many shells wait in the guest for commands to come */
+    GuestAgent(String vmName, AgentChannel channel, Executor executor, Patience patience, int waiting) {
         this.calls = new AgentCalls(vmName, new AgentQueue(vmName, channel, executor), patience.call());
         this.background = new Background(executor);
         this.patience = patience;
         this.scripts = new ScriptRunner(calls);
         this.killer = new Killer(scripts);
         this.housekeeping = new Housekeeping(calls, scripts, executor);
+        this.waiting = waiting;
     }
 
     private GuestAgent(GuestAgent sibling) {
@@ -90,6 +98,7 @@ public final class GuestAgent {
         this.scripts = sibling.scripts;
         this.killer = sibling.killer;
         this.housekeeping = sibling.housekeeping;
+        this.waiting = sibling.waiting;
     }
 
     /**
@@ -104,8 +113,8 @@ public final class GuestAgent {
      * Runs a command and waits for its end, as {@link dev.agentvm.VM#exec} says.
      *
      * @throws CommandStartException if the guest has no such program or working directory
-     * @throws dev.agentvm.CommandTimeoutException if it ran longer than its timeout; it was then killed
-     * @throws dev.agentvm.OutputLimitException if it wrote more than its limit; it was then killed
+     * @throws CommandTimeoutException if it ran longer than its timeout; it was then killed
+     * @throws OutputLimitException if it wrote more than its limit; it was then killed
      * @throws GuestAgentException if the agent is silent, or refuses, or answers nonsense
      * @throws AgentVMException if this thread was interrupted, whose interrupt status is then set; the command was
      *     killed. Or what {@link #fail} was told
@@ -115,13 +124,26 @@ public final class GuestAgent {
         check(command);
         running.incrementAndGet();
         try {
-            return onceMoreIfNeedBe(() -> run(command, begin));
+            ExecResult result = onceMoreIfNeedBe(() -> run(command, begin));
+            prepareForMore();
+            return result;
+        } catch (CommandStartException | CommandTimeoutException | OutputLimitException e) {
+            prepareForMore();
+            throw e;
         } catch (GuestAgentException e) {
             // With its VM the agent goes too, and that may be known before the reason is.
             calls.queue().pauseUninterrupted(END_BECOMES_KNOWN);
             throw e;
         } finally {
             running.decrementAndGet();
+        }
+    }
+
+    /** The guest may begin what the next command needs. */
+    private void prepareForMore() {
+        Site here = site.get();
+        if (here != null) {
+            here.waiting().replenish();
         }
     }
 
@@ -149,8 +171,12 @@ public final class GuestAgent {
             return keepEnds(command, begin);
         }
         requireNoInterrupt();
-        Starter starter = starter(site().workspace(), command, numbers.incrementAndGet());
-        return new Execution(starter, running::get, patience.silence(), begin).run();
+        Site here = site();
+        Optional<WaitingShell> shell = here.waiting()
+                .take(command, Backoff.left(begin + command.timeout().toNanos()));
+        long number = shell.map(WaitingShell::number).orElseGet(numbers::incrementAndGet);
+        Starter starter = starter(here.workspace(), command, number);
+        return new Execution(starter, shell, running::get, patience.silence(), begin).run();
     }
 
     private void requireNoInterrupt() {
@@ -326,7 +352,16 @@ public final class GuestAgent {
             supervisor.end(" was ended, since the handle on " + calls.vmName() + " that started it was closed");
             supervisor.retire(() -> {});
         }
+        old.waiting().end();
         remove(old.workspace());
+    }
+
+    /** Ends what waits in the guest for commands to come, as for a guest whose memory is about to be kept. */
+    public void dismissWaiting() {
+        Site here = site.get();
+        if (here != null) {
+            dismiss(here.waiting()::dismiss);
+        }
     }
 
     /** What is started from now on shall be elsewhere; the others may go on there as long as they can. */
@@ -335,6 +370,7 @@ public final class GuestAgent {
         if (old == null || !old.workspace().equals(gone)) {
             return;
         }
+        background.execute(() -> dismiss(old.waiting()::end));
         Supervisor supervisor = old.supervisor();
         if (supervisor != null) {
             supervisor.retire(() -> {
@@ -344,6 +380,14 @@ public final class GuestAgent {
                     LOG.debug("{} stays in {}", gone.directory(), calls.vmName(), e);
                 }
             });
+        }
+    }
+
+    private void dismiss(Runnable ending) {
+        try {
+            ending.run();
+        } catch (AgentVMException e) {
+            LOG.debug("Shells still wait in {}", calls.vmName(), e);
         }
     }
 
@@ -361,13 +405,18 @@ public final class GuestAgent {
         try {
             ready = site.get();
             if (ready == null) {
-                ready = new Site(makeWorkspace(), null);
+                Workspace workspace = makeWorkspace();
+                ready = new Site(workspace, waitingShells(workspace), null);
                 site.set(ready);
             }
             return ready;
         } finally {
             preparing.unlock();
         }
+    }
+
+    private WaitingShells waitingShells(Workspace workspace) {
+        return new WaitingShells(calls, killer, housekeeping, background, numbers::incrementAndGet, workspace, waiting);
     }
 
     private Streaming streaming() throws Starter.WorkspaceGoneException {
@@ -380,7 +429,7 @@ public final class GuestAgent {
                 prepareStreams(workspace);
                 supervisor = new Supervisor(calls, scripts, housekeeping, background, patience, workspace.directory());
                 // Unless it was left meanwhile, since its directory is gone; then that is found out again.
-                boolean unused = site.compareAndSet(ready, new Site(workspace, supervisor));
+                boolean unused = site.compareAndSet(ready, new Site(workspace, ready.waiting(), supervisor));
             }
             return new Streaming(ready.workspace(), supervisor);
         } finally {

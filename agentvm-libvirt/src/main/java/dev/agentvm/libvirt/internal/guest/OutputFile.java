@@ -19,9 +19,16 @@ final class OutputFile {
         this.path = path;
     }
 
-    /** Opens it; it is made if the command did not yet. */
+    /** Opens it, unless it is; it is made if the command did not yet. */
     void open() {
-        handle = calls.open(path, "a+");
+        if (handle == null) {
+            handle = calls.open(path, "a+");
+        }
+    }
+
+    /** It was opened already, and nothing is read yet. */
+    void opened(long as) {
+        handle = as;
     }
 
     @Nullable Long handle() {

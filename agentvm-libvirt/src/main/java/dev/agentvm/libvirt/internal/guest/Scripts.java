@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.Command;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -125,6 +126,24 @@ final class Scripts {
             exit 1
             """;
 
+    /**
+     * Opens the outputs of a command whose files' paths begin with $1, and waits for what {@link #delivery} makes, which
+     * ends with the line $2. A pipe that is open for writing too has no end, whoever has opened it meanwhile.
+     */
+    static final String WAIT = """
+            mkfifo -m 600 "$1.run" || exit 1
+            exec 3<>"$1.run" 8>>"$1.out" 9>>"$1.err"
+            agentvm_script=
+            while :; do
+              IFS= read -r agentvm_line <&3 || exit 1
+              [ "$agentvm_line" != "$2" ] || break
+              agentvm_script="$agentvm_script$agentvm_line
+            "
+            done
+            exec 3<&-
+            eval "$agentvm_script"
+            """;
+
     /** What {@code env} says, before its name for the trouble, if it cannot become the command. */
     static final String ENV_SAYS = "env: ";
 
@@ -223,10 +242,29 @@ final class Scripts {
                 "",
                 (stdinFromFile ? "exec <" + files + ".in\n" : "") + "exec 2>>" + files + ".err\nexec >>" + files
                         + ".out\n"
-                        // So that another user may open /dev/stdout; the directory keeps all others out.
-                        + (forUser ? "chmod 666 " + files + ".out " + files + ".err\n" : ""),
+                        + forUser(files, forUser),
                 false,
                 "");
+    }
+
+    /** Outputs go to the files that {@link #WAIT} has opened; the directory is still there. */
+    static Redirection toOpenFiles(String directory, String files, boolean forUser) {
+        String before = """
+                [ -d DIRECTORY ] || {
+                  echo 'DIRECTORY: No such file or directory' >&2
+                  exit 1
+                }
+                """;
+        return new Redirection(
+                before.replace("DIRECTORY", directory),
+                "exec 2>&9 >&8 8>&- 9>&-\n" + forUser(files, forUser),
+                false,
+                "");
+    }
+
+    /** So that another user may open /dev/stdout; the directory keeps all others out. */
+    private static String forUser(String files, boolean forUser) {
+        return forUser ? "chmod 666 " + files + ".out " + files + ".err\n" : "";
     }
 
     /**
@@ -446,6 +484,24 @@ final class Scripts {
             fi
             exit 3
             """;
+
+    /** A script and its parameters as {@link #WAIT} takes them. */
+    static byte[] delivery(String script, List<String> parameters, String end) {
+        StringBuilder all = new StringBuilder("set --");
+        parameters.forEach(parameter ->
+                all.append(" '").append(parameter.replace("'", "'\\''")).append('\''));
+        return all.append('\n')
+                .append(script)
+                .append(end)
+                .append('\n')
+                .toString()
+                .getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** What is removed of a command that has ended, whose files' paths begin so. */
+    static List<String> files(String files) {
+        return List.of(files + ".out", files + ".err", files + ".run");
+    }
 
     private static void trap(StringBuilder script, String stage) {
         script.append("trap 'echo ").append(stage).append("' EXIT\n");

@@ -93,12 +93,17 @@ final class Starter {
     long start(Scripts.Redirection streams, byte[] input, Duration atMost) {
         List<String> arguments =
                 Scripts.arguments(Scripts.become(files, command, streams), Scripts.parameters(command));
-        String path = Scripts.SHELL;
-        if (workspace.setsid().isPresent()) {
-            arguments.add(0, path);
-            path = workspace.setsid().get();
-        }
-        return calls.exec(path, arguments, input, atMost, this::killLate);
+        return calls.exec(workspace.program(), workspace.arguments(arguments), input, atMost, this::killLate);
+    }
+
+    /** Lets a shell become it that was begun for its number. */
+    void start(WaitingShell shell, Duration atMost) {
+        String script = Scripts.become(
+                files,
+                command,
+                Scripts.toOpenFiles(workspace.directory(), files, command.user().isPresent()));
+        byte[] delivery = Scripts.delivery(script, Scripts.parameters(command), shell.end());
+        calls.write(shell.control(), delivery, atMost, () -> killLate(shell.pid()));
     }
 
     /** Why the wrapper gave up, from what it said to the agent. */
@@ -123,6 +128,13 @@ final class Starter {
 
     WorkspaceGoneException gone(GuestAgentException reason) {
         return new WorkspaceGoneException(workspace, reason);
+    }
+
+    /** Whether what the wrapper said to the agent is that its directory is not there. */
+    static boolean saysMissing(AgentCalls.Status status) {
+        return status.output().equals(Scripts.AT_OUTPUT)
+                && (status.errors().contains("No such file or directory")
+                        || status.errors().contains("nonexistent directory"));
     }
 
     /** Why it was the shell and not the command that returned this exit code; empty if it was the command. */

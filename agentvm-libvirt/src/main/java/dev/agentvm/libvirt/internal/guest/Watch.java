@@ -249,8 +249,6 @@ final class Watch {
             return;
         }
         try {
-            boolean missing = ended.errors().contains("No such file or directory")
-                    || ended.errors().contains("nonexistent directory");
             throw ended.output().isEmpty()
                     ? process.exit()
                             .join()
@@ -259,7 +257,7 @@ final class Watch {
                                     process.name() + " was not started, for a reason that its shell did not say: "
                                             + process.exit().join(),
                                     calls.context()))
-                    : starter.notBegun(ended, missing && ended.output().equals(Scripts.AT_OUTPUT));
+                    : starter.notBegun(ended, Starter.saysMissing(ended));
         } catch (AgentVMException | Starter.WorkspaceGoneException e) {
             process.begun().completeExceptionally(e);
             closeStreams();

@@ -1,5 +1,7 @@
 package dev.agentvm.libvirt.internal.guest;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -9,4 +11,18 @@ import java.util.Optional;
  * @param setsid the guest's {@code setsid} program, if it has one
  * @param path the agent's PATH
  */
-record Workspace(String directory, Optional<String> setsid, String path) {}
+record Workspace(String directory, Optional<String> setsid, String path) {
+    /** The program that is started so that a shell has a session of its own, if that is possible. */
+    String program() {
+        return setsid.orElse(Scripts.SHELL);
+    }
+
+    /** What that program is told so that the shell gets these arguments. */
+    List<String> arguments(List<String> ofShell) {
+        List<String> arguments = new ArrayList<>(ofShell);
+        if (setsid.isPresent()) {
+            arguments.add(0, Scripts.SHELL);
+        }
+        return arguments;
+    }
+}

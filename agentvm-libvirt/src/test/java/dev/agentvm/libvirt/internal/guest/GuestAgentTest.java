@@ -48,7 +48,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class GuestAgentTest {
     private final FakeAgent fake = new FakeAgent();
-    private final GuestAgent agent = new GuestAgent("vm", fake);
+    private final GuestAgent agent = new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual(), 0);
 
     @TempDir
     Path temporary;
@@ -735,7 +735,8 @@ class GuestAgentTest {
                 "vm",
                 (json, timeout) -> never.join(),
                 GuestAgent.THREADS,
-                Patience.usual().withCall(Duration.ofMillis(200)));
+                Patience.usual().withCall(Duration.ofMillis(200)),
+                0);
         try {
             assertThatThrownBy(() -> stuck.exec(Command.of("true")))
                     .isInstanceOf(GuestAgentException.class)
@@ -765,7 +766,7 @@ class GuestAgentTest {
         AtomicBoolean still = new AtomicBoolean();
         fake.standStillWhile(still, "guest-exec-status");
         GuestAgent quick =
-                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofMillis(300)));
+                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofMillis(300)), 0);
         quick.exec(Command.of("true"));
         CompletableFuture<ExecResult> command = CompletableFuture.supplyAsync(
                 () -> quick.exec(Command.shell("echo $$ >" + temporary + "/pid; sleep 2; echo done")));
@@ -843,7 +844,7 @@ class GuestAgentTest {
     }
 
     private GuestAgent impatient() {
-        return new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withCall(Duration.ofMillis(500)));
+        return new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withCall(Duration.ofMillis(500)), 0);
     }
 
     private boolean alive(String pidFile) {

@@ -46,7 +46,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class GuestProcessTest {
     private final FakeAgent fake = new FakeAgent();
-    private final GuestAgent agent = new GuestAgent("vm", fake);
+    private final GuestAgent agent = new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual(), 0);
 
     @TempDir
     Path temporary;
@@ -675,7 +675,7 @@ class GuestProcessTest {
     @Test
     void start_outputThatDoesNotEnd_isGivenUpInTime() throws Exception {
         GuestAgent impatient =
-                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withEnding(Duration.ofSeconds(2)));
+                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withEnding(Duration.ofSeconds(2)), 0);
         try (VMProcess process = impatient.start(
                 Command.shell("exec 3>&1; (while :; do echo $$ >" + temporary + "/child; echo x; sleep 0.1; done) &"
                         + " rm -f /dev/shm/agentvm-*/1.[oe]; echo early"),
@@ -748,7 +748,7 @@ class GuestProcessTest {
         AtomicBoolean still = new AtomicBoolean();
         fake.standStillWhile(still, "guest-file-read");
         GuestAgent quick =
-                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofMillis(300)));
+                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofMillis(300)), 0);
         try (VMProcess process = quick.start(Command.of("cat"), UnaryOperator.identity())) {
             still.set(true);
             Thread.sleep(1000);
@@ -778,7 +778,7 @@ class GuestProcessTest {
             return real;
         });
         GuestAgent impatient =
-                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofSeconds(1)));
+                new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withSilence(Duration.ofSeconds(1)), 0);
         VMProcess process = impatient.start(
                 Command.shell("echo $$ >" + temporary + "/pid; exec sleep 1000"), UnaryOperator.identity());
         Awaitility.await().until(() -> alive("pid"));
