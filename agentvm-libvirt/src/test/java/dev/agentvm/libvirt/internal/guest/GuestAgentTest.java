@@ -375,13 +375,27 @@ class GuestAgentTest {
 
         assertThatThrownBy(() -> agent.exec(command))
                 .isInstanceOf(CommandTimeoutException.class)
-                .hasMessageContaining("timeout of PT0.7S; it was killed, with all its processes")
+                .hasMessageContaining("timeout of PT0.7S; it was killed, with all its processes except daemons")
                 .hasMessageContaining("its standard output ends: started")
                 .hasMessageContaining("its standard error ends: warned");
 
         assertThat(alive("child")).isFalse();
         assertThat(alive("grandchild")).isFalse();
         assertThat(alive("apart")).isFalse();
+    }
+
+    @Test
+    void exec_timeoutOfWhatMadeADaemon_leavesItAndSaysSo() throws IOException {
+        Command command = Command.shell("cd " + temporary
+                        + "; setsid sh -c 'sleep 1000 & echo $! >daemon'; until [ -s daemon ]; do :; done; sleep 1000")
+                .withTimeout(Duration.ofMillis(700));
+
+        assertThatThrownBy(() -> agent.exec(command))
+                .isInstanceOf(CommandTimeoutException.class)
+                .hasMessageContaining("it was killed, with all its processes except daemons");
+
+        assertThat(alive("daemon")).isTrue();
+        assertThat(process("daemon").destroyForcibly()).isTrue();
     }
 
     static Stream<Path> shells() {
