@@ -579,7 +579,36 @@ class GuestAgentTest {
         assertThatThrownBy(() -> agent.exec(Command.of("true")))
                 .isInstanceOf(GuestAgentException.class)
                 .hasMessageContaining("does not permit guest-exec, guest-file-open, guest-file-read.")
-                .hasMessageContaining("/etc/sysconfig/qemu-ga");
+                .hasMessageContaining("out of BLOCK_RPCS (older: BLACKLIST_RPC)")
+                .hasMessageContaining("--allow-rpcs in FILTER_RPC_ARGS, in /etc/sysconfig/qemu-ga")
+                .hasMessageContaining("out of block-rpcs, or to allow-rpcs, in /etc/qemu/qemu-ga.conf");
+    }
+
+    @Test
+    void exec_fileSystemsFrozen_saysSoAndNotThatCallsAreBlocked() {
+        fake.distort(
+                "guest-exec",
+                real -> "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Command guest-exec has been"
+                        + " disabled: the agent is in frozen state\"}}");
+
+        assertThatThrownBy(() -> agent.exec(Command.of("true")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("holds the guest's file systems frozen; thaw them")
+                .hasMessageNotContaining("permit");
+    }
+
+    @Test
+    void execAndStart_onlyFileCallsBlocked_nameThem() {
+        fake.block(Set.of("guest-file-open", "guest-file-read"));
+
+        for (Runnable call : List.<Runnable>of(
+                () -> agent.exec(Command.of("true")),
+                () -> agent.start(Command.of("cat"), UnaryOperator.identity())
+                        .waitFor())) {
+            assertThatThrownBy(call::run)
+                    .isInstanceOf(GuestAgentException.class)
+                    .hasMessageContaining("does not permit guest-file-open, guest-file-read.");
+        }
     }
 
     @ParameterizedTest
