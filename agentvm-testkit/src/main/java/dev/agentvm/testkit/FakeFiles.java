@@ -91,10 +91,11 @@ final class FakeFiles implements VMFiles {
         GuestFiles files = files("write");
         synchronized (files) {
             requireDirectoryOf("write", file, files);
-            if (files.isDirectory(file)) {
+            Optional<GuestFiles.Node> there = files.node(file);
+            if (there.filter(node -> node.is(GuestFile.Kind.DIRECTORY)).isPresent()) {
                 throw failure(Reason.NOT_A_FILE, "write", file, "it is a directory");
             }
-            Optional<GuestFiles.Node> before = files.node(file).filter(node -> node.is(GuestFile.Kind.FILE));
+            Optional<GuestFiles.Node> before = there.filter(node -> node.is(GuestFile.Kind.FILE));
             files.put(
                     file,
                     new GuestFiles.Node(

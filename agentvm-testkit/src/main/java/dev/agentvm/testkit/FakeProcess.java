@@ -129,7 +129,7 @@ final class FakeProcess implements VMProcess {
     private CommandTimeoutException tooLate() {
         return new CommandTimeoutException(
                 name() + " ran longer than its timeout of " + command.timeout()
-                        + "; it was killed, with all its processes",
+                        + "; it was killed, with all its processes except daemons",
                 context());
     }
 
@@ -142,7 +142,7 @@ final class FakeProcess implements VMProcess {
     void endWithHandle() {
         end(ExitStatus.failed(new AgentVMException(
                 name() + " was ended, since the handle on " + machine.template().name()
-                        + " that started it was closed; it was killed, with all its processes",
+                        + " that started it was closed; it was killed, with all its processes except daemons",
                 context())));
     }
 

@@ -332,14 +332,14 @@ public final class FakeVM implements VM {
         if (!passRunning(name(command), running, command.timeout(), era)) {
             throw new CommandTimeoutException(
                     name(command) + " ran longer than its timeout of " + command.timeout()
-                            + "; it was killed, with all its processes",
+                            + "; it was killed, with all its processes except daemons",
                     context("run a command"));
         }
         if (fails && reply.exceeds(limit.bytes())) {
             throw new OutputLimitException(
                     name(command) + " wrote more than " + limit.bytes()
-                            + " bytes of output; it was killed, with all its processes; let it write to a file in the"
-                            + " guest",
+                            + " bytes of output; it was killed, with all its processes except daemons; let it write"
+                            + " to a file in the guest",
                     context("run a command"));
         }
     }
@@ -388,7 +388,7 @@ public final class FakeVM implements VM {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AgentVMException(
-                    "The wait for " + what + " was interrupted; it was killed, with all its processes",
+                    "The wait for " + what + " was interrupted; it was killed, with all its processes except daemons",
                     context("run a command"),
                     e);
         }

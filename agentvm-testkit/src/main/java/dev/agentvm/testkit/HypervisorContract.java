@@ -1357,13 +1357,18 @@ public abstract class HypervisorContract {
                 files,
                 directory -> withTree(tree -> {
                     Files.writeString(tree.resolve("f"), "old");
+                    Files.createDirectory(tree.resolve("d"));
                     Files.createSymbolicLink(tree.resolve("l"), Path.of("f"));
+                    Files.createSymbolicLink(tree.resolve("m"), Path.of("d"));
                     files.copyIn(tree, directory);
 
                     files.writeText(directory + "/l", "new");
+                    files.writeText(directory + "/m", "new");
 
                     assertTrue(files.stat(directory + "/l").isFile());
+                    assertTrue(files.stat(directory + "/m").isFile());
                     assertEquals("old", files.readText(directory + "/f", 100));
+                    assertEquals(List.of(), files.list(directory + "/d"));
                 }));
     }
 
@@ -1585,6 +1590,34 @@ public abstract class HypervisorContract {
 
                     assertEquals("x", Files.readString(tree.resolve("out/f")));
                     assertEquals("y", files.readText(directory + "/kept", 1));
+                }));
+    }
+
+    @Test
+    void copyIn_linksInTheWay_areReplacedAndNotFollowed() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Path links = Files.createDirectories(tree.resolve("links"));
+                    Files.createDirectory(links.resolve("outside"));
+                    Files.writeString(links.resolve("outside/f"), "old");
+                    Files.createDirectories(links.resolve("to/d"));
+                    Files.createSymbolicLink(links.resolve("to/d/inner"), Path.of("../../outside"));
+                    Files.createSymbolicLink(links.resolve("to/f"), Path.of("../outside/f"));
+                    files.copyIn(links, directory);
+                    Path copied = Files.createDirectories(tree.resolve("copied/d/inner"));
+                    Files.writeString(copied.resolve("f"), "new");
+                    Files.writeString(tree.resolve("copied/f"), "new");
+
+                    files.copyIn(tree.resolve("copied"), directory + "/to");
+
+                    assertTrue(files.stat(directory + "/to/d/inner").isDirectory());
+                    assertTrue(files.stat(directory + "/to/f").isFile());
+                    assertEquals("new", files.readText(directory + "/to/d/inner/f", 100));
+                    assertEquals(1, files.list(directory + "/outside").size());
+                    assertEquals("old", files.readText(directory + "/outside/f", 100));
                 }));
     }
 

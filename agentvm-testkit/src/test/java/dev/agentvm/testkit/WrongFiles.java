@@ -322,6 +322,18 @@ final class WrongFiles {
                         },
                         "copy_file_goesIntoTheDirectory"),
                 wrong(
+                        "links in the guest are followed on the way in",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public CopyReport copyIn(Path source, String directory, CopyOptions options) {
+                                if (Files.isDirectory(source.resolve("d/inner"))) {
+                                    super.copyIn(source.resolve("d/inner"), GuestFiles.parent(directory) + "/outside");
+                                }
+                                return super.copyIn(source, directory, options);
+                            }
+                        },
+                        "copyIn_linksInTheWay_areReplacedAndNotFollowed"),
+                wrong(
                         "links that lead out are copied",
                         copyingOut(options -> options.withOutsideLinks(true)),
                         "copyOut_linksThatLeadOut_areLeftOutUnlessWanted"),

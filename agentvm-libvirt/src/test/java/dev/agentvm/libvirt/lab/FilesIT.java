@@ -37,12 +37,15 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.assertj.core.api.InstanceOfAssertFactories;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Files of a real guest, which may be hostile, full, or gone; {@code -Dagentvm.soak=true} for 100 MiB. */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
@@ -523,6 +526,78 @@ class FilesIT {
                     .isEqualTo(Reason.NO_TAR);
             assertThat(reason(() -> files.copyIn(temporary, "/tmp/in"))).isEqualTo(Reason.NO_TAR);
         });
+    }
+
+    /** Puts an agent that does not permit these calls in the place of the usual one, until there is a file {@code /tmp/permit}. */
+    private static void block(String calls) {
+        String script = """
+                rm -f /tmp/permit
+                keeper=$(ps -o pid,args | while read -r pid args; do
+                  case $args in
+                    */sbin/agent) echo "$pid" ;;
+                  esac
+                done)
+                kill -STOP $keeper
+                usual=$(tr '\\0' ' ' </proc/$(pidof qemu-ga)/cmdline)
+                sleep 0.3
+                kill -9 $(pidof qemu-ga)
+                $usual -b CALLS &
+                until [ -e /tmp/permit ]; do sleep 0.1; done
+                kill -9 $!
+                kill -CONT $keeper
+                """.replace("CALLS", calls);
+        Lab.output(vm, Command.of("sh", "-c", "setsid sh -c \"$0\" </dev/null >/dev/null 2>&1 &", script));
+        Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> {
+            try {
+                vm.exec(Command.of("true"));
+                return false;
+            } catch (GuestAgentException e) {
+                return e.getMessage().contains("does not permit");
+            }
+        });
+    }
+
+    /** By what is still permitted. */
+    private static void permitAgain(String call) {
+        Lab.host("virsh", "-q", "qemu-agent-command", vm.id().toString(), call);
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(30))
+                .ignoreExceptions()
+                .until(() -> vm.exec(Command.of("true")).success());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiterString = " | ",
+            quoteCharacter = '`',
+            value = {
+                "guest-exec | {'execute': 'guest-file-open', 'arguments': {'path': '/tmp/permit', 'mode': 'w'}}",
+                "guest-file-open,guest-file-seek"
+                        + " | {'execute': 'guest-exec', 'arguments': {'path': '/bin/touch', 'arg': ['/tmp/permit']}}"
+            })
+    void calls_agentBlocksThem_areNamedWithTheSettingByWhateverNeedsThem(String blocked, String permit) {
+        block(blocked);
+
+        // A handle that has made no use of the agent yet, as after a boot.
+        try (VM found = hypervisor.find(vm.name()).orElseThrow()) {
+            List<ThrowingCallable> uses = List.of(
+                    () -> found.exec(Command.of("sleep", "4720")),
+                    () -> found.start(Command.of("sleep", "4720")),
+                    () -> found.files().readText("/etc/passwd", MIB),
+                    () -> found.files().writeText("/tmp/f", "x"),
+                    () -> found.files().copyOut("/etc", temporary.resolve("out")));
+            for (ThrowingCallable use : uses) {
+                assertThatThrownBy(use)
+                        .isInstanceOf(GuestAgentException.class)
+                        .hasMessageContaining("does not permit " + blocked.replace(",", ", ") + ".")
+                        .hasMessageContaining("out of BLOCK_RPCS")
+                        .hasMessageContaining("--allow-rpcs in FILTER_RPC_ARGS, in /etc/sysconfig/qemu-ga");
+            }
+        }
+
+        permitAgain(permit.replace('\'', '"'));
+        assertThat(Lab.output(vm, Command.shell("ps -o args | grep -c '[s]leep 4720' || :")))
+                .isEqualTo("0");
     }
 
     @Test

@@ -53,14 +53,16 @@ final class LibvirtImages implements Images {
                 .findFirst();
     }
 
-    /** Images are overlays of nothing, so that a disk has one backing file at most. */
-    private static Stream<String> files(DomainXml domain) {
+    /** The files that a domain reads; of its disks, all layers, the last of which is an image's. */
+    static Stream<String> files(DomainXml domain) {
         List<@Nullable String> files = new ArrayList<>();
         files.add(domain.os.kernel);
         files.add(domain.os.initrd);
         for (DomainXml.Disk disk : domain.devices.disks) {
-            if (disk.backingStore != null && disk.backingStore.source != null) {
-                files.add(disk.backingStore.source.file);
+            for (DomainXml.BackingStore below = disk.backingStore; below != null; below = below.backingStore) {
+                if (below.source != null) {
+                    files.add(below.source.file);
+                }
             }
         }
         return files.stream().flatMap(Stream::ofNullable);

@@ -239,6 +239,10 @@ public final class CommandFiles implements VMFiles {
         String path = GuestPaths.check("directory", directory);
         Trouble trouble = new Trouble(vmName, "copyIn", "copying " + source + " into '" + path + "'");
         TreeReader tree = TreeReader.of(source, options, trouble);
+        byte[] directories = tree.directories();
+        if (directories.length > 0) {
+            send(command(Scripts.MAKE_WAY, path).withTimeout(options.timeout()), directories, trouble);
+        }
         Command command = command(Scripts.UNPACK, path).withTimeout(options.timeout());
         try (GuestStream stream = streams.in(command, trouble)) {
             CopyReport report = tree.send(stream);

@@ -25,10 +25,12 @@ final class Scripts {
      * a directory named $3 beside it. An input that breaks off ends like any other, so it is counted.
      *
      * <p>Whoever owns the directory of the file may put something else under any name there, so the new file is made
-     * where nobody else can put anything, and never called by a path that leads through there.
+     * where nobody else can put anything, and never called by a path that leads through there. Nor may it be moved into
+     * what has become a directory meanwhile, for which mv has -T, but not older busyboxes'; and busybox's refuses to move
+     * it over a link to a directory.
      */
     static final String WRITE = """
-            [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
+            [ -L "$1" ] || [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
             workbench=${1%/*}/$3
             umask 077
             mkdir "$workbench" && cd "$workbench" || exit
@@ -41,7 +43,19 @@ final class Scripts {
               mode=${mode:-$(stat -c %a "$1")} || exit
               chown "$(stat -c %u:%g "$1")" new || exit
             fi
-            chmod "${mode:-0644}" new && mv -f new "$1"
+            chmod "${mode:-0644}" new || exit
+            [ ! -L "$1" ] || [ ! -d "$1" ] || rm -f "$1"
+            said=$(mv -fT new "$1" 2>&1) && exit
+            case $said in
+              *option*)
+                [ ! -d "$1" ] || { echo 'Is a directory' >&2; exit 1; }
+                mv -f new "$1"
+                ;;
+              *)
+                echo "$said" >&2
+                exit 1
+                ;;
+            esac
             """;
 
     /** Puts the first $2 bytes of its input behind the file. */
@@ -114,6 +128,21 @@ final class Scripts {
      */
     private static final String BIG_RECORDS = """
             export TAR_OPTIONS=--blocking-factor=64
+            """;
+
+    /**
+     * Removes each link below $1 whose name is in its input, among those of the directories that are to be unpacked there,
+     * each with a NUL behind it. Instead of GNU's tar, which does so itself; others unpack into what the link points to.
+     */
+    static final String MAKE_WAY = """
+            case $(tar --version 2>/dev/null) in
+              *'GNU tar'*) exec cat >/dev/null ;;
+            esac
+            [ -d "$1" ] || exec cat >/dev/null
+            cd "$1" && exec xargs -0 -r sh -c '
+              for name; do
+                [ ! -L "$name" ] || rm -f "$name" || exit 255
+              done' agentvm
             """;
 
     /** Unpacks a tar stream into a directory. The user that runs it owns what it makes. */

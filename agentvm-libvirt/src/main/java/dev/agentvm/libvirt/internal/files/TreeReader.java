@@ -5,6 +5,7 @@ import dev.agentvm.CopyOptions;
 import dev.agentvm.CopyReport;
 import dev.agentvm.GuestFileException.Reason;
 import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -15,8 +16,10 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
+import java.util.Optional;
 import java.util.Set;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
@@ -29,12 +32,14 @@ final class TreeReader {
     private static final int PIECE = 256 * 1024;
 
     private final Path source;
+    private final CopyOptions options;
     private final Trouble trouble;
     private final Tally tally;
     private final byte[] piece = new byte[PIECE];
 
     private TreeReader(Path source, CopyOptions options, Trouble trouble) {
         this.source = source;
+        this.options = options;
         this.trouble = trouble;
         this.tally = new Tally(options, trouble);
     }
@@ -52,6 +57,41 @@ final class TreeReader {
         } catch (IOException e) {
             throw trouble.of(Reason.HOST, source + " cannot be read: " + e, e);
         }
+    }
+
+    /** The names of the directories in it, a NUL behind each, those above others before them. */
+    byte[] directories() {
+        ByteArrayOutputStream names = new ByteArrayOutputStream();
+        Tally counted = new Tally(options.withListener(Optional.empty()), trouble);
+        try {
+            Files.walkFileTree(source, new SimpleFileVisitor<>() {
+                @Override
+                public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
+                    String name = name(source, directory);
+                    if (isUndecodable(name)) {
+                        return FileVisitResult.SKIP_SUBTREE;
+                    }
+                    if (!directory.equals(source)) {
+                        counted.begin(0);
+                        names.writeBytes(name.getBytes(StandardCharsets.UTF_8));
+                        names.write(0);
+                    }
+                    return FileVisitResult.CONTINUE;
+                }
+            });
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
+        return names.toByteArray();
+    }
+
+    private static String name(Path top, Path path) {
+        return "./" + top.relativize(path);
+    }
+
+    /** What takes the place of bytes that are not UTF-8 is in no name that anybody gives. */
+    private static boolean isUndecodable(String name) {
+        return name.indexOf('\uFFFD') >= 0;
     }
 
     /** Sends it, and the end of it. */
@@ -139,7 +179,7 @@ final class TreeReader {
         }
 
         private String name(Path path) {
-            return "./" + top.relativize(path);
+            return TreeReader.name(top, path);
         }
 
         @Override
@@ -184,11 +224,6 @@ final class TreeReader {
                 tally.leaveOut(name(file));
             }
             return FileVisitResult.CONTINUE;
-        }
-
-        /** What takes the place of bytes that are not UTF-8 is in no name that anybody gives. */
-        private boolean isUndecodable(String name) {
-            return name.indexOf('\uFFFD') >= 0;
         }
 
         private TarArchiveEntry entry(Path path, byte kind, String name, BasicFileAttributes attributes)

@@ -38,6 +38,7 @@ record Trouble(String vmName, String operation, String what) {
         REASONS.put("not a directory", Reason.NOT_A_DIRECTORY);
         REASONS.put("file exists", Reason.NOT_A_DIRECTORY);
         REASONS.put("is a directory", Reason.NOT_A_FILE);
+        REASONS.put("cannot overwrite directory", Reason.NOT_A_FILE);
         REASONS.put("not a regular file", Reason.NOT_A_FILE);
         REASONS.put("no such file", Reason.NOT_FOUND);
         REASONS.put("nonexistent", Reason.NOT_FOUND);

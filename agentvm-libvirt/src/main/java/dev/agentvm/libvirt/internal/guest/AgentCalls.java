@@ -20,7 +20,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,6 +51,9 @@ final class AgentCalls {
             "guest-file-close");
     private static final Pattern BLOCKED = Pattern.compile(
             "[Cc]ommand '?[a-z-]+'? (has been|is) (disabled|not allowed)|[Cc]ommand '?guest-[a-z-]+'? has not been found");
+    /** It is told in the words of what is blocked, and passes. */
+    private static final String FROZEN = "agent is in frozen state";
+
     private static final int SEEK_SET = 0;
     private static final int SEEK_END = 2;
     private static final long MAX_HANDLE = Long.MAX_VALUE;
@@ -239,7 +241,7 @@ final class AgentCalls {
         try {
             reply = queue.call(AgentJson.request(name, arguments), timeout, late);
         } catch (GuestAgentException e) {
-            throw isBlocked(e.getMessage()) && !name.equals("guest-info") ? blocked(name, e) : e;
+            throw explained(name, String.valueOf(e.getMessage()), e);
         }
         try {
             Fields fields = AgentJson.reply(reply);
@@ -259,11 +261,21 @@ final class AgentCalls {
     private GuestAgentException refused(String name, String reason) {
         GuestAgentException refusal = new GuestAgentException(
                 "The guest agent of " + vmName + " refused " + name + ": " + Excerpt.head(reason, 300), context());
-        return isBlocked(reason) && !name.equals("guest-info") ? blocked(name, refusal) : refusal;
+        return explained(name, reason, refusal);
     }
 
-    private static boolean isBlocked(@Nullable String message) {
-        return message != null && BLOCKED.matcher(message).find();
+    /** What a failure means, if its reason is known. */
+    private GuestAgentException explained(String name, String reason, GuestAgentException failure) {
+        if (name.equals("guest-info") || !BLOCKED.matcher(reason).find()) {
+            return failure;
+        }
+        return reason.contains(FROZEN)
+                ? new GuestAgentException(
+                        "The guest agent of " + vmName + " does nothing while it holds the guest's file systems frozen;"
+                                + " thaw them, as by virsh domfsthaw",
+                        context(),
+                        failure)
+                : blocked(name, failure);
     }
 
     /** Names all that is blocked, so that one visit to the guest's configuration is enough. */

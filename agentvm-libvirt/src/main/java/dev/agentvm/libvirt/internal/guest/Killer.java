@@ -39,7 +39,7 @@ record Killer(ScriptRunner scripts) {
     /** How that went, in words. */
     static String fate(boolean all) {
         return all
-                ? "; it was killed, with all its processes"
+                ? "; it was killed, with all its processes except daemons"
                 : "; it was killed, but some of its processes may be left";
     }
 

@@ -108,6 +108,56 @@ class CommandFilesTest {
                 .isEqualTo("rw-------");
     }
 
+    private Path program(String name, String script) throws IOException {
+        Path program = host("bin/" + name, "#!/bin/sh\n" + script + "\n");
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+        environment.put("PATH", program.getParent() + ":" + System.getenv("PATH"));
+        return program;
+    }
+
+    @Test
+    void write_becomesALinkToADirectoryMeanwhile_replacesTheLink() throws IOException {
+        Files.createDirectory(temporary.resolve("elsewhere"));
+        // It comes last before the file takes its place.
+        program("chmod", "/usr/bin/chmod \"$@\"; ln -sfn elsewhere %s".formatted(path("f")));
+
+        files.writeText(path("f"), "new");
+
+        assertThat(temporary.resolve("f")).hasContent("new").isRegularFile();
+        assertThat(temporary.resolve("elsewhere")).isEmptyDirectory();
+    }
+
+    @Test
+    void write_becomesADirectoryMeanwhile_failsAndLeavesIt() throws IOException {
+        program("chmod", "/usr/bin/chmod \"$@\"; mkdir -p %s".formatted(path("f")));
+
+        assertThat(reason(() -> files.writeText(path("f"), "new"))).isEqualTo(Reason.NOT_A_FILE);
+
+        assertThat(temporary.resolve("f")).isEmptyDirectory();
+        assertThat(files.list(temporary.toString())).extracting(GuestFile::name).containsExactly("bin", "f");
+    }
+
+    /** As in an older busybox. */
+    @Test
+    void write_moverThatKnowsNothingOfDirectories_replacesFilesAndLinks() throws IOException {
+        program("mv", """
+                case $1 in
+                  *T*) echo "mv: invalid option -- 'T'" >&2; exit 1 ;;
+                esac
+                exec /usr/bin/mv "$@"
+                """);
+        host("f", "old");
+        Files.createDirectory(temporary.resolve("d"));
+        Files.createSymbolicLink(temporary.resolve("l"), Path.of("d"));
+
+        files.writeText(path("f"), "new");
+        files.writeText(path("l"), "new");
+
+        assertThat(temporary.resolve("f")).hasContent("new");
+        assertThat(temporary.resolve("l")).hasContent("new").isRegularFile();
+        assertThat(temporary.resolve("d")).isEmptyDirectory();
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 100_000, 1_048_576, 1_048_577, 3_000_000})
     void writeAndRead_sizes_areExact(int size) {
@@ -151,10 +201,15 @@ class CommandFilesTest {
         Path file = host("f", "old");
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwx--x---"));
         Files.createSymbolicLink(temporary.resolve("l"), Path.of("f"));
+        Files.createDirectory(temporary.resolve("d"));
+        Files.createSymbolicLink(temporary.resolve("m"), Path.of("d"));
 
         files.writeText(path("f"), "new");
         files.writeText(path("l"), "own");
+        files.writeText(path("m"), "own");
 
+        assertThat(temporary.resolve("m")).hasContent("own").isRegularFile();
+        assertThat(temporary.resolve("d")).isEmptyDirectory();
         assertThat(file).hasContent("new");
         assertThat(files.stat(path("f")).permissions()).isEqualTo("0710");
         assertThat(temporary.resolve("l")).hasContent("own").isRegularFile();
@@ -353,6 +408,51 @@ class CommandFilesTest {
         assertThat(temporary.resolve("in/f")).hasContent("new");
         assertThat(temporary.resolve("in/g")).hasContent("stays");
         assertThat(files.stat(path("in")).permissions()).isEqualTo("0700");
+    }
+
+    private Path treeWhereLinksAre() throws IOException {
+        host("tree/d/deep/f", "new");
+        host("tree/e/f", "new");
+        host("tree/g", "new");
+        host("outside/f", "old");
+        Files.createDirectories(temporary.resolve("in/d"));
+        Files.createSymbolicLink(temporary.resolve("in/d/deep"), Path.of("../../outside"));
+        Files.createSymbolicLink(temporary.resolve("in/e"), Path.of("../outside"));
+        Files.createSymbolicLink(temporary.resolve("in/g"), Path.of("../outside/f"));
+        Files.createSymbolicLink(temporary.resolve("in/h"), Path.of("../outside"));
+        return temporary.resolve("tree");
+    }
+
+    @Test
+    void copyIn_linksInTheWay_areReplacedAndNotFollowed() throws IOException {
+        files.copyIn(treeWhereLinksAre(), path("in"));
+
+        assertLinksReplaced();
+    }
+
+    /** As busybox's does. */
+    @Test
+    void copyIn_tarThatFollowsLinks_findsNoneInTheWay() throws IOException {
+        program("tar", """
+                case $1 in
+                  --version) echo 'tar (another) 1.0' ;;
+                  *) exec /usr/bin/tar --keep-directory-symlink "$@" ;;
+                esac
+                """);
+
+        files.copyIn(treeWhereLinksAre(), path("in"));
+
+        assertLinksReplaced();
+    }
+
+    private void assertLinksReplaced() {
+        assertThat(temporary.resolve("outside")).isDirectoryNotContaining(file -> !file.endsWith("f"));
+        assertThat(temporary.resolve("outside/f")).hasContent("old");
+        assertThat(temporary.resolve("in/d/deep")).isDirectory().matches(path -> !Files.isSymbolicLink(path));
+        assertThat(temporary.resolve("in/d/deep/f")).hasContent("new");
+        assertThat(temporary.resolve("in/e/f")).hasContent("new");
+        assertThat(temporary.resolve("in/g")).hasContent("new");
+        assertThat(temporary.resolve("in/h")).isSymbolicLink();
     }
 
     @Test

@@ -375,13 +375,27 @@ class GuestAgentTest {
 
         assertThatThrownBy(() -> agent.exec(command))
                 .isInstanceOf(CommandTimeoutException.class)
-                .hasMessageContaining("timeout of PT0.7S; it was killed, with all its processes")
+                .hasMessageContaining("timeout of PT0.7S; it was killed, with all its processes except daemons")
                 .hasMessageContaining("its standard output ends: started")
                 .hasMessageContaining("its standard error ends: warned");
 
         assertThat(alive("child")).isFalse();
         assertThat(alive("grandchild")).isFalse();
         assertThat(alive("apart")).isFalse();
+    }
+
+    @Test
+    void exec_timeoutOfWhatMadeADaemon_leavesItAndSaysSo() throws IOException {
+        Command command = Command.shell("cd " + temporary
+                        + "; setsid sh -c 'sleep 1000 & echo $! >daemon'; until [ -s daemon ]; do :; done; sleep 1000")
+                .withTimeout(Duration.ofMillis(700));
+
+        assertThatThrownBy(() -> agent.exec(command))
+                .isInstanceOf(CommandTimeoutException.class)
+                .hasMessageContaining("it was killed, with all its processes except daemons");
+
+        assertThat(alive("daemon")).isTrue();
+        assertThat(process("daemon").destroyForcibly()).isTrue();
     }
 
     static Stream<Path> shells() {
@@ -565,7 +579,36 @@ class GuestAgentTest {
         assertThatThrownBy(() -> agent.exec(Command.of("true")))
                 .isInstanceOf(GuestAgentException.class)
                 .hasMessageContaining("does not permit guest-exec, guest-file-open, guest-file-read.")
-                .hasMessageContaining("/etc/sysconfig/qemu-ga");
+                .hasMessageContaining("out of BLOCK_RPCS (older: BLACKLIST_RPC)")
+                .hasMessageContaining("--allow-rpcs in FILTER_RPC_ARGS, in /etc/sysconfig/qemu-ga")
+                .hasMessageContaining("out of block-rpcs, or to allow-rpcs, in /etc/qemu/qemu-ga.conf");
+    }
+
+    @Test
+    void exec_fileSystemsFrozen_saysSoAndNotThatCallsAreBlocked() {
+        fake.distort(
+                "guest-exec",
+                real -> "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"Command guest-exec has been"
+                        + " disabled: the agent is in frozen state\"}}");
+
+        assertThatThrownBy(() -> agent.exec(Command.of("true")))
+                .isInstanceOf(GuestAgentException.class)
+                .hasMessageContaining("holds the guest's file systems frozen; thaw them")
+                .hasMessageNotContaining("permit");
+    }
+
+    @Test
+    void execAndStart_onlyFileCallsBlocked_nameThem() {
+        fake.block(Set.of("guest-file-open", "guest-file-read"));
+
+        for (Runnable call : List.<Runnable>of(
+                () -> agent.exec(Command.of("true")),
+                () -> agent.start(Command.of("cat"), UnaryOperator.identity())
+                        .waitFor())) {
+            assertThatThrownBy(call::run)
+                    .isInstanceOf(GuestAgentException.class)
+                    .hasMessageContaining("does not permit guest-file-open, guest-file-read.");
+        }
     }
 
     @ParameterizedTest
