@@ -57,8 +57,8 @@ class HostileAgentIT {
     }
 
     /**
-     * Puts a program in the agent's place for six seconds: its standard input is what libvirt says, its standard output what
-     * libvirt hears. A line in a file of the guest tells of each request that it read, and of each answer.
+     * Puts a program in the agent's place for six seconds: its standard input is what libvirt says, its standard output
+     * what libvirt hears. A line in a file of the guest tells of each request that it read, and of each answer.
      */
     private static void answerInsteadOfTheAgent(String program) {
         String script = """
@@ -95,7 +95,8 @@ class HostileAgentIT {
                 "garbage      | cannot parse json|due to an error"
                         + " | answer '}}{ \"return' $(head -c 300 /dev/urandom)",
                 "endless JSON | did not answer|due to an error"
-                        + " | hear; printf '{\"return\": \"' && echo >>/run/answered; while :; do printf %65536s x; done",
+                        + " | hear; printf '{\"return\": \"' && echo >>/run/answered;"
+                        + " while :; do printf %65536s x; done",
                 "another's id | did not answer | answer '{\"return\": 4711}'"
             })
     void calls_answersOfAnotherProgram_failInTimeAndHarmNobodyElse(String kind, String words, String program)
