@@ -108,7 +108,7 @@ mount_var() {
 mount_images() {
   local name image
   mkdir /var/lib/agentvm/images
-  for name in tiny debian; do
+  for name in tiny disk debian; do
     [[ -d $LAB_HOME/guest/$name ]] || continue
     image=$(image_directory "$name")
     [[ -e $image/image.properties ]] || continue

@@ -16,6 +16,9 @@ import java.util.stream.Stream;
 /** What VMs left on the host, as libvirt's own tools and the kernel tell it. */
 public final class Leftovers {
     private static final Path VOLUMES = Path.of("/var/lib/libvirt/agentvm");
+    /** Where libvirt puts the variables of VMs that have no file of their own for them. */
+    private static final Path VARIABLES = Path.of("/var/lib/libvirt/qemu/nvram");
+
     private static final Path STATE = Path.of("/var/lib/agentvm");
 
     private Leftovers() {}
@@ -39,6 +42,7 @@ public final class Leftovers {
         } catch (SocketException e) {
             throw new UncheckedIOException(e);
         }
+        files(VARIABLES).forEach(file -> all.add("UEFI variables " + file));
         files(STATE.resolve("launches")).forEach(file -> all.add("journal " + file));
         return all;
     }

@@ -25,6 +25,7 @@ import java.util.UUID;
  * @param boot what boots
  * @param disk its own disk
  * @param layersInMemory how many layers of it may lie in the host's memory, where what is written counts as QEMU's
+ * @param variables where its UEFI firmware keeps its variables, if UEFI boots it
  * @param seed what it finds at its first boot, if there is something
  * @param card its network card, if it has one
  * @param owner who launched it
@@ -42,6 +43,7 @@ public record DomainPlan(
         BootSource boot,
         VMDisk disk,
         int layersInMemory,
+        Optional<Volume> variables,
         Optional<Volume> seed,
         Optional<Card> card,
         String owner,

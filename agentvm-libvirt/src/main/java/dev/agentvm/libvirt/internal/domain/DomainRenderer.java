@@ -2,7 +2,6 @@ package dev.agentvm.libvirt.internal.domain;
 
 import dev.agentvm.Accelerator;
 import dev.agentvm.DiskFormat;
-import dev.agentvm.Firmware;
 import dev.agentvm.Resources;
 import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
@@ -45,6 +44,9 @@ import org.jspecify.annotations.Nullable;
  *   <li><b>disk</b>: a qcow2 overlay whose backing file is named with its format, so that QEMU probes nothing that a
  *       guest may have written, and stays with its owner, so that QEMU's user cannot write it; {@code unmap} gives freed
  *       space back. {@code unsafe} caching is right because the disk never outlives its VM.
+ *   <li><b>firmware</b>: of UEFI's, one without Secure Boot, which would refuse disks whose boot loader nobody signed, and
+ *       needs system management mode, which is more code that a guest could attack; libvirt would choose one with it. Its
+ *       variables have a file of the VM's own, not libvirt's, which outlives the VM and is read by the next of that name.
  *   <li><b>seed</b>: a second virtio disk, read-only, rather than a CD-ROM: the guest needs no driver for it that its own
  *       disk does not need (Debian's cloud kernel has none for SATA), and cloud-init goes by the label alone.
  *   <li><b>interface</b>: virtio; a fixed MAC, so that the address is known before the boot; a tap name of ours, by which
@@ -94,7 +96,7 @@ public final class DomainRenderer {
         domain.genid = "";
         domain.metadata = MetadataXml.of(mark(plan));
         limits(domain, plan);
-        domain.os = os(plan.boot());
+        domain.os = os(plan);
         domain.features = features(kvm);
         domain.cpu = cpu(kvm, plan.amd());
         domain.clock = new DomainXml.Clock();
@@ -134,7 +136,8 @@ public final class DomainRenderer {
         domain.cputune.globalQuota = PERIOD_MICROS * (100L * resources.vcpus() + EMULATOR_PERCENT) / 100;
     }
 
-    private static DomainXml.Os os(BootSource boot) {
+    private static DomainXml.Os os(DomainPlan plan) {
+        BootSource boot = plan.boot();
         DomainXml.Os os = new DomainXml.Os();
         os.type.arch = "x86_64";
         os.type.machine = "q35";
@@ -143,8 +146,13 @@ public final class DomainRenderer {
             os.kernel = kernel.kernel().toString();
             os.initrd = kernel.initrd().map(Object::toString).orElse(null);
             os.cmdline = kernel.commandLine();
-        } else if (boot instanceof BootSource.FromDisk disk && disk.firmware() == Firmware.UEFI) {
+        } else if (boot.isUefi()) {
             os.firmware = "efi";
+            os.firmwareFeatures = new DomainXml.FirmwareFeatures();
+            os.firmwareFeatures.features.add(DomainXml.FirmwareFeature.without("secure-boot"));
+            os.nvram = plan.variables()
+                    .map(variables -> DomainXml.Nvram.at(variables.path()))
+                    .orElse(null);
         } else {
             os.bios = new DomainXml.Bios();
             os.bios.useserial = true;

@@ -23,6 +23,7 @@ import dev.agentvm.libvirt.internal.network.ManagedNetwork;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
 import dev.agentvm.libvirt.internal.seed.NoCloudSeed;
 import dev.agentvm.libvirt.internal.storage.BootSource;
+import dev.agentvm.libvirt.internal.storage.FirmwareVariables;
 import dev.agentvm.libvirt.internal.storage.Overlays;
 import dev.agentvm.libvirt.internal.storage.Seeds;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
@@ -116,6 +117,9 @@ final class Launch {
         begin(LaunchStep.HOST_CHECKED);
         BootSource boot = parts.images().resolve(template.image());
         Requirements.Met met = parts.requirements().check(template);
+        if (boot.isUefi()) {
+            parts.requirements().checkUefi(template.name());
+        }
         warnings.addAll(met.warnings());
         if (parts.libvirt().domains().lookup(template.name()).isPresent()) {
             throw new VMAlreadyExistsException(
@@ -132,6 +136,7 @@ final class Launch {
         ledger.announce(Resource.VOLUME, parts.volumes().name(), Overlays.volumeName(domain.uuid()));
         VMDisk disk = new Overlays(parts.volumes())
                 .create(domain.uuid(), prepared.boot(), template.resources().diskGiB());
+        Optional<Volume> variables = prepared.boot().isUefi() ? Optional.of(variables(ledger)) : Optional.empty();
         Optional<Volume> seed = template.cloudInit().map(wanted -> seed(wanted, place.map(Place::mac), ledger));
         done();
         Optional<Card> card =
@@ -150,7 +155,7 @@ final class Launch {
                     seed.isPresent(),
                     place.map(Place::mac),
                     options.timeout(),
-                    own -> create(prepared.boot(), own, seed, card.map(Card::plan)));
+                    own -> create(prepared.boot(), own, variables, seed, card.map(Card::plan)));
             blueprint.create().accept(disk);
             vm.openConsole();
             done();
@@ -198,6 +203,11 @@ final class Launch {
             snapshots.takeFirst();
         }
         vm.own(snapshots, new Standstill(host, vm));
+    }
+
+    private Volume variables(Ledger ledger) {
+        ledger.announce(Resource.VOLUME, parts.volumes().name(), FirmwareVariables.volumeName(domain.uuid()));
+        return new FirmwareVariables(parts.volumes()).create(domain.uuid());
     }
 
     private Volume seed(CloudInit wanted, Optional<MacAddress> mac, Ledger ledger) {
@@ -314,7 +324,12 @@ final class Launch {
     }
 
     /** A creation whose caller gave up may still succeed, and is then undone. */
-    private void create(BootSource boot, VMDisk disk, Optional<Volume> seed, Optional<DomainPlan.Card> card) {
+    private void create(
+            BootSource boot,
+            VMDisk disk,
+            Optional<Volume> variables,
+            Optional<Volume> seed,
+            Optional<DomainPlan.Card> card) {
         Instant created = birth;
         if (created == null) {
             created = parts.clock().instant().truncatedTo(ChronoUnit.SECONDS);
@@ -329,6 +344,7 @@ final class Launch {
                 boot,
                 disk,
                 layersInMemory(),
+                variables,
                 seed,
                 card,
                 parts.journals().ownerId(),
@@ -337,6 +353,9 @@ final class Launch {
                 created,
                 template.timeToLive().map(created.plus(options.timeout())::plus))));
         Set<CreateFlag> flags = EnumSet.of(CreateFlag.START_PAUSED, CreateFlag.VALIDATE);
+        if (variables.isPresent()) {
+            flags.add(CreateFlag.RESET_NVRAM);
+        }
         if (!options.detached()) {
             // libvirtd 9.0 crashes if it has to end a domain with its connection while it saves the domain's memory.
             if (options.resettable()) {

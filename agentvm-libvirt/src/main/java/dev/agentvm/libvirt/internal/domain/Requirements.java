@@ -6,11 +6,13 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.connection.LibvirtVersion;
 import dev.agentvm.libvirt.internal.network.Finding;
 import dev.agentvm.libvirt.internal.network.HostProbe;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.libvirt.internal.xml.CapabilitiesXml;
+import dev.agentvm.libvirt.internal.xml.DomainCapabilitiesXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.NetworkMode;
@@ -24,6 +26,10 @@ final class Requirements {
     private static final String KVM_CHECK = "kvm";
     private static final String BANDWIDTH_CHECK = "bandwidth";
 
+    /** The first that knows {@code VIR_DOMAIN_START_RESET_NVRAM}. */
+    private static final LibvirtVersion OWN_VARIABLES = new LibvirtVersion(8, 1, 0);
+
+    private final Libvirt libvirt;
     private final HostProbe probe;
     private final NetworkSettings network;
     private final boolean confinement;
@@ -43,6 +49,7 @@ final class Requirements {
             NetworkSettings network,
             Optional<Accelerator> demanded,
             boolean confinement) {
+        this.libvirt = libvirt;
         this.probe = new HostProbe(libvirt, host);
         this.network = network;
         this.confinement = confinement;
@@ -119,6 +126,37 @@ final class Requirements {
                 template.networkMode().equals(NetworkMode.ISOLATED)
                         ? new Shaping(BandwidthLimit.unlimited(), List.of())
                         : shaping(template.name(), template.bandwidth()));
+    }
+
+    /**
+     * Checks that a disk can be booted by UEFI.
+     *
+     * @throws HostNotReadyException if there is no firmware for it, or libvirt cannot give a VM its own
+     */
+    void checkUefi(String vm) {
+        String capabilities = libvirt.host()
+                .domainCapabilitiesXml(
+                        Optional.empty(),
+                        Optional.of("x86_64"),
+                        Optional.of("q35"),
+                        Optional.of(accelerator == Accelerator.KVM ? "kvm" : "qemu"));
+        uefiObstacle(libvirt.host().daemonVersion(), LibvirtXml.read(capabilities, DomainCapabilitiesXml.class))
+                .ifPresent(obstacle -> {
+                    throw new HostNotReadyException(
+                            obstacle, FailureContext.of("check the host").vm(vm));
+                });
+    }
+
+    static Optional<String> uefiObstacle(LibvirtVersion version, DomainCapabilitiesXml capabilities) {
+        if (version.compareTo(OWN_VARIABLES) < 0) {
+            return Optional.of("uefi: libvirt " + version + " cannot begin a VM with fresh UEFI variables, "
+                    + OWN_VARIABLES + " and later can. To mend it: use that, or a disk that BIOS boots");
+        }
+        if (capabilities.os == null || !capabilities.os.offers("firmware", "efi")) {
+            return Optional.of("uefi: libvirt knows no UEFI firmware for x86_64. To mend it: install it (on Debian and "
+                    + "Ubuntu the package ovmf, on Fedora and RHEL edk2-ovmf)");
+        }
+        return Optional.empty();
     }
 
     /**

@@ -202,7 +202,7 @@ final class Supervisor {
             breath.answered();
             moved |= step();
         } catch (VMDestroyedException | VMRestoredException e) {
-            watches.values().forEach(watch -> watch.finish(e));
+            watches.values().forEach(watch -> watch.finish(again(e)));
             return;
         } catch (AgentVMException e) {
             still = Breath.standsStill(e);
@@ -216,6 +216,14 @@ final class Supervisor {
         if (!moved) {
             await(still ? UNHURRIED_PAUSE : pause());
         }
+    }
+
+    /** One for each command: whoever waits for it may say in it what that was done for. */
+    private AgentVMException again(AgentVMException e) {
+        String message = String.valueOf(e.getMessage());
+        return e instanceof VMRestoredException
+                ? new VMRestoredException(message, calls.context().retryable(true), e)
+                : new VMDestroyedException(message, calls.context(), e);
     }
 
     private long pause() {

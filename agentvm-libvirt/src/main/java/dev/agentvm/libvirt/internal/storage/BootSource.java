@@ -13,6 +13,11 @@ public sealed interface BootSource {
     /** The disk that the VM's own disk is an overlay of, if there is one. */
     Optional<Backing> backing();
 
+    /** Whether the VM's firmware is UEFI. */
+    default boolean isUefi() {
+        return this instanceof FromDisk disk && disk.firmware() == Firmware.UEFI;
+    }
+
     /**
      * The firmware boots the VM's disk.
      *

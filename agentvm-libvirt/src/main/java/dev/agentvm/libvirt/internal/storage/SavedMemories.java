@@ -1,9 +1,5 @@
 package dev.agentvm.libvirt.internal.storage;
 
-import dev.agentvm.libvirt.internal.xml.FormatXml;
-import dev.agentvm.libvirt.internal.xml.PermissionsXml;
-import dev.agentvm.libvirt.internal.xml.SizeXml;
-import dev.agentvm.libvirt.internal.xml.StorageVolumeXml;
 import java.util.UUID;
 
 /** Files for the memory of VMs: volumes, so that they can be removed by libvirt as all else. Safe for use by many threads. */
@@ -22,18 +18,6 @@ public final class SavedMemories {
 
     /** Makes an empty one, for libvirt to write into. */
     public Volume create(String name) {
-        return pool.create(render(name));
-    }
-
-    /** The volume, which holds all that the guest had in memory: readable by nobody but root. */
-    static StorageVolumeXml render(String name) {
-        StorageVolumeXml volume = new StorageVolumeXml();
-        volume.name = name;
-        volume.capacity = SizeXml.bytes(0);
-        volume.target = new StorageVolumeXml.Target();
-        volume.target.format = FormatXml.of("raw");
-        volume.target.permissions = new PermissionsXml();
-        volume.target.permissions.mode = "0600";
-        return volume;
+        return pool.createRaw(name, 0);
     }
 }

@@ -1,9 +1,5 @@
 package dev.agentvm.libvirt.internal.storage;
 
-import dev.agentvm.libvirt.internal.xml.FormatXml;
-import dev.agentvm.libvirt.internal.xml.PermissionsXml;
-import dev.agentvm.libvirt.internal.xml.SizeXml;
-import dev.agentvm.libvirt.internal.xml.StorageVolumeXml;
 import java.util.UUID;
 
 /**
@@ -30,20 +26,8 @@ public final class Seeds {
      * @param content all that it holds
      */
     public Volume create(UUID id, byte[] content) {
-        Volume seed = pool.create(render(volumeName(id), content.length));
+        Volume seed = pool.createRaw(volumeName(id), content.length);
         pool.upload(seed, content);
         return seed;
-    }
-
-    /** The volume, which may hold secrets: readable by nobody but root until libvirt hands it to QEMU. */
-    static StorageVolumeXml render(String name, int size) {
-        StorageVolumeXml volume = new StorageVolumeXml();
-        volume.name = name;
-        volume.capacity = SizeXml.bytes(size);
-        volume.target = new StorageVolumeXml.Target();
-        volume.target.format = FormatXml.of("raw");
-        volume.target.permissions = new PermissionsXml();
-        volume.target.permissions.mode = "0600";
-        return volume;
     }
 }

@@ -5,8 +5,10 @@ import dev.agentvm.FailureContext;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.StoragePools;
+import dev.agentvm.libvirt.internal.xml.FormatXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.PermissionsXml;
+import dev.agentvm.libvirt.internal.xml.SizeXml;
 import dev.agentvm.libvirt.internal.xml.StoragePoolXml;
 import dev.agentvm.libvirt.internal.xml.StorageVolumeXml;
 import java.io.IOException;
@@ -69,6 +71,23 @@ public final class VolumePool {
         // A volume that is made after the caller gave up is deleted.
         String path = libvirt.withUndo(() -> delete(name)).storage().createVolume(pool, LibvirtXml.write(volume));
         return new Volume(pool, name, path);
+    }
+
+    /** Makes a volume of that many bytes, which may hold secrets. */
+    Volume createRaw(String name, long size) {
+        return create(renderRaw(name, size));
+    }
+
+    /** Readable by nobody but root until libvirt hands it to QEMU. */
+    static StorageVolumeXml renderRaw(String name, long size) {
+        StorageVolumeXml volume = new StorageVolumeXml();
+        volume.name = name;
+        volume.capacity = SizeXml.bytes(size);
+        volume.target = new StorageVolumeXml.Target();
+        volume.target.format = FormatXml.of("raw");
+        volume.target.permissions = new PermissionsXml();
+        volume.target.permissions.mode = "0600";
+        return volume;
     }
 
     /** Writes the first bytes of a volume. */

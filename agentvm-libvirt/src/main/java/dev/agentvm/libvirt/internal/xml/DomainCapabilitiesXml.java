@@ -44,6 +44,11 @@ public final class DomainCapabilitiesXml {
         public List<Choices> choices = new ArrayList<>();
 
         public @Nullable Loader loader;
+
+        /** Whether that attribute may have that value. */
+        public boolean offers(String attribute, String value) {
+            return choices.stream().anyMatch(choice -> attribute.equals(choice.name) && choice.values.contains(value));
+        }
     }
 
     /** Firmware images that libvirt knows. */

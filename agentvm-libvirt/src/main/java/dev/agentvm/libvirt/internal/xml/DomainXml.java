@@ -204,6 +204,14 @@ public final class DomainXml {
 
         @XmlAttribute
         public @Nullable String name;
+
+        /** One that the firmware must not have. */
+        public static FirmwareFeature without(String name) {
+            FirmwareFeature feature = new FirmwareFeature();
+            feature.enabled = false;
+            feature.name = name;
+            return feature;
+        }
     }
 
     /** A firmware image. */
@@ -237,6 +245,13 @@ public final class DomainXml {
 
         @XmlValue
         public @Nullable String path;
+
+        /** Kept in that file, made from libvirt's choice of template. */
+        public static Nvram at(String path) {
+            Nvram nvram = new Nvram();
+            nvram.path = path;
+            return nvram;
+        }
     }
 
     /** A kind of device to boot from. */

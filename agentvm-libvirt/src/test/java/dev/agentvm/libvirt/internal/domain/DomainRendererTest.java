@@ -112,12 +112,16 @@ class DomainRendererTest {
     }
 
     @Test
-    void render_diskByUefi_bootsTheDisk() {
+    void render_diskByUefi_bootsTheDiskWithoutSecureBootAndWithVariablesOfItsOwn() {
         String xml = LibvirtXml.write(
                 render(new BootSource.FromDisk(Firmware.UEFI, ROOT), Accelerator.KVM, Optional.of(CARD)));
 
         Schemas.assertValid(xml);
-        assertThat(xml).contains("<os firmware=\"efi\">", "<boot order=\"1\"/>").doesNotContain("<kernel>");
+        assertThat(xml)
+                .contains("<os firmware=\"efi\">", "<boot order=\"1\"/>")
+                .contains("<feature enabled=\"no\" name=\"secure-boot\"/>")
+                .contains("<nvram>/pool/" + ID + ".nvram</nvram>")
+                .doesNotContain("<kernel>", "<bios");
     }
 
     @Test
@@ -126,7 +130,7 @@ class DomainRendererTest {
                 render(new BootSource.FromDisk(Firmware.BIOS, ROOT), Accelerator.KVM, Optional.empty()));
 
         Schemas.assertValid(xml);
-        assertThat(xml).contains("<bios useserial=\"yes\"/>");
+        assertThat(xml).contains("<bios useserial=\"yes\"/>").doesNotContain("firmware", "<nvram>");
     }
 
     @Test
@@ -212,6 +216,9 @@ class DomainRendererTest {
                 boot,
                 new VMDisk(new Volume("agentvm", ID + ".qcow2", "/pool/" + ID + ".qcow2"), boot.backing()),
                 layersInMemory,
+                boot.isUefi()
+                        ? Optional.of(new Volume("agentvm", "nvram", "/pool/" + ID + ".nvram"))
+                        : Optional.empty(),
                 seed,
                 card,
                 "owner-1",

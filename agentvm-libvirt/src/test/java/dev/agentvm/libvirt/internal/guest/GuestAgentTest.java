@@ -761,6 +761,18 @@ class GuestAgentTest {
     }
 
     @Test
+    void fail_severalCommands_eachHasAnExceptionOfItsOwn() {
+        VMProcess one = agent.start(Command.of("sleep", "5"), UnaryOperator.identity());
+        VMProcess other = agent.start(Command.of("sleep", "5"), UnaryOperator.identity());
+
+        agent.fail(new VMDestroyedException("gone", FailureContext.of("watch")));
+
+        AgentVMException passedOn = one.waitFor().failure().orElseThrow().during("copying");
+        assertThat(passedOn).hasMessage("copying: gone");
+        assertThat(other.waitFor().failure().orElseThrow()).hasMessage("gone");
+    }
+
+    @Test
     void exec_silentAgent_saysSo() {
         GuestAgent impatient = impatient();
         fake.silence(true);

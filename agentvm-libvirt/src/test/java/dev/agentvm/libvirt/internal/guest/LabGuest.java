@@ -54,6 +54,7 @@ final class LabGuest implements AutoCloseable {
                 0,
                 Optional.empty(),
                 Optional.empty(),
+                Optional.empty(),
                 "test",
                 0,
                 Map.of(),
