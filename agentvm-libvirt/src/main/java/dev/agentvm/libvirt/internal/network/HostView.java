@@ -22,7 +22,7 @@ public interface HostView {
     /** Whether what passes the taps of VMs can be read, by this process or by the service for it. */
     boolean mayCapture();
 
-    /** What a command prints that ends well within two seconds; empty if it does not. */
+    /** What a program, from where libvirt looks for them, prints if it ends well within two seconds; else empty. */
     Optional<String> run(String... command);
 
     /** All IPv4 addresses of the host that others than itself could reach, on whatever interface. */

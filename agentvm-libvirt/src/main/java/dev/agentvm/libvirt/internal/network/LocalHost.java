@@ -12,6 +12,7 @@ import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Enumeration;
 import java.util.List;
 import java.util.Optional;
@@ -47,7 +48,14 @@ final class LocalHost implements HostView {
 
     @Override
     public boolean hasProgram(String name) {
-        return PROGRAM_DIRECTORIES.stream().anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
+        return program(name).isPresent();
+    }
+
+    private static Optional<Path> program(String name) {
+        return PROGRAM_DIRECTORIES.stream()
+                .map(directory -> Path.of(directory, name))
+                .filter(Files::isExecutable)
+                .findFirst();
     }
 
     @Override
@@ -62,9 +70,15 @@ final class LocalHost implements HostView {
 
     @Override
     public Optional<String> run(String... command) {
+        Optional<Path> program = program(command[0]);
+        if (program.isEmpty()) {
+            return Optional.empty();
+        }
+        List<String> line = new ArrayList<>(List.of(command));
+        line.set(0, program.get().toString());
         Process process;
         try {
-            process = new ProcessBuilder(command)
+            process = new ProcessBuilder(line)
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
                     .start();

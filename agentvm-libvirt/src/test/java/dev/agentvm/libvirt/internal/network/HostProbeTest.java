@@ -15,11 +15,8 @@ import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.DenyAction;
-import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,24 +25,11 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class HostProbeTest {
-    private static final String BRIDGE_NF = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+    private static final String BRIDGE_NF = NwfilterEnforcer.BRIDGE_NF;
 
-    private final Map<String, String> files = new HashMap<>(Map.of(
-            BRIDGE_NF,
-            "1",
-            "/proc/sys/net/ipv4/ip_forward",
-            "1",
-            "/proc/sys/kernel/osrelease",
-            "6.1.0",
-            "/lib/modules/6.1.0/modules.dep",
-            "kernel/net/sched/sch_htb.ko: kernel/net/sched/sch_sfq.ko.zst: \nkernel/net/sched/act_police.ko.xz:\n",
-            "/lib/modules/6.1.0/modules.builtin",
-            "kernel/net/sched/sch_ingress.ko\nkernel/net/sched/cls_u32.ko\nkernel/net/sched/cls_fw.ko\n",
-            "/proc/net/route",
-            "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
-                    + "eth0 00000000 0102A8C0 0003 0 0 0 00000000 0 0 0\n"));
-    private final Map<String, String> commands = new HashMap<>();
-    private final Set<String> missing = new HashSet<>();
+    private final PretendHost host = new PretendHost();
+    private final Map<String, String> files = host.files;
+    private final Set<String> missing = host.missing;
     private String uri = "qemu:///system";
     private LibvirtVersion version = new LibvirtVersion(9, 0, 0);
     private String capabilities =
@@ -53,39 +37,6 @@ class HostProbeTest {
     private boolean nwfilter = true;
     private Optional<String> network = Optional.empty();
     private boolean active = true;
-    private boolean capturing = true;
-
-    private final HostView host = new HostView() {
-        @Override
-        public boolean mayCapture() {
-            return capturing;
-        }
-
-        @Override
-        public Optional<String> read(String path) {
-            return Optional.ofNullable(files.get(path));
-        }
-
-        @Override
-        public boolean hasProgram(String name) {
-            return !missing.contains(name);
-        }
-
-        @Override
-        public boolean isUsable(String path) {
-            return !missing.contains(path);
-        }
-
-        @Override
-        public Optional<String> run(String... command) {
-            return Optional.ofNullable(commands.get(String.join(" ", command)));
-        }
-
-        @Override
-        public Set<IPv4Address> addresses() {
-            return Set.of();
-        }
-    };
 
     private Libvirt libvirt() {
         HostFacts facts = Stub.of(HostFacts.class)
@@ -271,7 +222,7 @@ class HostProbeTest {
     void connectionLog_withoutTheRightToCapture_isAWarning() {
         assertThat(severity("connection-log")).isEqualTo(Severity.OK);
 
-        capturing = false;
+        host.capturing = false;
 
         assertThat(severity("connection-log")).isEqualTo(Severity.WARNING);
         assertThat(find("connection-log", Needs.standard()).remedy()).contains("CAP_NET_RAW");
@@ -324,58 +275,6 @@ class HostProbeTest {
         assertThat(find("network", Needs.standard()).evidence()).contains("192.168.101.0/24", "tun0");
         network = Optional.empty();
         assertThat(severity("network")).isEqualTo(Severity.OK);
-    }
-
-    @Test
-    void check_nftablesUnderDroppingForward_isFatal() {
-        version = new LibvirtVersion(11, 3, 0);
-        commands.put("nft list tables", "table ip libvirt_network\n");
-        commands.put("iptables -S", "-P FORWARD DROP\n-A FORWARD -o docker0 -j DOCKER\n");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.FATAL);
-
-        files.put("/etc/libvirt/network.conf", "# firewall_backend = \"nftables\"\nfirewall_backend = \"iptables\"\n");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
-
-        files.put("/etc/libvirt/network.conf", "firewall_backend = \"nftables\"");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.FATAL);
-
-        commands.merge(
-                "iptables -S",
-                "-A FORWARD -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n",
-                String::concat);
-        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
-
-        commands.put("iptables -S", "-P FORWARD ACCEPT\n");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
-    }
-
-    @Test
-    void check_acceptBeforeTheRulesOfLibvirt_isWarnedOf() {
-        String libvirt = "-A FORWARD -j LIBVIRT_FWX\n-A FORWARD -j LIBVIRT_FWI\n";
-        String start = "-P FORWARD ACCEPT\n-A FORWARD -j libvirt-in\n";
-        for (String accept : List.of("-A FORWARD -j ACCEPT", "-A FORWARD -o agentvm0 -j ACCEPT")) {
-            commands.put("iptables -S FORWARD", start + accept + "\n" + libvirt);
-            assertThat(find("forward-accept", Needs.standard())).satisfies(found -> {
-                assertThat(found.severity()).isEqualTo(Severity.WARNING);
-                assertThat(found.evidence()).contains("'" + accept + "' stands before");
-                assertThat(found.remedy()).startsWith(accept.replace("-A", "iptables -D") + ",");
-            });
-            commands.put("iptables -S FORWARD", start + libvirt + accept + "\n");
-            assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
-            commands.put("iptables -S FORWARD", start + accept + "\n");
-            assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
-        }
-        commands.put(
-                "iptables -S FORWARD",
-                "-A FORWARD -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
-                        + "-A FORWARD -o docker0 -j ACCEPT\n" + libvirt);
-        assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
-    }
-
-    @Test
-    void check_oldLibvirtUnderDroppingForward_isGood() {
-        commands.put("iptables -S", "-P FORWARD DROP\n");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
     }
 
     @Test
