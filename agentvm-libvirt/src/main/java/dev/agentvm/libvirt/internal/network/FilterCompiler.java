@@ -323,6 +323,7 @@ public final class FilterCompiler {
     private List<Cidr> hostAndSubnet() {
         TreeSet<Cidr> blocks = new TreeSet<>();
         blocks.add(attached.vm().subnet());
+        blocks.addAll(attached.vm().hostBlocks());
         attached.vm().hostAddresses().forEach(address -> blocks.add(Cidr.single(address)));
         return CidrSet.merged(blocks);
     }

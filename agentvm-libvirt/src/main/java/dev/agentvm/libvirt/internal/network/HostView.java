@@ -1,9 +1,7 @@
 package dev.agentvm.libvirt.internal.network;
 
-import dev.agentvm.network.IPv4Address;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.Set;
 
 /** What this library looks at on the host, read anew at each call. A seam for tests. Safe for use by many threads. */
 public interface HostView {
@@ -26,7 +24,7 @@ public interface HostView {
     Optional<String> run(String... command);
 
     /** All IPv4 addresses of the host that others than itself could reach, on whatever interface. */
-    Set<IPv4Address> addresses();
+    HostAddresses addresses();
 
     /** The host that this program runs on. */
     static HostView local() {

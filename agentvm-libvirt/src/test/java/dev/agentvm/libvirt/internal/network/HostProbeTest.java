@@ -25,6 +25,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class HostProbeTest {
+    private static final String TABLES = "/proc/net/fib_trie";
     private static final String BRIDGE_NF = NwfilterEnforcer.BRIDGE_NF;
 
     private final PretendHost host = new PretendHost();
@@ -274,6 +275,21 @@ class HostProbeTest {
 
         assertThat(find("network", Needs.standard()).evidence()).contains("192.168.101.0/24", "tun0");
         network = Optional.empty();
+        assertThat(severity("network")).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_subnetThatAnotherTableOrTheHostHas_isFatal() {
+        networkRuns(false);
+        files.put(TABLES, "Id 52:\n |-- 192.168.0.0\n /16 universe UNICAST\n");
+        assertThat(find("network", Needs.standard()).evidence())
+                .contains("192.168.101.0/24", "a route of table 52 (192.168.0.0/16)");
+
+        files.put(TABLES, "Local:\n |-- 192.168.101.0\n /25 host LOCAL\n");
+        assertThat(find("network", Needs.standard()).evidence())
+                .contains("a block that the host takes for its own (192.168.101.0/25)");
+
+        files.put(TABLES, "Main:\n |-- 192.168.0.0\n /16 universe UNICAST\nId 100:\n |-- 0.0.0.0\n /0 host LOCAL\n");
         assertThat(severity("network")).isEqualTo(Severity.OK);
     }
 

@@ -1,6 +1,5 @@
 package dev.agentvm.libvirt.internal.network;
 
-import dev.agentvm.network.IPv4Address;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -58,7 +57,7 @@ final class PretendHost implements HostView {
     }
 
     @Override
-    public Set<IPv4Address> addresses() {
-        return Set.of();
+    public HostAddresses addresses() {
+        return new HostAddresses(Set.of(), Routes.local(this));
     }
 }
