@@ -23,6 +23,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class HostProbeTest {
     private static final String TABLES = "/proc/net/fib_trie";
@@ -131,13 +133,14 @@ class HostProbeTest {
         assertThat(severity("nwfilter")).isEqualTo(Severity.FATAL);
     }
 
-    @Test
-    void check_noEbtables_isFatal() {
-        missing.add("ebtables");
+    @ParameterizedTest
+    @ValueSource(strings = {"ebtables", "iptables", "ip6tables"})
+    void check_noFirewallTool_isFatal(String tool) {
+        missing.add(tool);
         assertThat(find("firewall-tools", Needs.standard()))
                 .isEqualTo(Finding.fatal(
                         "firewall-tools",
-                        "libvirt filters by programs that are not there: ebtables",
+                        "libvirt filters by programs that are not there: " + tool,
                         "Install them (Debian: apt-get install ebtables iptables; Fedora: dnf install iptables-nft)"));
     }
 
