@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 public final class HostProbe {
     private static final String CONNTRACK_ACCT = "/proc/sys/net/netfilter/nf_conntrack_acct";
     private static final String IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
+    private static final String NWFILTER_CONF = "/etc/libvirt/nwfilter.conf";
     private static final String DEVICES = "/sys/class/net/";
     /** {@code IFF_UP}. */
     private static final int UP = 1;
@@ -121,7 +122,16 @@ public final class HostProbe {
 
     private Finding filters() {
         try {
-            return Finding.ok("nwfilter", libvirt.filters().list().size() + " filters defined");
+            int filters = libvirt.filters().list().size();
+            return filtersByNftables()
+                    ? Finding.warning(
+                            "nwfilter",
+                            "libvirt's filters use nftables, with which this library has not been tried: what is denied is"
+                                    + " dropped instead of refused, and answers to pings may be too",
+                            "Set firewall_backend = \"iptables\" in " + NWFILTER_CONF
+                                    + ", restart libvirt, and remove the tables that it leaves: nft delete table bridge"
+                                    + " libvirt_nwfilter_inet; nft delete table bridge libvirt_nwfilter_ethernet")
+                    : Finding.ok("nwfilter", filters + " filters defined");
         } catch (AgentVMException e) {
             return Finding.fatal(
                     "nwfilter",
@@ -129,6 +139,13 @@ public final class HostProbe {
                     "Install libvirt's nwfilter driver (Debian: libvirt-daemon-system, Fedora:"
                             + " libvirt-daemon-driver-nwfilter) and start virtnwfilterd or libvirtd");
         }
+    }
+
+    /** The file came with that driver; before, there was none. */
+    private boolean filtersByNftables() {
+        Backend backend = Backend.set(host, NWFILTER_CONF)
+                .orElseGet(() -> host.hasProgram("nft") ? Backend.byDefault(host, NWFILTER_CONF) : Backend.IPTABLES);
+        return backend == Backend.NFTABLES;
     }
 
     private Finding tools() {

@@ -133,6 +133,25 @@ class HostProbeTest {
         assertThat(severity("nwfilter")).isEqualTo(Severity.FATAL);
     }
 
+    @Test
+    void check_filtersByNftables_isWarnedOf() {
+        String conf = "/etc/libvirt/nwfilter.conf";
+        files.put(conf, "firewall_backend = \"nftables\"");
+        assertThat(find("nwfilter", Needs.standard())).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.WARNING);
+            assertThat(found.evidence()).contains("has not been tried");
+            assertThat(found.remedy())
+                    .contains("firewall_backend = \"iptables\" in " + conf, "nft delete table bridge");
+        });
+        files.put(conf, "#firewall_backend = \"nftables\"");
+        assertThat(severity("nwfilter")).isEqualTo(Severity.WARNING);
+        missing.add("nft");
+        assertThat(severity("nwfilter")).isEqualTo(Severity.OK);
+        missing.clear();
+        files.put(conf, "#firewall_backend = \"nftables\"\nfirewall_backend = \"iptables\"");
+        assertThat(severity("nwfilter")).isEqualTo(Severity.OK);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"ebtables", "iptables", "ip6tables"})
     void check_noFirewallTool_isFatal(String tool) {
