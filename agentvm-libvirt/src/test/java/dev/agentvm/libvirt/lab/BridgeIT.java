@@ -35,6 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** VMs on a bridge of the caller's, with a router, a neighbour and a DHCP server on it. */
+@FirstFailureCounts
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class BridgeIT {
     private static final String RESOLVER = Lab.fact("DNS_ADDRESS");

@@ -39,6 +39,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Policies that change, and hosts that change, while VMs run; and VMs that stand still. */
+@FirstFailureCounts
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class LiveChangeIT {
     private static final String WWW = Lab.fact("WWW_ADDRESS");
