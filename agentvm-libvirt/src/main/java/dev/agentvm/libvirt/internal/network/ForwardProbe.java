@@ -62,7 +62,7 @@ final class ForwardProbe {
             String networks = "libvirt's networks "
                     + (backend == Backend.NFTABLES ? "use nftables" : "may use nftables, which is not said in a file");
             if (rules.isEmpty()) {
-                return unseen(networks + ", and whether FORWARD in iptables lets their traffic pass could not be seen");
+                return unseen(networks + ", and whether FORWARD in iptables drops their traffic could not be seen");
             }
             if (rules.get().drops() && !accepts(rules.get(), policy)) {
                 return Finding.fatal(
@@ -117,7 +117,7 @@ final class ForwardProbe {
     }
 
     private static Finding unseen(String what) {
-        return Finding.warning("forward-policy", what + " (it takes root); if it does not, nothing reaches a VM", LOOK);
+        return Finding.warning("forward-policy", what + " (it takes root); if so, nothing reaches a VM", LOOK);
     }
 
     /** What begins a connection and what answers one, a VM's filter cannot tell; the rules of the network's NAT can. */
