@@ -118,7 +118,7 @@ final class Evaluation {
     }
 
     private boolean isHost(IPv4Address address) {
-        return vm.hostAddresses().contains(address) || isGateway(address);
+        return vm.isHost(address);
     }
 
     /** On a caller's bridge others than the host and its VMs are there too. */

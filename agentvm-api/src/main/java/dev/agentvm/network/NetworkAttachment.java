@@ -33,6 +33,16 @@ public abstract class NetworkAttachment implements WithNetworkAttachment {
     /** All IPv4 addresses of the host, on whatever interface; the gateway counts as one whether it is listed or not. */
     public abstract Set<IPv4Address> hostAddresses();
 
+    /** Blocks of addresses all of which the host takes for its own, without having each ({@code ip route add local}). */
+    public abstract Set<Cidr> hostBlocks();
+
+    /** Whether the host answers at that address. */
+    public final boolean isHost(IPv4Address address) {
+        return hostAddresses().contains(address)
+                || gateway().filter(address::equals).isPresent()
+                || hostBlocks().stream().anyMatch(block -> block.contains(address));
+    }
+
     /** The first VM of the default network, on a host that has no other address than the gateway's. */
     public static NetworkAttachment example() {
         IPv4Address gateway = IPv4Address.of("192.168.101.1");

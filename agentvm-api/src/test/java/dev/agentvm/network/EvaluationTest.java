@@ -257,6 +257,20 @@ class EvaluationTest {
     }
 
     @Test
+    void evaluate_blockOfTheHost_opensByTheNameOfSingleAddresses() {
+        NetworkAttachment vm =
+                VM.toBuilder().addHostBlock(Cidr.of("81.2.80.0/24")).build();
+        assertClosed(DEFAULT.evaluate(Flow.tcp("81.2.80.7", 443), vm), FloorClause.HOST);
+        assertThat(DEFAULT.evaluate(Flow.tcp("81.2.81.7", 443), vm).allowed()).isTrue();
+        NetworkPolicy one = policy(FilterRule.allow().tcp(443).to("81.2.80.7").because("the proxy"));
+        assertThat(one.evaluate(Flow.tcp("81.2.80.7", 443), vm).allowed()).isTrue();
+        assertClosed(one.evaluate(Flow.tcp("81.2.80.8", 443), vm), FloorClause.HOST);
+        NetworkPolicy all =
+                policy(FilterRule.allow().tcp(443).to("81.2.80.0/24").because("them"));
+        assertClosed(all.evaluate(Flow.tcp("81.2.80.7", 443), vm), FloorClause.HOST);
+    }
+
+    @Test
     void evaluate_gatewayThatIsNotListedAmongTheHosts_isTheHost() {
         NetworkAttachment bare = VM.withHostAddresses();
         assertClosed(DEFAULT.evaluate(Flow.tcp("192.168.101.1", 443), bare), FloorClause.HOST);

@@ -48,7 +48,8 @@ class NetworkPolicyProperties extends FilterRuleLaws {
         Verdict verdict = given.verdict();
         IPv4Address to = given.flow().destination().orElseThrow();
         NetworkAttachment vm = given.attachment();
-        boolean host = vm.hostAddresses().contains(to);
+        boolean host =
+                vm.hostAddresses().contains(to) || vm.hostBlocks().stream().anyMatch(block -> block.contains(to));
         boolean floor = FloorClause.ofDestination(to).isPresent();
         if (verdict.allowed() && floor && !host && !isDns(given)) {
             assertThat(verdict.rule().orElseThrow().opensFloor()).isTrue();

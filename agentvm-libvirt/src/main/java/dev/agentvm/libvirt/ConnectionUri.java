@@ -3,7 +3,10 @@ package dev.agentvm.libvirt;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** Which libvirts this library works with: the system's, on the host that the program runs on. */
+/**
+ * Which libvirts this library works with: the system's, on the host that the program runs on. For another host's, callers
+ * would have to say its addresses, which are closed to VMs and change while they run, and nothing could be checked there.
+ */
 final class ConnectionUri {
     private static final Pattern LOCAL_SYSTEM = Pattern.compile("qemu(\\+unix)?:///system(\\?[!-~]*)?");
 

@@ -1,12 +1,11 @@
 package dev.agentvm.libvirt;
 
 import dev.agentvm.HypervisorUnavailableException;
+import dev.agentvm.InvalidValueException;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
 import dev.agentvm.libvirt.internal.network.HostProbe;
-import dev.agentvm.libvirt.internal.network.HostView;
-import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -14,7 +13,8 @@ import java.util.stream.Collectors;
 
 /**
  * Whether this host can keep what is promised of VMs, thing by thing, each with what was seen and what to do about it.
- * The same is checked before every launch. Immutable, safe for use by many threads.
+ * The same is checked before every launch, with what the hypervisor's builder and the template say; whether KVM runs guests
+ * is there judged by what libvirt offers. Immutable, safe for use by many threads.
  */
 public final class HostCheck {
     private final List<Finding> findings;
@@ -49,13 +49,14 @@ public final class HostCheck {
         }
     }
 
-    /** Checks this host, at {@code qemu:///system}, for VMs with all defaults. */
+    /** Checks this host, at {@code qemu:///system}, for VMs and a hypervisor with all defaults. */
     public static HostCheck run() {
         return run("qemu:///system", new VMTemplate.Builder().name("check").build());
     }
 
     /**
-     * Checks this host for VMs of {@code template}. A libvirt that cannot be reached is a finding, not an exception.
+     * Checks this host for VMs of {@code template} that a hypervisor with all defaults launches. A libvirt that cannot be
+     * reached is a finding, not an exception.
      *
      * @param uri libvirt's connection URI
      */
@@ -65,15 +66,21 @@ public final class HostCheck {
             return new HostCheck(
                     List.of(new Finding("system-uri", Severity.FATAL, "the URI is " + uri, "It " + flaw.get())));
         }
-        try (Libvirt libvirt = Libvirt.open(LibvirtOptions.of(uri))) {
-            HostProbe.Needs needs = new HostProbe.Needs(
-                    template.networkMode(),
-                    template.networkPolicy(),
-                    template.bandwidth(),
-                    NetworkSettings.standard(),
-                    false,
-                    false);
-            return new HostCheck(new HostProbe(libvirt, HostView.local())
+        return run(new LibvirtHypervisor.Builder().uri(uri), template);
+    }
+
+    /**
+     * Checks this host for VMs of {@code template} that a hypervisor with these settings launches: on its network and
+     * subnet, with the accelerator and the confinement that it demands. Nothing is made or changed. A libvirt that cannot
+     * be reached is a finding, not an exception.
+     *
+     * @throws InvalidValueException if there are {@linkplain LibvirtHypervisor.Builder#resolvableDomains domains} and no
+     *     resolvers
+     */
+    public static HostCheck run(LibvirtHypervisor.Builder settings, VMTemplate template) {
+        HostProbe.Needs needs = settings.needs(template);
+        try (Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()))) {
+            return new HostCheck(new HostProbe(libvirt, settings.hostView())
                     .check(needs).stream().map(HostCheck::finding).toList());
         } catch (HypervisorUnavailableException e) {
             return new HostCheck(List.of(new Finding(

@@ -13,6 +13,7 @@ import dev.agentvm.event.VMEventListener;
 import dev.agentvm.event.VMEvents;
 import dev.agentvm.libvirt.internal.domain.LibvirtHost;
 import dev.agentvm.libvirt.internal.domain.Settings;
+import dev.agentvm.libvirt.internal.network.HostProbe;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.metrics.MetricsSink;
@@ -281,7 +282,7 @@ public final class LibvirtHypervisor implements Hypervisor {
                     storagePool,
                     storageDirectory,
                     network,
-                    Optional.ofNullable(accelerator).or(Builder::acceleratorOfEnvironment),
+                    demanded(),
                     confinement,
                     sampling,
                     flowLogSocket,
@@ -289,6 +290,30 @@ public final class LibvirtHypervisor implements Hypervisor {
                     metrics,
                     Clock.systemUTC());
             return new LibvirtHypervisor(reaping ? LibvirtHost.open(settings) : LibvirtHost.openAsIs(settings));
+        }
+
+        String uri() {
+            return uri;
+        }
+
+        HostView hostView() {
+            return HostView.local(flowLogSocket);
+        }
+
+        /** What VMs of that template would need of the host. */
+        HostProbe.Needs needs(VMTemplate template) {
+            network.requireComplete();
+            return new HostProbe.Needs(
+                    template.networkMode(),
+                    template.networkPolicy(),
+                    template.bandwidth(),
+                    network,
+                    confinement,
+                    demanded().equals(Optional.of(Accelerator.KVM)));
+        }
+
+        private Optional<Accelerator> demanded() {
+            return Optional.ofNullable(accelerator).or(Builder::acceleratorOfEnvironment);
         }
 
         private static Optional<Accelerator> acceleratorOfEnvironment() {

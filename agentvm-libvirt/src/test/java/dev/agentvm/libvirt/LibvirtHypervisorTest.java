@@ -3,8 +3,10 @@ package dev.agentvm.libvirt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.agentvm.Accelerator;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.network.Cidr;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -33,6 +35,39 @@ class LibvirtHypervisorTest {
         assertThatExceptionOfType(InvalidValueException.class)
                 .isThrownBy(() -> builder.uri("qemu:///session"))
                 .withMessageContainingAll("neither filters nor networks", "group libvirt");
+    }
+
+    @Test
+    void hostCheck_ofABuilder_needsWhatItsHypervisorWould() {
+        VMTemplate template = new VMTemplate.Builder().name("vm").build();
+        builder.network("fetchers")
+                .subnet(Cidr.of("10.99.0.0/24"))
+                .requireConfinement()
+                .accelerator(Accelerator.KVM);
+
+        assertThat(builder.needs(template)).satisfies(needs -> {
+            assertThat(needs.settings().name()).isEqualTo("fetchers");
+            assertThat(needs.settings().subnet()).contains(Cidr.of("10.99.0.0/24"));
+            assertThat(needs.confined()).isTrue();
+            assertThat(needs.kvm()).isTrue();
+            assertThat(needs.policy()).isEqualTo(template.networkPolicy());
+        });
+        assertThat(builder.accelerator(Accelerator.TCG).needs(template).kvm()).isFalse();
+        builder.resolvableDomains("example.com");
+        assertThatExceptionOfType(InvalidValueException.class)
+                .isThrownBy(() -> HostCheck.run(builder, template))
+                .withMessageContaining("resolvers(");
+    }
+
+    @Test
+    void finding_toString_tellsWhatToDo() {
+        HostCheck.Finding fatal =
+                new HostCheck.Finding("bridge", HostCheck.Severity.FATAL, "it is down", "ip link set br0 up");
+        HostCheck.Finding fine = new HostCheck.Finding("kvm", HostCheck.Severity.OK, "it is there", "");
+
+        assertThat(fatal.toString().lines())
+                .containsExactly("FATAL   bridge: it is down", "        -> ip link set br0 up");
+        assertThat(fine).hasToString("OK      kvm: it is there");
     }
 
     @Test

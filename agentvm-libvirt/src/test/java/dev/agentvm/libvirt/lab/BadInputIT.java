@@ -17,6 +17,7 @@ import dev.agentvm.VM;
 import dev.agentvm.VMAlreadyExistsException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.libvirt.HostCheck;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.Cidr;
 import java.io.IOException;
@@ -237,10 +238,14 @@ class BadInputIT {
 
     @Test
     void launch_subnetTaken_saysByWhat() {
-        try (Hypervisor hypervisor = new LibvirtHypervisor.Builder()
-                .network("taken")
-                .subnet(Cidr.of("10.77.0.0/24"))
-                .connect()) {
+        LibvirtHypervisor.Builder builder =
+                new LibvirtHypervisor.Builder().network("taken").subnet(Cidr.of("10.77.0.0/24"));
+        try (Hypervisor hypervisor = builder.connect()) {
+            // As a VPN has its routes.
+            Lab.host("ip", "route", "add", "10.77.0.128/25", "dev", "lo", "table", "52");
+            assertThat(HostCheck.run(builder, Lab.tiny("taken")).toString())
+                    .contains("FATAL   network: The subnet 10.77.0.0/24 is taken by a route of table 52");
+            Lab.host("ip", "route", "flush", "table", "52");
             Lab.host("ip", "route", "add", "10.77.0.0/25", "dev", Lab.fact("LAB_OUTSIDE_INTERFACE"));
             assertThatExceptionOfType(HostNotReadyException.class)
                     .isThrownBy(() -> hypervisor.launch(Lab.tiny("taken")))

@@ -12,6 +12,7 @@ import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.cloudinit.CloudInit;
+import dev.agentvm.libvirt.HostCheck;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.libvirt.internal.network.CallerBridge;
 import dev.agentvm.network.IPv4Address;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** VMs on a bridge of the caller's, with a router, a neighbour and a DHCP server on it. */
+@FirstFailureCounts
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class BridgeIT {
     private static final String RESOLVER = Lab.fact("DNS_ADDRESS");
@@ -55,7 +57,7 @@ class BridgeIT {
     }
 
     @Test
-    void bridge_learntAddresses_keepTheDefaultPolicy() {
+    void bridge_learntAddresses_keepTheDefaultPolicy() throws Exception {
         lan.serveDhcp("10.44.0.100", "10.44.0.150");
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
                 VM one = hypervisor.launch(template("one", MODE));
@@ -96,6 +98,46 @@ class BridgeIT {
             assertThat(Lan.neighbour("ping -c 1 -W 1 " + address + " || true")).contains("100% packet loss");
             assertThat(Lab.host("sh", "-c", "timeout 2 socat -u TCP:" + address + ":2222 - 2>&1 || true"))
                     .doesNotContain("guest");
+            assertOpenToWhomItMayAskWhileLayer3IsBlind(one);
+            assertCanBecomeRootOfASpanningTree(one);
+        }
+    }
+
+    /** Layer 2 cannot tell what begins a connection from what answers one. */
+    private static void assertOpenToWhomItMayAskWhileLayer3IsBlind(VM vm) throws Exception {
+        String address = vm.attachment().orElseThrow().address().toString();
+        String warning = "Hosts that the VM may ask can start TCP connections to it";
+        assertThat(Lan.connectFromRouter(address, 2222, 443)).doesNotContain("guest");
+        Lab.withSysctl("net.bridge.bridge-nf-call-iptables", "0", () -> {
+            Awaitility.await().until(() -> vm.warnings().stream().anyMatch(text -> text.startsWith(warning)));
+            assertThat(Lan.connectFromRouter(address, 2222, 443)).contains("guest");
+            assertThat(Lan.connectFromRouter(address, 2222, 444)).doesNotContain("guest");
+            assertThat(Lan.connectFromNeighbour(address, 2222, 443)).doesNotContain("guest");
+            assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
+        });
+        Awaitility.await().until(() -> vm.warnings().stream().noneMatch(text -> text.startsWith(warning)));
+        assertThat(Lan.connectFromRouter(address, 2222, 443)).doesNotContain("guest");
+    }
+
+    /** On a bridge that takes part in one, whose messages no filter sees; the host check warns of it. */
+    private static void assertCanBecomeRootOfASpanningTree(VM vm) throws IOException {
+        MacAddress own = vm.attachment().orElseThrow().mac();
+        Path root = Path.of("/sys/class/net", Lan.BRIDGE, "bridge", "root_id");
+        Lab.host("ip", "link", "set", Lan.BRIDGE, "type", "bridge", "stp_state", "1");
+        try {
+            assertThat(Files.readString(root)).startsWith("8000.");
+            Lab.send(vm, bestBridge(own));
+            Awaitility.await().until(() -> Files.readString(root), id -> id.startsWith("0000."));
+            assertThat(HostCheck.run("qemu:///system", template("checked", MODE))
+                            .findings())
+                    .filteredOn(found -> found.id().equals("bridge-stp"))
+                    .singleElement()
+                    .satisfies(found -> {
+                        assertThat(found.severity()).isEqualTo(HostCheck.Severity.WARNING);
+                        assertThat(found.evidence()).contains("make itself its root");
+                    });
+        } finally {
+            Lab.host("ip", "link", "set", Lan.BRIDGE, "type", "bridge", "stp_state", "0");
         }
     }
 
@@ -246,6 +288,48 @@ class BridgeIT {
                             hypervisor.launch(template("card", NetworkMode.bridge(Lab.fact("LAB_OUTSIDE_INTERFACE")))))
                     .withMessageContainingAll("is no bridge", "ip -brief link show type bridge");
         }
+    }
+
+    @Test
+    void bridge_thatIsDown_isRefused() {
+        Lab.host("ip", "link", "set", Lan.BRIDGE, "down");
+        assertRefused(MODE, "the bridge 'lan0' is down", "ip link set lan0 up");
+    }
+
+    @Test
+    void bridge_withoutNotesOfLeases_isRefusedUnlessTheAddressIsFixed() {
+        String notes = "/run/libvirt/network/nwfilter.leases";
+        Lab.host("mv", notes, notes + ".away");
+        try {
+            assertRefused(MODE, notes, "cannot be read", "withAddress");
+            assertThat(HostCheck.run("qemu:///system", template("fixed", MODE.withAddress("10.44.0.9")))
+                            .isReady())
+                    .isTrue();
+        } finally {
+            Lab.host("mv", notes + ".away", notes);
+        }
+    }
+
+    private static void assertRefused(NetworkMode mode, String... words) {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+            assertThatExceptionOfType(HostNotReadyException.class)
+                    .isThrownBy(() -> hypervisor.launch(template("refused", mode)))
+                    .withMessageContainingAll(words);
+        }
+    }
+
+    /** A configuration message of the spanning tree (IEEE 802.1D, 9.3.1): its sender is the root, of the best priority. */
+    private static byte[] bestBridge(MacAddress from) {
+        byte[] identifier =
+                ByteBuffer.allocate(8).putShort((short) 0).put(mac(from)).array();
+        byte[] message = ByteBuffer.allocate(38)
+                .put(HexFormat.of().parseHex("4242030000000000"))
+                .put(identifier)
+                .putInt(0)
+                .put(identifier)
+                .put(HexFormat.of().parseHex("80010000140002000f00"))
+                .array();
+        return Frames.ethernet("01:80:c2:00:00:00", from, message.length, message);
     }
 
     private static byte[] mac(MacAddress mac) {

@@ -21,11 +21,14 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Hosts on which a promise cannot be kept refuse launches, or the VM says what is weaker. Beside these: a subnet that is
- * taken and QEMU unconfined are in {@link BadInputIT}, a bridge where in-rules are blind in {@link BridgeIT}. A network on
- * nftables under a dropping FORWARD cannot be had with libvirt before 10.4; {@code HostProbeTest} stands in for it.
+ * taken, and unconfined QEMU where confinement is demanded, are in {@link BadInputIT}; what bridges need is in
+ * {@link BridgeIT}. A network on nftables under a dropping FORWARD cannot be had with libvirt before 10.4:
+ * {@code ForwardProbeIT} shows the check such a host with another version of libvirt.
  */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class HostCheckIT {
@@ -72,14 +75,42 @@ class HostCheckIT {
         }
     }
 
-    @Test
-    void launch_hostWithoutEbtables_isRefused() {
-        Lab.host("mv", "/etc/alternatives/ebtables", "/etc/alternatives/ebtables.away");
+    @ParameterizedTest
+    @ValueSource(strings = {"ebtables", "iptables", "ip6tables"})
+    void launch_hostWithoutFirewallTool_isRefused(String tool) {
+        String file = "/etc/alternatives/" + tool;
+        Lab.host("mv", file, file + ".away");
         try {
-            assertRefused("firewall-tools", "not there: ebtables", "apt-get install ebtables");
+            assertRefused("firewall-tools", "not there: " + tool, "apt-get install ebtables");
         } finally {
-            Lab.host("mv", "/etc/alternatives/ebtables.away", "/etc/alternatives/ebtables");
+            Lab.host("mv", file + ".away", file);
         }
+    }
+
+    /** Whatever libvirt makes its own rules with. */
+    @Test
+    void launch_tableOfNftablesThatDrops_isRefused() {
+        Lab.host(
+                "nft",
+                "add table inet guard; add chain inet guard forward"
+                        + " { type filter hook forward priority 0; policy drop; }");
+        try {
+            assertRefused(
+                    "forward-policy", "'inet guard forward'", "nft insert rule inet guard forward iifname agentvm0");
+        } finally {
+            Lab.host("nft", "delete table inet guard");
+        }
+    }
+
+    @Test
+    void hostCheck_ofABuilder_findsWhatItsLaunchesWouldBeRefusedFor() {
+        LibvirtHypervisor.Builder confined = new LibvirtHypervisor.Builder().requireConfinement();
+
+        assertThat(HostCheck.run(confined, TEMPLATE).findings())
+                .filteredOn(found -> found.severity() == HostCheck.Severity.FATAL)
+                .extracting(HostCheck.Finding::id)
+                .containsExactly("confinement");
+        assertThat(HostCheck.run().isReady()).isTrue();
     }
 
     @Test
@@ -94,7 +125,10 @@ class HostCheckIT {
                     .anySatisfy(warning ->
                             assertThat(warning).contains("bridge-nf-call-iptables is 0", "dropped instead of refused"));
             assertThat(same.warnings())
-                    .noneSatisfy(warning -> assertThat(warning).contains("bridge-nf-call-iptables"));
+                    .noneSatisfy(warning -> assertThat(warning).contains("bridge-nf-call-iptables"))
+                    .anySatisfy(warning -> assertThat(warning)
+                            .startsWith("confinement: QEMU is not confined")
+                            .contains("To mend it"));
             Lab.awaitNetwork(weaker);
             String www = Lab.fact("WWW_ADDRESS");
             assertThat(Lab.probe(weaker, "tcp", www, "443")).startsWith("open");

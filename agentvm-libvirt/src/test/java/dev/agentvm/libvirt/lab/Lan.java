@@ -128,6 +128,14 @@ final class Lan implements AutoCloseable {
                 + sourcePort + " - 2>&1 || true");
     }
 
+    /** The same of the router, from its public address, which the VMs' policy does not close. */
+    static String connectFromRouter(String address, int port, int sourcePort) {
+        return inside(
+                ROUTER_NAMESPACE,
+                "timeout 4 socat -u TCP:" + address + ":" + port + ",connect-timeout=1.5,reuseaddr,bind=81.2.70.2:"
+                        + sourcePort + " - 2>&1 || true");
+    }
+
     static String routerMac() {
         return inside(ROUTER_NAMESPACE, "cat /sys/class/net/" + CARD + "/address");
     }

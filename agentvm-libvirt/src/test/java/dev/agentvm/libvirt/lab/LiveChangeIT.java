@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -38,6 +39,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Policies that change, and hosts that change, while VMs run; and VMs that stand still. */
+@FirstFailureCounts
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class LiveChangeIT {
     private static final String WWW = Lab.fact("WWW_ADDRESS");
@@ -260,29 +262,39 @@ class LiveChangeIT {
 
     @Test
     void hostAddress_addedWhileTheVMRuns_isClosed() throws Exception {
-        String address = "81.2.70.5";
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
                 VM vm = hypervisor.launch(Lab.tiny("watchful"));
                 VM unfiltered = hypervisor.launch(Lab.tiny("unfiltered"))) {
             Lab.awaitNetwork(vm);
             Lab.awaitNetwork(unfiltered);
             Lab.unfilter(unfiltered);
-            Lab.host("ip", "addr", "add", address + "/32", "dev", "lo");
-            try (ServerSocket server = new ServerSocket(443, 5, InetAddress.getByName(address))) {
-                assertThat(server.isBound()).isTrue();
-                assertThat(Lab.probe(unfiltered, "tcp", address, "443")).startsWith("open");
-                Awaitility.await()
-                        .atMost(SOON)
-                        .until(() ->
-                                vm.attachment().orElseThrow().hostAddresses().contains(IPv4Address.of(address)));
-                assertThat(Lab.probe(vm, "tcp", address, "443", "700")).isEqualTo("timeout");
-            } finally {
-                Lab.host("ip", "addr", "del", address + "/32", "dev", "lo");
-            }
-            Awaitility.await()
-                    .atMost(SOON)
-                    .until(() -> !vm.attachment().orElseThrow().hostAddresses().contains(IPv4Address.of(address)));
+            assertClosedWhileTheHostHas("81.2.70.5", vm, unfiltered, "addr", "81.2.70.5/32");
+            assertClosedWhileTheHostHas("81.2.80.7", vm, unfiltered, "route", "local", "81.2.80.0/24");
         }
+    }
+
+    private static void assertClosedWhileTheHostHas(String address, VM vm, VM unfiltered, String what, String... words)
+            throws IOException {
+        ip(what, "add", words);
+        try (ServerSocket server = new ServerSocket(443, 5, InetAddress.getByName(address))) {
+            assertThat(server.isBound()).isTrue();
+            assertThat(Lab.probe(unfiltered, "tcp", address, "443")).startsWith("open");
+            Awaitility.await().atMost(SOON).until(() -> isHost(vm, address));
+            assertThat(Lab.probe(vm, "tcp", address, "443", "700")).isEqualTo("timeout");
+        } finally {
+            ip(what, "del", words);
+        }
+        Awaitility.await().atMost(SOON).until(() -> !isHost(vm, address));
+    }
+
+    private static void ip(String what, String action, String... words) {
+        Lab.host(Stream.of(Stream.of("ip", what, action), Stream.of(words), Stream.of("dev", "lo"))
+                .flatMap(part -> part)
+                .toArray(String[]::new));
+    }
+
+    private static boolean isHost(VM vm, String address) {
+        return vm.attachment().orElseThrow().isHost(IPv4Address.of(address));
     }
 
     private static boolean isWeaker(VM vm) {

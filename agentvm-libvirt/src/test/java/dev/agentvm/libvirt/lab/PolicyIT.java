@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Policies on a real guest that is root and hostile. */
+@FirstFailureCounts
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class PolicyIT {
     private static final int PORT = 9999;

@@ -276,6 +276,7 @@ public abstract class FilterRuleLaws {
 
     private static boolean isHost(NetworkAttachment vm, IPv4Address address) {
         return vm.hostAddresses().contains(address)
+                || vm.hostBlocks().stream().anyMatch(block -> block.contains(address))
                 || vm.gateway().filter(address::equals).isPresent();
     }
 

@@ -171,6 +171,12 @@ public final class PolicyArbitraries {
                             .address(IPv4Address.ofBits(subnet.base().bits() + number))
                             .subnet(subnet);
                     hosts.forEach(network -> attachment.addHostAddress(hostIn(network)));
+                    // A host with three other addresses has a block around one of them.
+                    hosts.stream()
+                            .skip(2)
+                            .map(network -> block(hostIn(network), 26))
+                            .filter(block -> !block.overlaps(subnet))
+                            .forEach(attachment::addHostBlock);
                     return routed
                             ? attachment
                                     .gateway(gateway)
@@ -343,6 +349,7 @@ public final class PolicyArbitraries {
                 .flatMap(rule -> rule.destinations().stream())
                 .toList();
         List<Cidr> near = new ArrayList<>(List.of(attachment.subnet(), Cidr.single(attachment.address())));
+        near.addAll(attachment.hostBlocks());
         Stream.concat(
                         Stream.concat(attachment.hostAddresses().stream(), attachment.resolvers().stream()),
                         attachment.gateway().stream())

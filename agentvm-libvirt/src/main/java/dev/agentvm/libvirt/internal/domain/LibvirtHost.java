@@ -20,11 +20,11 @@ import dev.agentvm.libvirt.internal.connection.LibvirtEvent;
 import dev.agentvm.libvirt.internal.journal.Entry;
 import dev.agentvm.libvirt.internal.journal.Resource;
 import dev.agentvm.libvirt.internal.life.Guard;
+import dev.agentvm.libvirt.internal.network.HostAddresses;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.network.ConnectionLog;
-import dev.agentvm.network.IPv4Address;
 import dev.agentvm.spi.HypervisorMetrics;
 import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
@@ -339,7 +339,7 @@ public final class LibvirtHost implements Hypervisor {
         if (running.isEmpty()) {
             return;
         }
-        Set<IPv4Address> addresses = parts.networking().hostAddresses();
+        HostAddresses addresses = parts.networking().hostAddresses();
         for (LibvirtVM vm : running) {
             vm.policy()
                     .ifPresent(policy -> keepHouse(() -> {

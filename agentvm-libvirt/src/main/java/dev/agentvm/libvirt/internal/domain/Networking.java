@@ -5,6 +5,7 @@ import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.network.AddressPool;
 import dev.agentvm.libvirt.internal.network.Attached;
 import dev.agentvm.libvirt.internal.network.CallerBridge;
+import dev.agentvm.libvirt.internal.network.HostAddresses;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.ManagedNetwork;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
@@ -19,7 +20,6 @@ import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Instant;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 
 /** The network of the VMs, and each VM's place on it. Safe for use by many threads. */
@@ -97,12 +97,12 @@ final class Networking {
     }
 
     /** The same with addresses that were just read. */
-    Attached now(Attached attached, Set<IPv4Address> hostAddresses) {
+    Attached now(Attached attached, HostAddresses hostAddresses) {
         return attached.on(host, hostAddresses);
     }
 
     /** All addresses of the host, as they are now. */
-    Set<IPv4Address> hostAddresses() {
+    HostAddresses hostAddresses() {
         return host.addresses();
     }
 

@@ -5,17 +5,16 @@ import dev.agentvm.HostNotReadyException;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.network.Attached;
+import dev.agentvm.libvirt.internal.network.HostAddresses;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.Flow;
-import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
 import dev.agentvm.spi.VMEventSource;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -133,7 +132,7 @@ final class PolicyInForce {
      *
      * @return whether it had
      */
-    boolean refresh(Set<IPv4Address> hostAddresses) {
+    boolean refresh(HostAddresses hostAddresses) {
         synchronized (changes) {
             if (retired || state.policy().isEmpty()) {
                 return false;

@@ -1,10 +1,8 @@
 package dev.agentvm.libvirt.internal.network;
 
-import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * What a filter must know beside the policy.
@@ -19,10 +17,11 @@ import java.util.Set;
 public record Attached(NetworkAttachment vm, String bridge, Optional<MacAddress> gatewayMac, boolean loopbackRouted) {
 
     /** The same VM on a host that has these addresses now. */
-    public Attached on(HostView host, Set<IPv4Address> addresses) {
+    public Attached on(HostView host, HostAddresses addresses) {
         NetworkAttachment now = vm.toBuilder()
-                .hostAddresses(addresses)
+                .hostAddresses(addresses.single())
                 .addAllHostAddresses(vm.gateway().stream().toList())
+                .hostBlocks(addresses.blocks())
                 .build();
         return new Attached(now, bridge, gatewayMac, Routes.loopbackRouted(host, bridge));
     }

@@ -73,12 +73,14 @@ public record CallerBridge(NetworkMode.Bridge mode) {
 
     /** The same of a VM that is attached already, whatever became of the host since. */
     public Attached describe(UUID vm, IPv4Address address, HostView host) {
+        HostAddresses addresses = host.addresses();
         NetworkAttachment attachment = new NetworkAttachment.Builder()
                 .mac(mac(vm))
                 .address(address)
                 .subnet(neighbours(address, routes(host)).orElse(Cidr.single(address)))
                 .addAllResolvers(mode.resolvers())
-                .addAllHostAddresses(host.addresses())
+                .addAllHostAddresses(addresses.single())
+                .addAllHostBlocks(addresses.blocks())
                 .build();
         return new Attached(attachment, mode.name(), Optional.empty(), Routes.loopbackRouted(host, mode.name()));
     }

@@ -42,9 +42,9 @@ import org.jspecify.annotations.Nullable;
  *       rule drops the rest.
  *   <li>What the kernel itself refuses to forward is left to it: 127/8, unless {@code route_localnet} is set. (0/8 is
  *       not: Linux forwards it since 5.3.)
- *   <li>Under {@link DenyAction#REJECT} the ranges where nobody is ({@link FloorClause#SPECIAL} and 0/8) are closed at
- *       layer 3.
- *       Everything behind which somebody could be is closed at layer 2, which nothing ever unlinks.
+ *   <li>Under {@link DenyAction#REJECT} the ranges where nobody should be ({@link FloorClause#SPECIAL} and 0/8) are closed
+ *       at layer 3, for UDP and pings too, if the policy opens any.
+ *       Everything behind which somebody usually is is closed at layer 2, which nothing ever unlinks.
  *   <li>Towards the VM no layer 2 can tell an answer from a question. UDP is accepted only from where the VM may ask,
  *       and of a gateway that resolves names also from the ports between those of DNS and DHCP.
  *       TCP (under {@link DenyAction#REJECT} only from ports that the VM may ask) and ICMP are accepted from anywhere,
@@ -323,6 +323,7 @@ public final class FilterCompiler {
     private List<Cidr> hostAndSubnet() {
         TreeSet<Cidr> blocks = new TreeSet<>();
         blocks.add(attached.vm().subnet());
+        blocks.addAll(attached.vm().hostBlocks());
         attached.vm().hostAddresses().forEach(address -> blocks.add(Cidr.single(address)));
         return CidrSet.merged(blocks);
     }

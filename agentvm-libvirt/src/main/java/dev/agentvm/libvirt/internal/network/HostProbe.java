@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -23,17 +22,13 @@ import org.jspecify.annotations.Nullable;
  * launch; only what libvirt found out when it started is asked once. Safe for use by many threads.
  */
 public final class HostProbe {
-    /** The first libvirt whose networks may use nftables (10.4.0). */
-    private static final LibvirtVersion NFT_NETWORKS = new LibvirtVersion(10, 4, 0);
-
     private static final String CONNTRACK_ACCT = "/proc/sys/net/netfilter/nf_conntrack_acct";
     private static final String IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
-    private static final String NETWORK_CONF = "/etc/libvirt/network.conf";
+    private static final String NWFILTER_CONF = "/etc/libvirt/nwfilter.conf";
     private static final String DEVICES = "/sys/class/net/";
     /** {@code IFF_UP}. */
     private static final int UP = 1;
 
-    private static final Pattern BACKEND = Pattern.compile("(?m)^\\s*firewall_backend\\s*=\\s*\"(\\w+)\"");
     /** What libvirt's calls of {@code tc} need. */
     private static final List<String> SHAPING =
             List.of("sch_htb", "sch_sfq", "cls_fw", "sch_ingress", "cls_u32", "act_police");
@@ -97,8 +92,10 @@ public final class HostProbe {
         if (needs.mode().equals(NetworkMode.NAT_FILTERED)) {
             findings.add(network(needs));
             findings.add(forwarding(needs));
-            findings.add(backend(needs));
-            findings.add(connections(needs));
+            ForwardProbe forward = new ForwardProbe(
+                    host, libvirt.host().daemonVersion(), needs.settings().bridge());
+            findings.add(forward.policy(needs.policy()));
+            findings.add(forward.connections());
         }
         return List.copyOf(findings);
     }
@@ -125,7 +122,16 @@ public final class HostProbe {
 
     private Finding filters() {
         try {
-            return Finding.ok("nwfilter", libvirt.filters().list().size() + " filters defined");
+            int filters = libvirt.filters().list().size();
+            return filtersByNftables()
+                    ? Finding.warning(
+                            "nwfilter",
+                            "libvirt's filters use nftables, with which this library has not been tried: what is denied is"
+                                    + " dropped instead of refused, and answers to pings may be too",
+                            "Set firewall_backend = \"iptables\" in " + NWFILTER_CONF
+                                    + ", restart libvirt, and remove the tables that it leaves: nft delete table bridge"
+                                    + " libvirt_nwfilter_inet; nft delete table bridge libvirt_nwfilter_ethernet")
+                    : Finding.ok("nwfilter", filters + " filters defined");
         } catch (AgentVMException e) {
             return Finding.fatal(
                     "nwfilter",
@@ -133,6 +139,13 @@ public final class HostProbe {
                     "Install libvirt's nwfilter driver (Debian: libvirt-daemon-system, Fedora:"
                             + " libvirt-daemon-driver-nwfilter) and start virtnwfilterd or libvirtd");
         }
+    }
+
+    /** The file came with that driver; before, there was none. */
+    private boolean filtersByNftables() {
+        Backend backend = Backend.set(host, NWFILTER_CONF)
+                .orElseGet(() -> host.hasProgram("nft") ? Backend.byDefault(host, NWFILTER_CONF) : Backend.IPTABLES);
+        return backend == Backend.NFTABLES;
     }
 
     private Finding tools() {
@@ -302,61 +315,6 @@ public final class HostProbe {
         return Finding.ok(
                 "ip-forward",
                 "net.ipv4.ip_forward is " + value + (active ? "" : "; libvirt turns it on with the network"));
-    }
-
-    /** With nftables, libvirt's accepts stand in another table, and a drop in one is not undone by an accept in another. */
-    private Finding backend(Needs needs) {
-        LibvirtVersion version = libvirt.host().daemonVersion();
-        if (version.compareTo(NFT_NETWORKS) < 0) {
-            return Finding.ok("forward-policy", "libvirt " + version + " puts its rules before those of others");
-        }
-        Optional<String> configured = host.read(NETWORK_CONF)
-                .map(BACKEND::matcher)
-                .filter(Matcher::find)
-                .map(matcher -> matcher.group(1));
-        boolean nft = configured.isPresent()
-                ? configured.get().equals("nftables")
-                : host.run("nft", "list", "tables")
-                        .filter(tables -> tables.contains("libvirt_network"))
-                        .isPresent();
-        if (!nft) {
-            return Finding.ok("forward-policy", "libvirt's networks use iptables");
-        }
-        String rules = host.run("iptables", "-S").orElse("");
-        boolean drops = rules.lines().anyMatch("-P FORWARD DROP"::equals);
-        boolean accepts = rules.lines()
-                .anyMatch(rule -> rule.contains("-o " + needs.settings().bridge()) && rule.endsWith("-j ACCEPT"));
-        if (!drops || accepts) {
-            return Finding.ok("forward-policy", "libvirt's networks use nftables, and FORWARD lets their traffic pass");
-        }
-        return Finding.fatal(
-                "forward-policy",
-                "libvirt's networks use nftables, and the policy of FORWARD in iptables is DROP (as Docker sets it), so"
-                        + " no answer reaches a VM",
-                "Set firewall_backend = \"iptables\" in " + NETWORK_CONF
-                        + " and restart libvirt, or: iptables -I FORWARD"
-                        + " -o " + needs.settings().bridge()
-                        + " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
-    }
-
-    /** What begins a connection and what answers one, a VM's filter cannot tell; the rules of the network's NAT can. */
-    private Finding connections(Needs needs) {
-        String rules = host.run("iptables", "-S", "FORWARD").orElse("");
-        List<String> before = rules.lines()
-                .takeWhile(rule -> !rule.endsWith("-j LIBVIRT_FWI"))
-                .filter(rule -> rule.equals("-A FORWARD -j ACCEPT")
-                        || rule.equals("-A FORWARD -o " + needs.settings().bridge() + " -j ACCEPT"))
-                .toList();
-        if (before.isEmpty() || !rules.contains("-j LIBVIRT_FWI")) {
-            return Finding.ok(
-                    "forward-accept", "no rule known to this check lets connections to VMs past libvirt's rules");
-        }
-        return Finding.warning(
-                "forward-accept",
-                "'" + before.get(0) + "' stands before libvirt's rules, so whoever has a route to the VMs' network can"
-                        + " connect to them from ports that they may ask themselves",
-                before.get(0).replace("-A", "iptables -D")
-                        + ", or let it accept answers alone: -m conntrack --ctstate RELATED,ESTABLISHED");
     }
 
     private Finding confinement(Needs needs) {

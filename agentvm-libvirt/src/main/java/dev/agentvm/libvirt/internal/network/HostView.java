@@ -1,9 +1,7 @@
 package dev.agentvm.libvirt.internal.network;
 
-import dev.agentvm.network.IPv4Address;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.Set;
 
 /** What this library looks at on the host, read anew at each call. A seam for tests. Safe for use by many threads. */
 public interface HostView {
@@ -22,11 +20,11 @@ public interface HostView {
     /** Whether what passes the taps of VMs can be read, by this process or by the service for it. */
     boolean mayCapture();
 
-    /** What a command prints that ends well within two seconds; empty if it does not. */
+    /** What a program, from where libvirt looks for them, prints if it ends well within two seconds; else empty. */
     Optional<String> run(String... command);
 
     /** All IPv4 addresses of the host that others than itself could reach, on whatever interface. */
-    Set<IPv4Address> addresses();
+    HostAddresses addresses();
 
     /** The host that this program runs on. */
     static HostView local() {

@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.network;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
+import dev.agentvm.network.Cidr;
 import dev.agentvm.network.IPv4Address;
 import java.io.File;
 import java.io.IOException;
@@ -12,10 +13,10 @@ import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Enumeration;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -47,7 +48,14 @@ final class LocalHost implements HostView {
 
     @Override
     public boolean hasProgram(String name) {
-        return PROGRAM_DIRECTORIES.stream().anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
+        return program(name).isPresent();
+    }
+
+    private static Optional<Path> program(String name) {
+        return PROGRAM_DIRECTORIES.stream()
+                .map(directory -> Path.of(directory, name))
+                .filter(Files::isExecutable)
+                .findFirst();
     }
 
     @Override
@@ -62,9 +70,15 @@ final class LocalHost implements HostView {
 
     @Override
     public Optional<String> run(String... command) {
+        Optional<Path> program = program(command[0]);
+        if (program.isEmpty()) {
+            return Optional.empty();
+        }
+        List<String> line = new ArrayList<>(List.of(command));
+        line.set(0, program.get().toString());
         Process process;
         try {
-            process = new ProcessBuilder(command)
+            process = new ProcessBuilder(line)
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
                     .start();
@@ -100,11 +114,12 @@ final class LocalHost implements HostView {
     }
 
     /**
-     * The addresses of the interfaces, and those that the kernel takes for its own without an interface. Loopback is
-     * left out: packets from elsewhere do not reach it, unless the host says so, which {@link Attached} knows.
+     * The addresses of the interfaces, and those that the kernel takes for its own without an interface, single or in
+     * blocks. Loopback is left out: packets from elsewhere do not reach it, unless the host says so, which
+     * {@link Attached} knows.
      */
     @Override
-    public Set<IPv4Address> addresses() {
+    public HostAddresses addresses() {
         TreeSet<IPv4Address> addresses = new TreeSet<>();
         try {
             Enumeration<NetworkInterface> interfaces = NetworkInterface.getNetworkInterfaces();
@@ -122,8 +137,16 @@ final class LocalHost implements HostView {
                     FailureContext.of("list host addresses"),
                     e);
         }
-        read("/proc/net/fib_trie").map(Routes::localAddresses).ifPresent(addresses::addAll);
+        TreeSet<Cidr> blocks = new TreeSet<>();
+        for (Cidr local : Routes.local(this)) {
+            if (local.prefixLength() == Integer.SIZE) {
+                addresses.add(local.base());
+            } else {
+                blocks.add(local);
+            }
+        }
         addresses.removeIf(Routes.LOOPBACK::contains);
-        return addresses;
+        blocks.removeIf(Routes.LOOPBACK::contains);
+        return new HostAddresses(addresses, blocks);
     }
 }

@@ -237,6 +237,11 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
         Routes.of(host).stream()
                 .filter(route -> !route.device().equals(settings.bridge()))
                 .forEach(route -> taken.add(new Taken(route.destination(), "a route by " + route.device())));
+        Routes.besideMain(host)
+                .forEach(route -> taken.add(new Taken(route.destination(), "a route of table " + route.table())));
+        host.addresses()
+                .blocks()
+                .forEach(block -> taken.add(new Taken(block, "a block that the host takes for its own")));
         for (Networks.Info other : networks.list()) {
             if (!other.name().equals(settings.name())) {
                 blocksOf(networks, other.name())
@@ -286,6 +291,7 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
 
     /** How a VM with that reservation is attached, with the host's addresses as they are now. */
     public Attached attach(AddressPool.Reservation reservation, HostView host) {
+        HostAddresses addresses = host.addresses();
         NetworkAttachment attachment = new NetworkAttachment.Builder()
                 .mac(reservation.mac())
                 .address(reservation.address())
@@ -293,7 +299,8 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
                 .gateway(gateway)
                 .addResolver(gateway)
                 .addHostAddress(gateway)
-                .addAllHostAddresses(host.addresses())
+                .addAllHostAddresses(addresses.single())
+                .addAllHostBlocks(addresses.blocks())
                 .build();
         return attached(attachment, host);
     }

@@ -134,7 +134,9 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
                     .ifPresent(limit -> warnings.add("The limit of " + limit + " connections is not enforced," + why));
         }
         if (attached.gatewayMac().isEmpty()) {
-            warnings.add("Neighbours on the bridge can start TCP connections to the VM," + why);
+            warnings.add(
+                    "Hosts that the VM may ask can start TCP connections to it, from the ports that it may ask them on,"
+                            + why);
         }
         return warnings;
     }

@@ -4,7 +4,6 @@ import dev.agentvm.libvirt.internal.network.PlanRule.Transport;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.FloorClause;
-import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.PortRange;
@@ -14,7 +13,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -47,8 +45,6 @@ record Openings(List<Opening> host, List<Opening> closed, List<Opening> open) {
     }
 
     static Openings of(NetworkPolicy policy, NetworkAttachment vm) {
-        TreeSet<IPv4Address> hostAddresses = new TreeSet<>(vm.hostAddresses());
-        vm.gateway().ifPresent(hostAddresses::add);
         Merger host = new Merger();
         Merger closed = new Merger();
         Merger open = new Merger();
@@ -59,7 +55,7 @@ record Openings(List<Opening> host, List<Opening> closed, List<Opening> open) {
             }
             List<Cidr> others = new ArrayList<>();
             for (Cidr destination : rule.destinations()) {
-                if (destination.prefixLength() == 32 && hostAddresses.contains(destination.base())) {
+                if (destination.prefixLength() == 32 && vm.isHost(destination.base())) {
                     host.add(destination, rule);
                 } else if (!vm.subnet().contains(destination)) {
                     others.add(destination);

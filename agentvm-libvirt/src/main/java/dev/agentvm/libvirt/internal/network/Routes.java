@@ -6,7 +6,6 @@ import dev.agentvm.network.IPv4Address;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -16,16 +15,25 @@ import java.util.stream.Stream;
 final class Routes {
     static final Cidr LOOPBACK = Cidr.of("127.0.0.0/8");
 
+    private static final Pattern HEADING = Pattern.compile("(?:Id )?(\\w+):");
     private static final Pattern LEAF = Pattern.compile("\\|-- ([0-9.]+)");
-    private static final Pattern LOCAL = Pattern.compile("/32 host LOCAL");
+    private static final Pattern ENTRY = Pattern.compile("/(\\d+) \\S+ (LOCAL|UNICAST)");
+    private static final Set<String> KNOWN_BY_DEVICE = Set.of("Main", "Local");
 
+    /** The main table, with devices. */
     private static final String TABLE = "/proc/net/route";
+    /** All tables, without devices. */
+    private static final String TABLES = "/proc/net/fib_trie";
+
     private static final int FIELDS = 8;
 
     private Routes() {}
 
     /** A route to somewhere else than everywhere; {@code direct} without a router between. */
     record Route(Cidr destination, String device, boolean direct) {}
+
+    /** An entry of one of the kernel's tables, whose own are {@code Main} and {@code Local}. */
+    record Entry(String table, Cidr destination, boolean local) {}
 
     /**
      * The routes in the form of {@code /proc/net/route}: a table with a heading, addresses as hexadecimal numbers in the
@@ -58,7 +66,7 @@ final class Routes {
         }
     }
 
-    /** The routes of that host, those to everywhere left out. */
+    /** The routes of that host's main table, those to everywhere left out. */
     static List<Route> of(HostView host) {
         return parse(host.read(TABLE).orElse(""));
     }
@@ -82,18 +90,43 @@ final class Routes {
                         .isPresent());
     }
 
-    /** The single addresses that the kernel takes for its own, from {@code /proc/net/fib_trie}. */
-    static Set<IPv4Address> localAddresses(String trie) {
-        TreeSet<IPv4Address> addresses = new TreeSet<>();
+    /**
+     * What the kernel takes for its own, in whichever table. All addresses at once are left out: in a table of its own that
+     * is how a transparent proxy takes in what a mark sends there, and says nothing of any one address.
+     */
+    static Set<Cidr> local(HostView host) {
+        return entries(host).filter(Entry::local).map(Entry::destination).collect(Collectors.toUnmodifiableSet());
+    }
+
+    /** The routes of the tables beside the main one, which VPNs and policy routing use, those to everywhere left out. */
+    static List<Entry> besideMain(HostView host) {
+        return entries(host)
+                .filter(entry -> !entry.local() && !KNOWN_BY_DEVICE.contains(entry.table()))
+                .toList();
+    }
+
+    private static Stream<Entry> entries(HostView host) {
+        return host.read(TABLES).stream().flatMap(trie -> parseTrie(trie).stream());
+    }
+
+    /** The entries in the form of {@code /proc/net/fib_trie}, those of everything left out. */
+    static List<Entry> parseTrie(String trie) {
+        List<Entry> entries = new ArrayList<>();
+        String table = "";
         String leaf = "";
         for (String line : trie.lines().toList()) {
-            Matcher matcher = LEAF.matcher(line);
-            if (matcher.find()) {
-                leaf = matcher.group(1);
-            } else if (LOCAL.matcher(line).find()) {
-                addresses.add(IPv4Address.of(leaf));
+            Matcher heading = HEADING.matcher(line);
+            Matcher next = LEAF.matcher(line);
+            Matcher entry = ENTRY.matcher(line);
+            if (heading.matches()) {
+                table = heading.group(1);
+            } else if (next.find()) {
+                leaf = next.group(1);
+            } else if (entry.find() && !entry.group(1).equals("0")) {
+                Cidr destination = Cidr.of(IPv4Address.of(leaf), Integer.parseInt(entry.group(1)));
+                entries.add(new Entry(table, destination, entry.group(2).equals("LOCAL")));
             }
         }
-        return addresses;
+        return entries;
     }
 }

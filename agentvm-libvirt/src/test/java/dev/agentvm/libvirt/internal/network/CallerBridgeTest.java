@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.agentvm.HostNotReadyException;
+import dev.agentvm.network.Cidr;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkMode;
@@ -35,7 +36,7 @@ class CallerBridgeTest {
     private final Set<IPv4Address> addresses = new HashSet<>(Set.of(IPv4Address.of("10.44.0.254")));
     private final HostView host = Stub.of(HostView.class)
             .on("read", arguments -> Optional.ofNullable(files.get(arguments[0])))
-            .on("addresses", arguments -> addresses)
+            .on("addresses", arguments -> new HostAddresses(addresses, Set.of(Cidr.of("10.44.0.64/28"))))
             .get();
 
     private Attached attach(NetworkMode.Bridge mode, String address) {
@@ -62,6 +63,7 @@ class CallerBridgeTest {
         assertThat(attached.vm().subnet()).hasToString("10.44.0.0/24");
         assertThat(attached.vm().resolvers()).isEqualTo(MODE.resolvers());
         assertThat(attached.vm().hostAddresses()).isEqualTo(addresses);
+        assertThat(attached.vm().hostBlocks()).containsExactly(Cidr.of("10.44.0.64/28"));
         assertThat(attached.loopbackRouted()).isFalse();
         files.put("/proc/sys/net/ipv4/conf/br0/route_localnet", "1");
         assertThat(attach(MODE, "81.2.69.9").loopbackRouted()).isTrue();
@@ -70,6 +72,7 @@ class CallerBridgeTest {
     @ParameterizedTest
     @CsvSource({
         "10.44.0.254, one of the host's own",
+        "10.44.0.70, one of the host's own",
         "10.44.0.53, that of a resolver",
         "10.44.0.1, that of a router",
         "192.168.7.1, that of a router",

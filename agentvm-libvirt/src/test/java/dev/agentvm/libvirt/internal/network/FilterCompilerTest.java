@@ -152,6 +152,22 @@ class FilterCompilerTest {
     }
 
     @Test
+    void compile_blockOfTheHost_isClosedButForAnAddressThatARuleNames() {
+        NetworkAttachment vm =
+                VM.toBuilder().addHostBlock(Cidr.of("81.2.80.0/24")).build();
+        NetworkPolicy policy = NetworkPolicy.agentDefault().toBuilder()
+                .addRule(FilterRule.allow().tcp(8080).to("81.2.80.7").because("the proxy"))
+                .build();
+        List<PlanRule> rules =
+                FilterCompiler.compile(policy, attached(vm), DenyAction.REJECT).rules(Layer.ETHERNET);
+
+        assertThat(first(rules, Action.ACCEPT, "81.2.80.7/32"))
+                .isNotNegative()
+                .isLessThan(first(rules, Action.DROP, "81.2.80.0/24"));
+        assertThat(first(rules, Action.DROP, "81.2.80.0/24")).isNotNegative();
+    }
+
+    @Test
     void compile_openedBlock_keepsHostAndOtherVMsClosed() {
         NetworkAttachment vm =
                 VM.toBuilder().addHostAddress(IPv4Address.of("10.1.2.3")).build();

@@ -46,10 +46,7 @@ final class FlowPackets {
     }
 
     private static Path path(Flow flow, NetworkAttachment vm, IPv4Address far) {
-        boolean host = vm.hostAddresses().contains(far)
-                || vm.gateway().filter(far::equals).isPresent()
-                || far.equals(BROADCAST)
-                || Routes.LOOPBACK.contains(far);
+        boolean host = vm.isHost(far) || far.equals(BROADCAST) || Routes.LOOPBACK.contains(far);
         if (flow.etherType() != Flow.ETHERTYPE_IPV4) {
             return host || flow.direction() == Flow.Direction.FROM_VM ? Path.HOST : Path.BRIDGED;
         }

@@ -15,37 +15,24 @@ import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.DenyAction;
-import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.NetworkMode;
 import dev.agentvm.network.NetworkPolicy;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class HostProbeTest {
-    private static final String BRIDGE_NF = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+    private static final String TABLES = "/proc/net/fib_trie";
+    private static final String BRIDGE_NF = NwfilterEnforcer.BRIDGE_NF;
 
-    private final Map<String, String> files = new HashMap<>(Map.of(
-            BRIDGE_NF,
-            "1",
-            "/proc/sys/net/ipv4/ip_forward",
-            "1",
-            "/proc/sys/kernel/osrelease",
-            "6.1.0",
-            "/lib/modules/6.1.0/modules.dep",
-            "kernel/net/sched/sch_htb.ko: kernel/net/sched/sch_sfq.ko.zst: \nkernel/net/sched/act_police.ko.xz:\n",
-            "/lib/modules/6.1.0/modules.builtin",
-            "kernel/net/sched/sch_ingress.ko\nkernel/net/sched/cls_u32.ko\nkernel/net/sched/cls_fw.ko\n",
-            "/proc/net/route",
-            "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
-                    + "eth0 00000000 0102A8C0 0003 0 0 0 00000000 0 0 0\n"));
-    private final Map<String, String> commands = new HashMap<>();
-    private final Set<String> missing = new HashSet<>();
+    private final PretendHost host = new PretendHost();
+    private final Map<String, String> files = host.files;
+    private final Set<String> missing = host.missing;
     private String uri = "qemu:///system";
     private LibvirtVersion version = new LibvirtVersion(9, 0, 0);
     private String capabilities =
@@ -53,39 +40,6 @@ class HostProbeTest {
     private boolean nwfilter = true;
     private Optional<String> network = Optional.empty();
     private boolean active = true;
-    private boolean capturing = true;
-
-    private final HostView host = new HostView() {
-        @Override
-        public boolean mayCapture() {
-            return capturing;
-        }
-
-        @Override
-        public Optional<String> read(String path) {
-            return Optional.ofNullable(files.get(path));
-        }
-
-        @Override
-        public boolean hasProgram(String name) {
-            return !missing.contains(name);
-        }
-
-        @Override
-        public boolean isUsable(String path) {
-            return !missing.contains(path);
-        }
-
-        @Override
-        public Optional<String> run(String... command) {
-            return Optional.ofNullable(commands.get(String.join(" ", command)));
-        }
-
-        @Override
-        public Set<IPv4Address> addresses() {
-            return Set.of();
-        }
-    };
 
     private Libvirt libvirt() {
         HostFacts facts = Stub.of(HostFacts.class)
@@ -180,12 +134,32 @@ class HostProbeTest {
     }
 
     @Test
-    void check_noEbtables_isFatal() {
-        missing.add("ebtables");
+    void check_filtersByNftables_isWarnedOf() {
+        String conf = "/etc/libvirt/nwfilter.conf";
+        files.put(conf, "firewall_backend = \"nftables\"");
+        assertThat(find("nwfilter", Needs.standard())).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.WARNING);
+            assertThat(found.evidence()).contains("has not been tried");
+            assertThat(found.remedy())
+                    .contains("firewall_backend = \"iptables\" in " + conf, "nft delete table bridge");
+        });
+        files.put(conf, "#firewall_backend = \"nftables\"");
+        assertThat(severity("nwfilter")).isEqualTo(Severity.WARNING);
+        missing.add("nft");
+        assertThat(severity("nwfilter")).isEqualTo(Severity.OK);
+        missing.clear();
+        files.put(conf, "#firewall_backend = \"nftables\"\nfirewall_backend = \"iptables\"");
+        assertThat(severity("nwfilter")).isEqualTo(Severity.OK);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ebtables", "iptables", "ip6tables"})
+    void check_noFirewallTool_isFatal(String tool) {
+        missing.add(tool);
         assertThat(find("firewall-tools", Needs.standard()))
                 .isEqualTo(Finding.fatal(
                         "firewall-tools",
-                        "libvirt filters by programs that are not there: ebtables",
+                        "libvirt filters by programs that are not there: " + tool,
                         "Install them (Debian: apt-get install ebtables iptables; Fedora: dnf install iptables-nft)"));
     }
 
@@ -271,7 +245,7 @@ class HostProbeTest {
     void connectionLog_withoutTheRightToCapture_isAWarning() {
         assertThat(severity("connection-log")).isEqualTo(Severity.OK);
 
-        capturing = false;
+        host.capturing = false;
 
         assertThat(severity("connection-log")).isEqualTo(Severity.WARNING);
         assertThat(find("connection-log", Needs.standard()).remedy()).contains("CAP_NET_RAW");
@@ -327,55 +301,18 @@ class HostProbeTest {
     }
 
     @Test
-    void check_nftablesUnderDroppingForward_isFatal() {
-        version = new LibvirtVersion(11, 3, 0);
-        commands.put("nft list tables", "table ip libvirt_network\n");
-        commands.put("iptables -S", "-P FORWARD DROP\n-A FORWARD -o docker0 -j DOCKER\n");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.FATAL);
+    void check_subnetThatAnotherTableOrTheHostHas_isFatal() {
+        networkRuns(false);
+        files.put(TABLES, "Id 52:\n |-- 192.168.0.0\n /16 universe UNICAST\n");
+        assertThat(find("network", Needs.standard()).evidence())
+                .contains("192.168.101.0/24", "a route of table 52 (192.168.0.0/16)");
 
-        files.put("/etc/libvirt/network.conf", "# firewall_backend = \"nftables\"\nfirewall_backend = \"iptables\"\n");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
+        files.put(TABLES, "Local:\n |-- 192.168.101.0\n /25 host LOCAL\n");
+        assertThat(find("network", Needs.standard()).evidence())
+                .contains("a block that the host takes for its own (192.168.101.0/25)");
 
-        files.put("/etc/libvirt/network.conf", "firewall_backend = \"nftables\"");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.FATAL);
-
-        commands.merge(
-                "iptables -S",
-                "-A FORWARD -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n",
-                String::concat);
-        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
-
-        commands.put("iptables -S", "-P FORWARD ACCEPT\n");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
-    }
-
-    @Test
-    void check_acceptBeforeTheRulesOfLibvirt_isWarnedOf() {
-        String libvirt = "-A FORWARD -j LIBVIRT_FWX\n-A FORWARD -j LIBVIRT_FWI\n";
-        String start = "-P FORWARD ACCEPT\n-A FORWARD -j libvirt-in\n";
-        for (String accept : List.of("-A FORWARD -j ACCEPT", "-A FORWARD -o agentvm0 -j ACCEPT")) {
-            commands.put("iptables -S FORWARD", start + accept + "\n" + libvirt);
-            assertThat(find("forward-accept", Needs.standard())).satisfies(found -> {
-                assertThat(found.severity()).isEqualTo(Severity.WARNING);
-                assertThat(found.evidence()).contains("'" + accept + "' stands before");
-                assertThat(found.remedy()).startsWith(accept.replace("-A", "iptables -D") + ",");
-            });
-            commands.put("iptables -S FORWARD", start + libvirt + accept + "\n");
-            assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
-            commands.put("iptables -S FORWARD", start + accept + "\n");
-            assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
-        }
-        commands.put(
-                "iptables -S FORWARD",
-                "-A FORWARD -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
-                        + "-A FORWARD -o docker0 -j ACCEPT\n" + libvirt);
-        assertThat(severity("forward-accept")).isEqualTo(Severity.OK);
-    }
-
-    @Test
-    void check_oldLibvirtUnderDroppingForward_isGood() {
-        commands.put("iptables -S", "-P FORWARD DROP\n");
-        assertThat(severity("forward-policy")).isEqualTo(Severity.OK);
+        files.put(TABLES, "Main:\n |-- 192.168.0.0\n /16 universe UNICAST\nId 100:\n |-- 0.0.0.0\n /0 host LOCAL\n");
+        assertThat(severity("network")).isEqualTo(Severity.OK);
     }
 
     @Test

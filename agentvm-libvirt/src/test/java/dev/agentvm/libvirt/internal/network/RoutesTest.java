@@ -3,8 +3,6 @@ package dev.agentvm.libvirt.internal.network;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.network.Cidr;
-import dev.agentvm.network.IPv4Address;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class RoutesTest {
@@ -22,8 +20,12 @@ class RoutesTest {
         assertThat(Routes.parse("")).isEmpty();
     }
 
+    private static Routes.Entry entry(String table, String destination, boolean local) {
+        return new Routes.Entry(table, Cidr.of(destination), local);
+    }
+
     @Test
-    void localAddresses_trie_areTheSingleOnes() {
+    void parseTrie_kernelTables_leavesEverythingAndBroadcastOut() {
         String trie = """
                 Main:
                   +-- 0.0.0.0/0 3 0 5
@@ -39,14 +41,34 @@ class RoutesTest {
                         /32 host LOCAL
                      |-- 81.2.69.255
                         /32 link BROADCAST
+                     |-- 81.2.80.0
+                        /24 host LOCAL
+                Id 52:
+                  +-- 100.64.0.0/10 2 0 2
+                     |-- 100.64.0.0
+                        /10 universe UNICAST
+                     |-- 192.168.0.0
+                        /16 universe BLACKHOLE
+                Id 100:
+                     |-- 0.0.0.0
+                        /0 host LOCAL
                 """;
 
-        assertThat(Routes.localAddresses(trie))
-                .isEqualTo(Set.of(IPv4Address.of("127.0.0.1"), IPv4Address.of("81.2.69.2")));
+        assertThat(Routes.parseTrie(trie))
+                .containsExactly(
+                        entry("Local", "127.0.0.0/8", true),
+                        entry("Local", "127.0.0.1/32", true),
+                        entry("Local", "81.2.69.2/32", true),
+                        entry("Local", "81.2.80.0/24", true),
+                        entry("52", "100.64.0.0/10", false));
+        assertThat(Routes.parseTrie("")).isEmpty();
     }
 
     @Test
     void addresses_thisHost_areNoLoopback() {
-        assertThat(HostView.local().addresses()).noneMatch(Routes.LOOPBACK::contains);
+        HostAddresses addresses = HostView.local().addresses();
+
+        assertThat(addresses.single()).noneMatch(Routes.LOOPBACK::contains);
+        assertThat(addresses.blocks()).noneMatch(Routes.LOOPBACK::overlaps);
     }
 }

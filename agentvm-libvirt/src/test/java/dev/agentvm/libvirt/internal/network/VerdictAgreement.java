@@ -84,8 +84,7 @@ final class VerdictAgreement {
             return;
         }
         IPv4Address source = flow.source().orElseThrow();
-        boolean closed = FloorClause.ofDestination(source).isPresent()
-                || vm.hostAddresses().contains(source);
+        boolean closed = FloorClause.ofDestination(source).isPresent() || vm.isHost(source);
         if (!judgement.accepted() || !closed) {
             return;
         }

@@ -1,0 +1,47 @@
+package dev.agentvm.libvirt.internal.network;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The chains of nftables, as {@code nft list chains} prints them.
+ *
+ * @param tables the tables that hold chains, each as {@code FAMILY NAME}
+ * @param droppingForward the chains through which all goes that the host forwards, and which drop what they do not
+ *     accept, each as {@code FAMILY TABLE CHAIN}; less that of iptables, whose rules nftables keeps too
+ */
+record NftChains(List<String> tables, List<String> droppingForward) {
+    private static final Pattern TABLE = Pattern.compile("table (\\S+ \\S+) \\{");
+    private static final Pattern CHAIN = Pattern.compile("\\s+chain (\\S+) \\{");
+    private static final Pattern FORWARD = Pattern.compile("\\s+type filter hook forward .*policy drop;.*");
+    private static final String IPTABLES = "ip filter FORWARD";
+
+    static NftChains parse(String printed) {
+        List<String> tables = new ArrayList<>();
+        List<String> dropping = new ArrayList<>();
+        String table = "";
+        String chain = "";
+        for (String line : printed.lines().toList()) {
+            Matcher start = TABLE.matcher(line);
+            Matcher next = CHAIN.matcher(line);
+            if (start.matches()) {
+                table = start.group(1);
+                tables.add(table);
+            } else if (next.matches()) {
+                chain = table + " " + next.group(1);
+            } else if (FORWARD.matcher(line).matches()
+                    && (table.startsWith("ip ") || table.startsWith("inet "))
+                    && !chain.equals(IPTABLES)) {
+                dropping.add(chain);
+            }
+        }
+        return new NftChains(List.copyOf(tables), List.copyOf(dropping));
+    }
+
+    /** Whether there is a table of that name, of whatever family. */
+    boolean hasTable(String name) {
+        return tables.stream().anyMatch(table -> table.endsWith(" " + name));
+    }
+}

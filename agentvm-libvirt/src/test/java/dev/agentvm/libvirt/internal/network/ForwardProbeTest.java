@@ -1,0 +1,254 @@
+package dev.agentvm.libvirt.internal.network;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.agentvm.libvirt.internal.connection.LibvirtVersion;
+import dev.agentvm.libvirt.internal.network.Finding.Severity;
+import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.NetworkPolicy;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ForwardProbeTest {
+    private static final String CONF = "/etc/libvirt/network.conf";
+    private static final String IPTABLES = "iptables -w 1 -S";
+    private static final String CHAINS = "nft list chains";
+    private static final String DROP = "-P FORWARD DROP\n";
+    private static final String ANSWERS =
+            "-A FORWARD -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n";
+    private static final String NETWORK_TABLE = """
+            table ip libvirt_network {
+            \tchain forward {
+            \t\ttype filter hook forward priority filter; policy accept;
+            \t}
+            }
+            """;
+    private static final NetworkPolicy REJECTING = NetworkPolicy.agentDefault();
+    private static final NetworkPolicy DROPPING =
+            REJECTING.toBuilder().denied(DenyAction.DROP).build();
+
+    private final PretendHost host = new PretendHost();
+    private LibvirtVersion version = new LibvirtVersion(11, 3, 0);
+
+    private ForwardProbe probe() {
+        return new ForwardProbe(host, version, "agentvm0");
+    }
+
+    private Finding policy() {
+        return probe().policy(REJECTING);
+    }
+
+    private Severity severity() {
+        return policy().severity();
+    }
+
+    private void nftables() {
+        host.files.put(CONF, "firewall_backend = 'nftables'");
+    }
+
+    private void rules(String rules) {
+        host.commands.put(IPTABLES, rules);
+    }
+
+    @Test
+    void policy_nftablesUnderDroppingForward_isFatal() {
+        nftables();
+        rules(DROP + "-N DOCKER\n-A FORWARD -o docker0 -j DOCKER\n");
+
+        assertThat(policy()).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.FATAL);
+            assertThat(found.remedy()).contains("firewall_backend", "-I FORWARD -o agentvm0 -m conntrack");
+        });
+        rules("-P FORWARD ACCEPT\n-A FORWARD -j REJECT --reject-with icmp-host-prohibited\n");
+        assertThat(severity()).isEqualTo(Severity.FATAL);
+        rules("-P FORWARD ACCEPT\n");
+        assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void policy_iptablesUnderDroppingForward_isGood() {
+        rules(DROP);
+        host.files.put(CONF, "# firewall_backend = \"nftables\"\nfirewall_backend = \"iptables\"\n");
+        assertThat(severity()).isEqualTo(Severity.OK);
+        host.files.clear();
+        version = new LibvirtVersion(10, 3, 0);
+        assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void policy_backendThatNothingSays_isTakenForNftables() {
+        rules(DROP);
+        assertThat(policy()).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.FATAL);
+            assertThat(found.evidence()).contains("may use nftables");
+        });
+    }
+
+    @Test
+    void policy_backendThatOnlyCommentRulesOrTablesTell_isKnown() {
+        rules(DROP);
+        host.files.put(CONF, "#firewall_backend = \"iptables\"");
+        assertThat(severity()).isEqualTo(Severity.OK);
+        host.files.put(CONF, "#firewall_backend = \"nftables\"");
+        assertThat(severity()).isEqualTo(Severity.FATAL);
+
+        rules(DROP + "-N LIBVIRT_FWI\n-A LIBVIRT_FWI -o virbr0 -j REJECT\n");
+        assertThat(severity()).isEqualTo(Severity.OK);
+        host.commands.put(CHAINS, NETWORK_TABLE);
+        assertThat(severity()).isEqualTo(Severity.FATAL);
+
+        host.missing.add("nft");
+        rules(DROP);
+        assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-A FORWARD -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                "-A FORWARD -m state --state RELATED,ESTABLISHED -j ACCEPT",
+                "-A FORWARD -o agentvm0 -m comment --comment \"let VMs be\" -j ACCEPT",
+                "-N DOCKER-USER\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -o agentvm0 -j ACCEPT",
+                "-N ufw-before-forward\n-A FORWARD -j ufw-before-forward\n"
+                        + "-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+            })
+    void policy_answersAcceptedWhereAllGoesThrough_areGood(String rules) {
+        nftables();
+        rules(DROP + rules + "\n");
+        assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-N LIBVIRT_FWI\n-A LIBVIRT_FWI -o agentvm0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                "-N LIBVIRT_FWI\n-A FORWARD -j LIBVIRT_FWI\n-A LIBVIRT_FWI -o agentvm0 -j ACCEPT",
+                "-N OTHERS\n-A FORWARD -s 10.0.0.0/8 -j OTHERS\n-A OTHERS -o agentvm0 -j ACCEPT",
+                "-A FORWARD -s 10.0.0.0/8 -o agentvm0 -j ACCEPT",
+                "-A FORWARD -o agentvm01 -j ACCEPT",
+                "-A INPUT -j ACCEPT",
+                "-A FORWARD -j DROP\n-A FORWARD -o agentvm0 -j ACCEPT"
+            })
+    void policy_answersAcceptedElsewhereOrForOthers_areStillDropped(String rules) {
+        nftables();
+        rules(DROP + rules + "\n");
+        assertThat(severity()).isEqualTo(Severity.FATAL);
+    }
+
+    /** libvirt's filters accept what a VM begins only where they have rules in iptables. */
+    @Test
+    void policy_noLayer3_needsMoreThanAnswers() {
+        nftables();
+        rules(DROP + ANSWERS);
+        assertThat(probe().policy(REJECTING).severity()).isEqualTo(Severity.OK);
+        assertThat(probe().policy(DROPPING)).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.FATAL);
+            assertThat(found.remedy()).endsWith("; iptables -A FORWARD -i agentvm0 -j ACCEPT");
+        });
+        rules(DROP + ANSWERS + "-A FORWARD -i agentvm0 -j ACCEPT\n");
+        assertThat(probe().policy(DROPPING).severity()).isEqualTo(Severity.OK);
+
+        rules(DROP + ANSWERS);
+        host.files.put(NwfilterEnforcer.BRIDGE_NF, "0");
+        assertThat(probe().policy(REJECTING).severity()).isEqualTo(Severity.FATAL);
+    }
+
+    @Test
+    void policy_rulesThatCannotBeSeen_areWarnedOf() {
+        nftables();
+        host.commands.clear();
+        assertThat(policy()).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.WARNING);
+            assertThat(found.evidence()).contains("use nftables", "FORWARD", "could not be seen", "root");
+            assertThat(found.remedy()).contains("sudo iptables -S FORWARD");
+        });
+        version = new LibvirtVersion(9, 0, 0);
+        assertThat(policy()).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.WARNING);
+            assertThat(found.evidence()).contains("a table of nftables", "could not be seen");
+        });
+        host.missing.add("nft");
+        assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
+    private void table(String family, String policy, String rules) {
+        String chain = "table " + family
+                + " guard {\n\tchain forward {\n\t\ttype filter hook forward priority filter; policy " + policy + ";\n";
+        host.commands.put(CHAINS, NETWORK_TABLE + chain + "\t}\n}\n");
+        host.commands.put("nft list chain " + family + " guard forward", chain + rules + "\t}\n}\n");
+    }
+
+    @Test
+    void policy_tableThatDrops_isFatalOrWarnedOfUnlessItNamesTheBridge() {
+        version = new LibvirtVersion(9, 0, 0);
+        table("inet", "drop", "");
+        assertThat(policy()).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.FATAL);
+            assertThat(found.evidence()).contains("'inet guard forward'", "does not name agentvm0");
+            assertThat(found.remedy()).contains("nft insert rule inet guard forward oifname agentvm0 ct state");
+        });
+        table("ip", "drop", "\t\tct state established,related accept\n");
+        assertThat(severity()).isEqualTo(Severity.WARNING);
+        host.commands.remove("nft list chain ip guard forward");
+        assertThat(severity()).isEqualTo(Severity.WARNING);
+        table("inet", "drop", "\t\tiifname \"agentvm0\" accept\n");
+        assertThat(severity()).isEqualTo(Severity.OK);
+        table("inet", "accept", "");
+        assertThat(severity()).isEqualTo(Severity.OK);
+        table("ip6", "drop", "");
+        assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
+    /** nftables keeps the rules of iptables in a table of its own. */
+    @Test
+    void policy_forwardOfIptablesAmongTheTables_isLeftToIptables() {
+        host.files.put(CONF, "firewall_backend = \"iptables\"");
+        host.commands.put(
+                CHAINS,
+                "table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n");
+        assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-A FORWARD -j ACCEPT",
+                "-A FORWARD -o agentvm0 -j ACCEPT",
+                "-N DOCKER-USER\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j ACCEPT"
+            })
+    void connections_acceptBeforeTheRulesOfLibvirt_isWarnedOf(String accept) {
+        String libvirt = "-N LIBVIRT_FWI\n-A FORWARD -j LIBVIRT_FWX\n-A FORWARD -j LIBVIRT_FWI\n";
+        String start = "-P FORWARD ACCEPT\n-A FORWARD -j libvirt-in\n";
+        String rule = accept.substring(accept.lastIndexOf("-A "));
+        version = new LibvirtVersion(9, 0, 0);
+
+        rules(start + accept + "\n" + libvirt);
+        assertThat(probe().connections()).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.WARNING);
+            assertThat(found.evidence()).contains("'" + rule + "' stands before");
+            assertThat(found.remedy()).startsWith(rule.replace("-A", "iptables -D") + ",");
+        });
+        rules(start + libvirt + accept + "\n");
+        assertThat(probe().connections().severity()).isEqualTo(Severity.OK);
+        rules(start + accept + "\n");
+        assertThat(probe().connections().severity()).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void connections_answersOrOthersAccepted_areGood() {
+        rules(ANSWERS + "-A FORWARD -o docker0 -j ACCEPT\n-N LIBVIRT_FWI\n-A FORWARD -j LIBVIRT_FWI\n");
+        assertThat(probe().connections().severity()).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void connections_rulesThatCannotBeSeen_areWarnedOfUnlessNftablesMakesThem() {
+        host.commands.clear();
+        assertThat(probe().connections()).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.WARNING);
+            assertThat(found.evidence()).contains("could not be seen", "root");
+        });
+        nftables();
+        assertThat(probe().connections().severity()).isEqualTo(Severity.OK);
+    }
+}
