@@ -155,8 +155,8 @@ final class Launch {
             vm.openConsole();
             done();
             place.ifPresent(where -> {
-                verify(where);
                 vm.watchTap(where.mac());
+                verify(where);
                 forgetConnections(vm);
             });
             begin(LaunchStep.RESUMED);
