@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
@@ -9,10 +10,12 @@ import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.GuestAgentException;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.VM;
+import dev.agentvm.VMState;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
@@ -50,6 +53,10 @@ class HostileAgentIT {
 
     /** Puts a program in the agent's place for six seconds: its standard output is what libvirt hears. */
     private static void answerInsteadOfTheAgent(String program) {
+        answerInsteadOfTheAgent(program, 6);
+    }
+
+    private static void answerInsteadOfTheAgent(String program, int seconds) {
         String script = """
                 keeper=$(ps -o pid,args | while read -r pid args; do
                   case $args in
@@ -72,10 +79,10 @@ class HostileAgentIT {
                   done
                 }
                 (PROGRAM) <>"$port" >&0 &
-                sleep 6
+                sleep SECONDS
                 kill -9 $!
                 kill -CONT $keeper
-                """.replace("PROGRAM", program);
+                """.replace("PROGRAM", program).replace("SECONDS", Integer.toString(seconds));
         Lab.output(vm, Command.of("sh", "-c", "setsid sh -c \"$0\" </dev/null >/dev/null 2>&1 &", script));
     }
 
@@ -113,6 +120,46 @@ class HostileAgentIT {
                 .anySatisfy(failure -> assertThat(failure.getMessage()).containsPattern(words));
         assertThat(heap() - heap).isLessThan(64L * MIB);
         assertThat(libvirtdKiB() - daemon).isLessThan(128L * 1024);
+    }
+
+    @Test
+    void pauseAndResume_agentThatIsMute_happenInTimeAndSayWhatIsBehind() throws Exception {
+        awaitAgent();
+        String mute = "mute-" + UUID.randomUUID();
+        answerInsteadOfTheAgent("echo " + mute + " >/dev/ttyS0; cat >/dev/null", 10);
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(20))
+                .until(() -> vm.serialLog().contains(mute));
+        CompletableFuture<AgentVMException> underWay = CompletableFuture.supplyAsync(HostileAgentIT::failure);
+        Thread.sleep(300);
+
+        long begin = System.nanoTime();
+        vm.pause();
+        long paused = System.nanoTime();
+
+        assertThat(underWay).isNotDone();
+        assertThat(domainState()).isEqualTo("paused");
+        assertThat(vm.state()).isEqualTo(VMState.PAUSED);
+        AgentVMException behind = catchThrowableOfType(AgentVMException.class, vm::resume);
+        Duration resuming = Duration.ofNanos(System.nanoTime() - paused);
+        System.out.printf(
+                "mute agent: paused in %d ms, told of the clock %d ms after%n",
+                TimeUnit.NANOSECONDS.toMillis(paused - begin), resuming.toMillis());
+        assertThat(behind).isInstanceOf(GuestAgentException.class).hasMessageContaining("its clock may be behind");
+        assertThat(domainState()).isEqualTo("running");
+        assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+        assertThat(Duration.ofNanos(paused - begin)).isLessThan(Duration.ofSeconds(5));
+        assertThat(resuming).isLessThan(Duration.ofSeconds(40));
+        assertThat(underWay.get(1, TimeUnit.MINUTES)).isNotNull();
+        awaitAgent();
+    }
+
+    private static AgentVMException failure() {
+        return catchThrowableOfType(AgentVMException.class, () -> vm.exec(TRUE));
+    }
+
+    private static String domainState() {
+        return Lab.host("virsh", "domstate", vm.id().toString());
     }
 
     private static void awaitAgent() {
