@@ -2,9 +2,14 @@ package dev.agentvm.libvirt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.agentvm.libvirt.internal.network.HostView;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class FlowLogServiceTest {
@@ -37,5 +42,29 @@ class FlowLogServiceTest {
                         line -> assertThat(line).startsWith("agentvm-flowlog: ").endsWith("see --help"))
                 .anySatisfy(line -> assertThat(line).contains("nobody-of-this-name"));
         assertThat(out.size()).isZero();
+    }
+
+    /** As it stands in the docs, but for where Java and the class path are. */
+    @Test
+    void unit_commandLine_startsTheService() throws Exception {
+        List<String> command = new ArrayList<>(
+                List.of(DocumentedUnit.value("ExecStart").orElseThrow().split(" +")));
+        assertThat(command.set(0, ProcessHandle.current().info().command().orElseThrow()))
+                .isEqualTo("/usr/bin/java");
+        assertThat(command.set(command.indexOf("-cp") + 1, System.getProperty("java.class.path")))
+                .isEqualTo("/usr/local/lib/agentvm/*");
+        command.add("--help");
+
+        Process service = new ProcessBuilder(command).redirectErrorStream(true).start();
+
+        assertThat(new String(service.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                .isEqualTo(FlowLogService.HELP);
+        assertThat(service.waitFor()).isZero();
+    }
+
+    @Test
+    void unit_directory_isThatOfTheSocket() throws IOException {
+        assertThat(DocumentedUnit.value("RuntimeDirectory").map(Path.of("/run")::resolve))
+                .contains(HostView.FLOW_LOG_SOCKET.getParent());
     }
 }

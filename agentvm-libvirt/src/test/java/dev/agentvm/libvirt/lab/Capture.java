@@ -8,8 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import org.awaitility.Awaitility;
 
 /** Listens at an interface of the lab, and tells whether a frame with a certain text in it came by. */
@@ -44,21 +48,39 @@ final class Capture implements AutoCloseable {
         return Files.size(file);
     }
 
-    /** The frames that have come by since {@code begin}, as {@link #size} told it (pcap-savefile(5)). */
+    /** The frames that have come by since {@code begin}, as {@link #size} told it. */
     List<byte[]> frames(long begin) throws IOException {
+        List<byte[]> frames = new ArrayList<>();
+        read(begin, (time, frame) -> frames.add(frame));
+        return frames;
+    }
+
+    /** When such frames have come by, as the kernel tells it. */
+    List<Instant> times(Predicate<byte[]> wanted) throws IOException {
+        List<Instant> times = new ArrayList<>();
+        read(FILE_HEADER, (time, frame) -> {
+            if (wanted.test(frame)) {
+                times.add(time);
+            }
+        });
+        return times;
+    }
+
+    /** Reads what pcap-savefile(5) describes. */
+    private void read(long begin, BiConsumer<Instant, byte[]> reader) throws IOException {
         ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.nativeOrder());
         bytes.position((int) Math.max(begin, FILE_HEADER));
-        List<byte[]> frames = new ArrayList<>();
         while (bytes.remaining() >= RECORD_HEADER) {
-            int length = bytes.getInt(bytes.position() + 8);
-            if (bytes.remaining() < RECORD_HEADER + length) {
+            long second = Integer.toUnsignedLong(bytes.getInt());
+            Instant time = Instant.ofEpochSecond(second).plus(bytes.getInt(), ChronoUnit.MICROS);
+            byte[] frame = new byte[bytes.getInt()];
+            bytes.getInt();
+            if (bytes.remaining() < frame.length) {
                 break;
             }
-            byte[] frame = new byte[length];
-            bytes.position(bytes.position() + RECORD_HEADER).get(frame);
-            frames.add(frame);
+            bytes.get(frame);
+            reader.accept(time, frame);
         }
-        return frames;
     }
 
     @Override

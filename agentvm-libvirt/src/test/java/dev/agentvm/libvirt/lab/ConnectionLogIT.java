@@ -3,6 +3,9 @@ package dev.agentvm.libvirt.lab;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.Hypervisor;
+import dev.agentvm.LaunchListener;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
 import dev.agentvm.VM;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.ConnectionAttempt;
@@ -10,11 +13,16 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -97,11 +105,33 @@ class ConnectionLogIT {
     }
 
     @Test
-    void connectionLog_beforeTheFirstInstruction_hasTheQuestionForAnAddress() {
+    void connectionLog_guestThatHasNotRunYet_isReadAlready() {
+        List<String> seen = new ArrayList<>();
+        LaunchListener beforeTheResume = (step, sinceStart) -> {
+            if (step == LaunchStep.POLICY_VERIFIED) {
+                seen.add(Lab.host("virsh", "qemu-monitor-command", "early", "--hmp", "info status"));
+                seen.add(packetSocketsAt(Lab.tap("early")) + " socket");
+            }
+        };
         try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(Lab.tiny("early"))) {
+                VM vm = hypervisor.launch(
+                        Lab.tiny("early"), LaunchOptions.standard().withListener(beforeTheResume))) {
+            assertThat(seen).containsExactly("VM status: paused (prelaunch)", "1 socket");
             Lab.awaitNetwork(vm);
             assertThat(attempts(vm)).contains("FROM_VM udp 255.255.255.255:67 ALLOWED");
+        }
+    }
+
+    /** Its columns: socket, references, type, protocol, interface, running, … (packet_seq_show of the kernel). */
+    private static long packetSocketsAt(String tap) {
+        try (Stream<String> sockets = Files.lines(Path.of("/proc/net/packet"))) {
+            String index =
+                    Files.readString(Path.of("/sys/class/net", tap, "ifindex")).strip();
+            return sockets.map(line -> line.trim().split(" +"))
+                    .filter(column -> column[4].equals(index) && column[5].equals("1"))
+                    .count();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

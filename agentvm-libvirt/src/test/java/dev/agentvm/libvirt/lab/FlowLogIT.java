@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.Hypervisor;
 import dev.agentvm.VM;
+import dev.agentvm.libvirt.DocumentedUnit;
 import dev.agentvm.libvirt.FlowLogService;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.libvirt.internal.capture.Tap;
@@ -27,6 +28,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Programs that may not read taps see what their own VMs do, by a service that may. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
@@ -106,6 +108,20 @@ class FlowLogIT {
             service.destroy();
             service.waitFor();
         }
+    }
+
+    /** A key that it does not know it would pass over, and leave unprotected what that should protect. */
+    @Test
+    void unit_ofTheDocs_isUnderstoodBySystemd(@TempDir Path directory) throws IOException {
+        Path unit = directory.resolve("agentvm-flowlog.service");
+        String java = ProcessHandle.current().info().command().orElseThrow();
+        Files.writeString(unit, DocumentedUnit.text().replace("/usr/bin/java", java));
+
+        assertThat(Lab.host("systemd-analyze", "verify", unit.toString())).isEmpty();
+
+        Files.writeString(
+                unit, DocumentedUnit.text().replace("/usr/bin/java", java).replace("ProtectHome", "ProtectHoem"));
+        assertThat(Lab.host("systemd-analyze", "verify", unit.toString())).contains("Unknown key 'ProtectHoem'");
     }
 
     private static BufferedReader output(Process process) {

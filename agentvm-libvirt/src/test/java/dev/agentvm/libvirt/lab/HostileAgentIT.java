@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
@@ -10,11 +11,13 @@ import dev.agentvm.GuestAgentException;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.VM;
 import dev.agentvm.VMProcess;
+import dev.agentvm.VMState;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -33,6 +36,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class HostileAgentIT {
     private static final int MIB = 1024 * 1024;
     private static final Duration TIMEOUT = Duration.ofSeconds(3);
+    /** Of the guest's own time, which stands still with it; longer than what is done meanwhile. */
+    private static final int MUTE_SECONDS = 10;
+
     private static final Command TRUE = Command.of("true").withTimeout(TIMEOUT);
 
     private static Hypervisor hypervisor;
@@ -148,6 +154,48 @@ class HostileAgentIT {
 
     private static int lines(String file) {
         return Integer.parseInt(Lab.output(vm, Command.shell("wc -l <" + file)));
+    }
+
+    @Test
+    void pauseAndResume_agentThatIsMute_happenInTimeAndSayWhatIsBehind() throws Exception {
+        awaitAgent();
+        String mute = "mute-" + UUID.randomUUID();
+        String script = "sleep 0.5; kill -STOP $(pidof qemu-ga); echo " + mute + " >/dev/ttyS0; sleep " + MUTE_SECONDS
+                + "; kill -9 $(pidof qemu-ga)";
+        Lab.output(vm, Command.of("sh", "-c", "setsid sh -c \"$0\" </dev/null >/dev/null 2>&1 &", script));
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(20))
+                .until(() -> vm.serialLog().contains(mute));
+        CompletableFuture<AgentVMException> underWay = CompletableFuture.supplyAsync(HostileAgentIT::failure);
+        Thread.sleep(300);
+
+        long begin = System.nanoTime();
+        vm.pause();
+        long paused = System.nanoTime();
+
+        assertThat(underWay).isNotDone();
+        assertThat(domainState()).isEqualTo("paused");
+        assertThat(vm.state()).isEqualTo(VMState.PAUSED);
+        AgentVMException behind = catchThrowableOfType(AgentVMException.class, vm::resume);
+        Duration resuming = Duration.ofNanos(System.nanoTime() - paused);
+        System.out.printf(
+                "mute agent: paused in %d ms; %s, %d ms after%n",
+                TimeUnit.NANOSECONDS.toMillis(paused - begin), behind.getMessage(), resuming.toMillis());
+        assertThat(behind).isInstanceOf(GuestAgentException.class).hasMessageContaining("its clock may be behind");
+        assertThat(domainState()).isEqualTo("running");
+        assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+        assertThat(Duration.ofNanos(paused - begin)).isLessThan(Duration.ofSeconds(5));
+        assertThat(resuming).isLessThan(Duration.ofSeconds(40));
+        assertThat(underWay.get(1, TimeUnit.MINUTES)).isNotNull();
+        awaitAgent();
+    }
+
+    private static AgentVMException failure() {
+        return catchThrowableOfType(AgentVMException.class, () -> vm.exec(TRUE));
+    }
+
+    private static String domainState() {
+        return Lab.host("virsh", "domstate", vm.id().toString());
     }
 
     private static void awaitAgent() {

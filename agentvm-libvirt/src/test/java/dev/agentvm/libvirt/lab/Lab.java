@@ -126,7 +126,12 @@ public final class Lab {
 
     /** A VM's end on the host. */
     static String tap(VM vm) {
-        return host("virsh", "-q", "domiflist", vm.id().toString()).strip().split(" +")[0];
+        return tap(vm.id().toString());
+    }
+
+    /** The end on the host of the VM of that name or id. */
+    static String tap(String domain) {
+        return host("virsh", "-q", "domiflist", domain).strip().split(" +")[0];
     }
 
     /** Takes the filter off a running VM: what passes then shows that a probe can. */

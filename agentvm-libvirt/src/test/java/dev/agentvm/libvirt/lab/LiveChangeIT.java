@@ -26,7 +26,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -305,14 +304,8 @@ class LiveChangeIT {
         return Lab.host("virsh", "nwfilter-dumpxml", "agentvm-" + vm.id());
     }
 
-    /** Lets the guest say a word again and again on one connection. */
     private static String talk(VM vm, int port) {
-        String word = word();
-        Lab.output(
-                vm,
-                Command.shell("(while echo " + word + "; do sleep 0.1; done) | nc " + WWW + " " + port
-                        + " >/dev/null 2>&1 &"));
-        return word;
+        return Talk.onOneConnection(vm, WWW, port).word();
     }
 
     /** Lets it say one in datagrams between the same two ports. */
@@ -326,7 +319,7 @@ class LiveChangeIT {
     }
 
     private static String word() {
-        return "word-" + UUID.randomUUID();
+        return Talk.ofAFreshWord().word();
     }
 
     private static void repeat(VM vm, String command) {
@@ -334,8 +327,7 @@ class LiveChangeIT {
     }
 
     private static void awaitMore(String word, int more) {
-        int before = Lab.arrived(word).size();
-        Awaitility.await().atMost(SOON).until(() -> Lab.arrived(word).size() >= before + more);
+        new Talk(word).awaitMore(more);
     }
 
     /** Whose port tells one flow from another. */

@@ -16,6 +16,7 @@ import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -74,7 +75,7 @@ final class ToldAttempts {
         volleys.clear();
     }
 
-    /** A program tried that, so often; its source port is its own. Of IPv6 see {@link #isOfTheGuestItself}. */
+    /** A program tried that, so often; its source port is its own. Of IPv6 see {@link IPv6Attempts}. */
     void tried(Flow flow, int times) {
         tried.merge(flow, times, Integer::sum);
     }
@@ -122,10 +123,10 @@ final class ToldAttempts {
                 }
             });
         }
-        List<String> differences = differences(expected, perhaps);
+        List<String> differences = differences(expected, perhaps, policy);
         for (long end = System.nanoTime() + SOON.toNanos();
                 !differences.isEmpty() && System.nanoTime() < end;
-                differences = differences(expected, perhaps)) {
+                differences = differences(expected, perhaps, policy)) {
             LockSupport.parkNanos(PAUSE_NANOS);
         }
         ConnectionLog log = vm.connectionLog();
@@ -135,7 +136,8 @@ final class ToldAttempts {
         return differences;
     }
 
-    private List<String> differences(List<String> expected, List<String> perhaps) {
+    private List<String> differences(List<String> expected, List<String> perhaps, NetworkPolicy policy)
+            throws IOException {
         List<String> invented = told();
         List<String> missing = new ArrayList<>();
         for (String attempt : expected) {
@@ -145,7 +147,28 @@ final class ToldAttempts {
         }
         perhaps.forEach(invented::remove);
         invented.forEach(attempt -> missing.add("told, but not tried: " + attempt));
+        missing.addAll(differencesByIPv6(policy));
         return missing;
+    }
+
+    /** These go on from one run of probes to the next, so all since the launch count. */
+    private List<String> differencesByIPv6(NetworkPolicy policy) throws IOException {
+        List<Instant> spoken = tap.times(frame -> isIPv6OfTheGuest(Frames.flow(frame, attachment.mac())));
+        List<ConnectionAttempted> told = attempts(events)
+                .filter(attempt -> isIPv6OfTheGuest(attempt.flow()))
+                .toList();
+        assertThat(told)
+                .allSatisfy(attempt -> assertThat(words(attempt.verdict()))
+                        .isEqualTo(words(policy.evaluate(attempt.flow(), attachment))));
+        return IPv6Attempts.differences(
+                spoken, told.stream().map(ConnectionAttempted::time).toList());
+    }
+
+    private Stream<ConnectionAttempted> attempts(List<VMEvent> some) {
+        return some.stream()
+                .filter(event -> event.vm().id().equals(vm.id()))
+                .filter(ConnectionAttempted.class::isInstance)
+                .map(ConnectionAttempted.class::cast);
     }
 
     /** Which packet they belong to, only their number tells, which no other packet has. */
@@ -162,35 +185,37 @@ final class ToldAttempts {
                 .stream()
                         .filter(frame -> !Frames.isMiddleOfTcp(frame))
                         .map(frame -> withoutEphemeralPort(Frames.flow(frame, attachment.mac())))
-                        .filter(flow -> !isOfTheGuestItself(flow))
+                        .filter(flow -> !isDhcpOfTheGuest(flow) && !isIPv6OfTheGuest(flow))
                         .distinct()
                         .toList();
     }
 
     private List<String> told() {
         List<String> told = new ArrayList<>();
-        for (VMEvent event : events.subList(begin, events.size())) {
-            if (event instanceof ConnectionAttempted attempt && event.vm().id().equals(vm.id())) {
-                if (isOfTheTapItself(attempt.flow())) {
-                    assertThat(attempt.verdict().allowed()).as("%s", attempt).isFalse();
-                } else if (isOfTheGuestItself(attempt.flow())) {
-                    assertThat(attempt.verdict().allowed()).as("%s", attempt).isEqualTo(isDhcp(attempt.flow()));
-                } else {
-                    told.add(line(withoutEphemeralPort(attempt.flow())) + " " + words(attempt.verdict()));
-                }
+        attempts(events.subList(begin, events.size())).forEach(attempt -> {
+            if (isOfTheTapItself(attempt.flow())) {
+                assertThat(attempt.verdict().allowed()).as("%s", attempt).isFalse();
+            } else if (isDhcpOfTheGuest(attempt.flow())) {
+                assertThat(attempt.verdict().allowed()).as("%s", attempt).isTrue();
+            } else if (!isIPv6OfTheGuest(attempt.flow())) {
+                told.add(line(withoutEphemeralPort(attempt.flow())) + " " + words(attempt.verdict()));
             }
-        }
+        });
         return told;
     }
 
-    /**
-     * What a guest also does when it likes: it looks for neighbours and routers by IPv6, all of which is one attempt
-     * while it goes on, so that what probes do by IPv6 is part of it; and it asks that its lease be renewed.
-     */
-    private boolean isOfTheGuestItself(Flow flow) {
-        boolean ipv6 = flow.etherType() == IPV6
+    /** A guest asks that its lease be renewed when it likes. */
+    private static boolean isDhcpOfTheGuest(Flow flow) {
+        return flow.direction() == Direction.FROM_VM
+                && flow.ipProtocol().orElse(-1) == Flow.UDP
+                && flow.destinationPort().orElse(-1) == 67;
+    }
+
+    /** Also what probes do by it; see {@link IPv6Attempts}. */
+    private boolean isIPv6OfTheGuest(Flow flow) {
+        return flow.direction() == Direction.FROM_VM
+                && flow.etherType() == IPV6
                 && flow.sourceMac().filter(attachment.mac()::equals).isPresent();
-        return flow.direction() == Direction.FROM_VM && (ipv6 || isDhcp(flow));
     }
 
     /** The host's end of the cable looks for neighbours by IPv6 too, and no filter stands between it and the guest. */
@@ -201,11 +226,6 @@ final class ToldAttempts {
                         .filter(mac -> mac.toString()
                                 .equals("fe" + attachment.mac().toString().substring(2)))
                         .isPresent();
-    }
-
-    private static boolean isDhcp(Flow flow) {
-        return flow.ipProtocol().orElse(-1) == Flow.UDP
-                && flow.destinationPort().orElse(-1) == 67;
     }
 
     /** The source port that was left out, which no other attempt has. */

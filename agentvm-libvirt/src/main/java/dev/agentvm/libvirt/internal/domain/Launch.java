@@ -160,8 +160,8 @@ final class Launch {
             vm.openConsole();
             done();
             place.ifPresent(where -> {
-                verify(where);
                 vm.watchTap(where.mac());
+                verify(where);
                 forgetConnections(vm);
             });
             begin(LaunchStep.RESUMED);
@@ -172,17 +172,10 @@ final class Launch {
             if (place.filter(where -> where.attached().isEmpty()).isPresent()) {
                 learnAddress(vm);
             }
-            keepFirst(vm, ledger, blueprint, disk);
+            Snapshots snapshots = keepFirst(vm, ledger, blueprint, disk);
             ledger.ready();
             done();
-            vm.started();
-            // From here on an end is cleaned up after by the host; one that came just before is found here.
-            requireAlive(vm);
-            events.launched(new VMLaunched.Builder()
-                    .policy(vm.networkPolicy())
-                    .attachment(vm.attachment())
-                    .detached(options.detached())
-                    .warnings(vm.warnings()));
+            complete(vm, snapshots);
             host.watch(vm, template);
             return vm;
         } catch (RuntimeException | Error e) {
@@ -191,7 +184,25 @@ final class Launch {
         }
     }
 
-    private void keepFirst(LibvirtVM vm, Ledger ledger, Blueprint blueprint, VMDisk disk) {
+    /** Others may change the VM from here on, but not before it is told that it is launched. */
+    private void complete(LibvirtVM vm, Snapshots snapshots) {
+        vm.changes().lock();
+        try {
+            vm.own(snapshots, new Standstill(host, vm));
+            vm.started();
+            // From here on an end is cleaned up after by the host; one that came just before is found here.
+            requireAlive(vm);
+            events.launched(new VMLaunched.Builder()
+                    .policy(vm.networkPolicy())
+                    .attachment(vm.attachment())
+                    .detached(options.detached())
+                    .warnings(vm.warnings()));
+        } finally {
+            vm.changes().unlock();
+        }
+    }
+
+    private Snapshots keepFirst(LibvirtVM vm, Ledger ledger, Blueprint blueprint, VMDisk disk) {
         Layers layers = new Layers(
                 domain.uuid(),
                 parts.volumes(),
@@ -202,7 +213,7 @@ final class Launch {
         if (options.resettable()) {
             snapshots.takeFirst();
         }
-        vm.own(snapshots, new Standstill(host, vm));
+        return snapshots;
     }
 
     private Volume variables(Ledger ledger) {

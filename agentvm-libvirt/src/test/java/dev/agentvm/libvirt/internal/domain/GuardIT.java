@@ -2,24 +2,18 @@ package dev.agentvm.libvirt.internal.domain;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.agentvm.Accelerator;
 import dev.agentvm.Command;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.VM;
 import dev.agentvm.libvirt.LibvirtHypervisor;
-import dev.agentvm.libvirt.internal.network.HostView;
-import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.libvirt.lab.Lab;
 import dev.agentvm.libvirt.lab.Leftovers;
 import dev.agentvm.libvirt.lab.OtherJvm;
-import dev.agentvm.metrics.MetricsSink;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -177,23 +171,7 @@ class GuardIT {
     }
 
     private static LibvirtHost host() {
-        return LibvirtHost.open(new Settings(
-                "qemu:///system",
-                Path.of("/var/lib/agentvm"),
-                Path.of("/var/lib/agentvm/images"),
-                "agentvm",
-                Path.of("/var/lib/libvirt/agentvm"),
-                NetworkSettings.standard(),
-                Optional.of(
-                        "tcg".equals(System.getenv(LibvirtHypervisor.Builder.ACCELERATOR_VARIABLE))
-                                ? Accelerator.TCG
-                                : Accelerator.KVM),
-                false,
-                Duration.ofHours(1),
-                HostView.FLOW_LOG_SOCKET,
-                List.of(),
-                MetricsSink.none(),
-                Clock.systemUTC()));
+        return LibvirtHost.open(LabSettings.standard());
     }
 
     /** A program with a VM that its guard knows, and one that it does not. */

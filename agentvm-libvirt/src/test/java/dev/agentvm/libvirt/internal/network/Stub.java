@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.function.Function;
 
 /** An interface of which only the named methods answer; any other fails the test. */
-final class Stub<T> {
+public final class Stub<T> {
     private final Class<T> type;
     private final Map<String, Function<Object[], Object>> answers = new HashMap<>();
 
@@ -14,20 +14,24 @@ final class Stub<T> {
         this.type = type;
     }
 
-    static <T> Stub<T> of(Class<T> type) {
+    /** One that answers nothing yet. */
+    public static <T> Stub<T> of(Class<T> type) {
         return new Stub<>(type);
     }
 
-    Stub<T> on(String method, Function<Object[], Object> answer) {
+    /** It answers so from now on. */
+    public Stub<T> on(String method, Function<Object[], Object> answer) {
         answers.put(method, answer);
         return this;
     }
 
-    Stub<T> on(String method, Object answer) {
+    /** It answers that from now on. */
+    public Stub<T> on(String method, Object answer) {
         return on(method, arguments -> answer);
     }
 
-    T get() {
+    /** As what it stands for. */
+    public T get() {
         return type.cast(Proxy.newProxyInstance(
                 type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
                     Function<Object[], Object> answer = answers.get(method.getName());

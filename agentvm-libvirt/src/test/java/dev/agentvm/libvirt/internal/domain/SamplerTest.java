@@ -1,0 +1,145 @@
+package dev.agentvm.libvirt.internal.domain;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.agentvm.Accelerator;
+import dev.agentvm.VMState;
+import dev.agentvm.event.TrafficSampled;
+import dev.agentvm.event.VMEvent;
+import dev.agentvm.event.VMIdentity;
+import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.connection.DomainStatistics;
+import dev.agentvm.libvirt.internal.connection.Domains;
+import dev.agentvm.libvirt.internal.connection.Libvirt;
+import dev.agentvm.libvirt.internal.network.NetworkSettings;
+import dev.agentvm.libvirt.internal.network.Stub;
+import dev.agentvm.metrics.MetricsSink;
+import dev.agentvm.spi.VMEventSource;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SamplerTest {
+    private static final int FLEET = 7;
+
+    @TempDir
+    Path directory = Path.of("");
+
+    private final List<VMEvent> told = new CopyOnWriteArrayList<>();
+    private final AtomicInteger calls = new AtomicInteger();
+    private final Map<UUID, DomainStatistics> statistics = new HashMap<>();
+    /** Any other call fails. */
+    private final Sampler sampler = new Sampler(Stub.of(Libvirt.class)
+            .on(
+                    "domains",
+                    Stub.of(Domains.class)
+                            .on("statistics", arguments -> {
+                                calls.incrementAndGet();
+                                return Map.copyOf(statistics);
+                            })
+                            .get())
+            .get());
+
+    private Parts parts;
+
+    @BeforeEach
+    void open() {
+        parts = Parts.open(new Settings(
+                "test:///default",
+                directory.resolve("state"),
+                directory.resolve("images"),
+                "agentvm",
+                directory.resolve("pool"),
+                NetworkSettings.standard(),
+                Optional.of(Accelerator.TCG),
+                false,
+                Duration.ofHours(1),
+                directory.resolve("flowlog.sock"),
+                List.of(told::add),
+                MetricsSink.none(),
+                Clock.systemUTC()));
+    }
+
+    @AfterEach
+    void close() {
+        parts.close();
+    }
+
+    /** A VM that runs; what it uses libvirt is asked for when it is sampled. */
+    private LibvirtVM vm(int number) {
+        DomainRef domain = new DomainRef(UUID.randomUUID(), "vm-" + number);
+        statistics.put(domain.uuid(), received(number));
+        return new LibvirtVM(
+                parts,
+                new LibvirtVM.Identity(domain, Map.of(), List.of(), true),
+                VMState.RUNNING,
+                new Common(new Activity(parts.clock(), mark -> {})),
+                VMEventSource.ofForeign(parts.events(), parts.clock(), VMIdentity.of(domain.uuid(), domain.name())),
+                () -> {});
+    }
+
+    private static DomainStatistics received(long bytes) {
+        return new DomainStatistics(
+                Optional.empty(),
+                OptionalInt.empty(),
+                OptionalLong.empty(),
+                OptionalLong.of(bytes),
+                OptionalLong.empty(),
+                OptionalLong.empty(),
+                OptionalLong.empty(),
+                OptionalLong.empty(),
+                OptionalLong.empty());
+    }
+
+    @Test
+    void sample_wholeFleet_isOneCallEachTimeAndItsOwnNumbersForEachVM() {
+        List<LibvirtVM> fleet = IntStream.range(0, FLEET).mapToObj(this::vm).toList();
+
+        sampler.sample(fleet);
+        assertThat(calls).hasValue(1);
+        sampler.sample(fleet);
+        assertThat(calls).hasValue(2);
+
+        assertThat(parts.events().close(Duration.ofSeconds(10))).isTrue();
+        assertThat(told).hasSize(2 * FLEET).allSatisfy(event -> {
+            TrafficSampled sample = (TrafficSampled) event;
+            assertThat(sample.vm().name())
+                    .isEqualTo("vm-" + sample.receivedBytes().getAsLong());
+        });
+        assertThat(told.stream().map(event -> event.vm().id()).distinct()).hasSize(FLEET);
+    }
+
+    @Test
+    void sample_noVM_callsNobody() {
+        sampler.sample(List.of());
+
+        assertThat(calls).hasValue(0);
+    }
+
+    @Test
+    void sample_vmThatLibvirtNoLongerKnows_isLeftOut() {
+        LibvirtVM gone = vm(1);
+        statistics.clear();
+
+        sampler.sample(List.of(gone, vm(2)));
+
+        assertThat(parts.events().close(Duration.ofSeconds(10))).isTrue();
+        assertThat(told)
+                .singleElement()
+                .satisfies(event -> assertThat(event.vm().name()).isEqualTo("vm-2"));
+    }
+}
