@@ -188,7 +188,10 @@ public final class NetworkPolicy {
             return this;
         }
 
-        /** The most TCP connections that the VM may have open at once, 1 to 65535; only with {@link DenyAction#REJECT}. */
+        /**
+         * The most TCP connections that the VM may have open at once, 1 to 65535; only with {@link DenyAction#REJECT}.
+         * Connections that were open before the VM's policy, or an address of its host, last changed are not counted.
+         */
         public Builder connectionLimit(int connections) {
             if (connections < 1 || connections > 65535) {
                 throw new InvalidValueException("connectionLimit", connections, "must be from 1 to 65535");

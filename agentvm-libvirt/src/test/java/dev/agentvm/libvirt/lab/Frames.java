@@ -17,6 +17,9 @@ final class Frames {
     static final int IPV4 = 0x0800;
     private static final int TCP = 6;
     private static final int UDP = 17;
+    private static final int SYN = 0x02;
+    private static final int PUSH = 0x08;
+    private static final int ACK = 0x10;
 
     private static final int MORE_FRAGMENTS = 0x2000;
     private static final int DO_NOT_FRAGMENT = 0x4000;
@@ -144,19 +147,42 @@ final class Frames {
         return ip(from, to, protocol, DO_NOT_FRAGMENT, text.getBytes(StandardCharsets.US_ASCII));
     }
 
+    /** A message of ICMP of that type. */
+    static byte[] icmp(IPv4Address from, IPv4Address to, int type, String text) {
+        byte[] words = text.getBytes(StandardCharsets.US_ASCII);
+        byte[] message = ByteBuffer.allocate(8 + words.length + words.length % 2)
+                .put((byte) type)
+                .position(4)
+                .putShort((short) freshPort())
+                .putShort((short) 1)
+                .put(words)
+                .array();
+        ByteBuffer.wrap(message).putShort(2, checksum(message));
+        return ip(from, to, Flow.ICMP, DO_NOT_FRAGMENT, message);
+    }
+
     /** A segment of TCP in the midst of a connection that there never was. */
     static byte[] segment(IPv4Address from, IPv4Address to, int port, String text) {
         return ip(from, to, TCP, DO_NOT_FRAGMENT, tcp(from, to, port, text));
     }
 
+    /** The first segment of a connection, with data in it already, as RFC 9293 allows. */
+    static byte[] opening(IPv4Address from, IPv4Address to, int port, String text) {
+        return ip(from, to, TCP, DO_NOT_FRAGMENT, tcp(from, to, port, SYN, text));
+    }
+
     private static byte[] tcp(IPv4Address from, IPv4Address to, int port, String text) {
+        return tcp(from, to, port, ACK | PUSH, text);
+    }
+
+    private static byte[] tcp(IPv4Address from, IPv4Address to, int port, int flags, String text) {
         byte[] words = text.getBytes(StandardCharsets.US_ASCII);
         ByteBuffer segment = ByteBuffer.allocate(20 + words.length)
                 .putShort((short) freshPort())
                 .putShort((short) port)
                 .putInt(1)
-                .putInt(1)
-                .putShort((short) 0x5018)
+                .putInt((flags & ACK) == 0 ? 0 : 1)
+                .putShort((short) (0x5000 | flags))
                 .putShort((short) 1024)
                 .putInt(0)
                 .put(words);
@@ -226,7 +252,7 @@ final class Frames {
         return bytes.getShort(12) == IPV4
                 && bytes.get(23) == TCP
                 && (bytes.getShort(20) & ~DO_NOT_FRAGMENT) == 0
-                && (bytes.get(14 + IP_HEADER + 13) & 0x17) == 0x10;
+                && (bytes.get(14 + IP_HEADER + 13) & 0x17) == ACK;
     }
 
     /** Whether it is a fragment after the first, which does not say what its packet is about. */

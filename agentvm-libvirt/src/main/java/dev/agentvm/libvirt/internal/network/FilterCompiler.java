@@ -187,7 +187,7 @@ public final class FilterCompiler {
 
     /**
      * Under REJECT layer 2 lets all TCP out to public addresses, so it lets only what answers open ports in: where layer
-     * 3 is unlinked for a moment no connection to a closed port comes about, and so no payload leaves.
+     * 3 is unlinked for a moment no connection to a closed port comes about; what leaves then is segments of none.
      */
     private void tcpToVM() {
         if (!reject && !of(TCP, openings.open()).isEmpty()) {
