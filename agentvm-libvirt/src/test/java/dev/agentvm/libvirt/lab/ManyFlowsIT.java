@@ -31,7 +31,6 @@ class ManyFlowsIT {
     /** Frames by which a guest and its host look for each other, which are no flows of the flood. */
     private static final long OF_ITS_OWN = 50;
 
-
     private final AtomicLong told = new AtomicLong();
     private final AtomicLong leftOut = new AtomicLong();
     private final AtomicLong unread = new AtomicLong();
