@@ -40,6 +40,8 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule onlyTheAgentAndTheSeedAreJson = noClasses()
             .that()
+            .resideInAPackage("dev.agentvm.libvirt..")
+            .and()
             .resideOutsideOfPackages(INTERNAL + "guest..", INTERNAL + "seed..")
             .should()
             .dependOnClassesThat()
