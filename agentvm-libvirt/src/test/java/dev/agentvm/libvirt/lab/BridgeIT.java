@@ -108,10 +108,12 @@ class BridgeIT {
         String address = vm.attachment().orElseThrow().address().toString();
         String warning = "Hosts that the VM may ask can start TCP connections to it";
         assertThat(Lan.connectFromRouter(address, 2222, 443)).doesNotContain("guest");
+        assertThat(Lan.pingFromRouter(address)).contains("100% packet loss");
         Lab.withSysctl("net.bridge.bridge-nf-call-iptables", "0", () -> {
             Awaitility.await().until(() -> vm.warnings().stream().anyMatch(text -> text.startsWith(warning)));
             assertThat(Lan.connectFromRouter(address, 2222, 443)).contains("guest");
             assertThat(Lan.connectFromRouter(address, 2222, 444)).doesNotContain("guest");
+            assertThat(Lan.pingFromRouter(address)).contains(" 0% packet loss");
             assertThat(Lan.connectFromNeighbour(address, 2222, 443)).doesNotContain("guest");
             assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
         });
@@ -318,7 +320,7 @@ class BridgeIT {
         }
     }
 
-    /** A configuration message of the spanning tree (IEEE 802.1D, 9.3.1): its sender is the root, of the best priority. */
+    /** A configuration message of the spanning tree (IEEE 802.1D, 9.3.1): its sender is the root, by priority. */
     private static byte[] bestBridge(MacAddress from) {
         byte[] identifier =
                 ByteBuffer.allocate(8).putShort((short) 0).put(mac(from)).array();

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.TestWatcher;
 
 /**
- * What these tests find false once is false, however the runner repeats tests that fail: a leak that shows now and then is a
- * leak. A missed deadline is no such finding, and may be made good by another run.
+ * What these tests find false once is false, however the runner repeats tests that fail: a leak that shows now and then
+ * is a leak. A missed deadline is no such finding, and may be made good by another run.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

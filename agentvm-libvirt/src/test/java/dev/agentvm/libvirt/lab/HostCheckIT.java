@@ -25,8 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Hosts on which a promise cannot be kept refuse launches, or the VM says what is weaker. Beside these: a subnet that is
- * taken, and unconfined QEMU where confinement is demanded, are in {@link BadInputIT}; what bridges need is in
+ * Hosts on which a promise cannot be kept refuse launches, or the VM says what is weaker. Beside these: a subnet that
+ * is taken, and unconfined QEMU where confinement is demanded, are in {@link BadInputIT}; what bridges need is in
  * {@link BridgeIT}. A network on nftables under a dropping FORWARD cannot be had with libvirt before 10.4:
  * {@code ForwardProbeIT} shows the check such a host with another version of libvirt.
  */

@@ -136,6 +136,10 @@ final class Lan implements AutoCloseable {
                         + sourcePort + " - 2>&1 || true");
     }
 
+    static String pingFromRouter(String address) {
+        return inside(ROUTER_NAMESPACE, "ping -c 1 -W 1 -I 81.2.70.2 " + address + " || true");
+    }
+
     static String routerMac() {
         return inside(ROUTER_NAMESPACE, "cat /sys/class/net/" + CARD + "/address");
     }

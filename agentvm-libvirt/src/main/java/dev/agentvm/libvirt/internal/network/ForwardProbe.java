@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * Looks whether the host's own firewall lets pass what VMs and the Internet say to each other, and lets nobody else begin
- * a connection to a VM. It sees that firewall as root, or not at all: then it warns.
+ * Looks whether the host's own firewall lets pass what VMs and the Internet say to each other, and lets nobody else
+ * begin a connection to a VM. It sees that firewall as root, or not at all: then it warns.
  */
 final class ForwardProbe {
     /** The first libvirt whose networks may use nftables (10.4.0). */

@@ -9,8 +9,7 @@ import java.util.regex.Pattern;
 
 /**
  * What iptables does with what the host forwards: the rules of {@code FORWARD} and of the chains that everything there
- * goes through, less libvirt's own, in their order. Conditions that it does not know it takes for conditions that do not
- * hold.
+ * goes through, less libvirt's own, in their order. Conditions that it does not know it takes for such as do not hold.
  */
 final class ForwardRules {
     /** Rules for networks; a jump to it tells where libvirt's rules begin. */
@@ -93,7 +92,7 @@ final class ForwardRules {
         return rules.stream().anyMatch(rule -> pattern.matcher(rule.text()).matches());
     }
 
-    /** A rule that accepts all connections to that bridge ahead of the rules of libvirt's networks, if these are there. */
+    /** A rule that accepts all connections to that bridge ahead of libvirt's for its networks, if these are there. */
     Optional<String> acceptBeforeLibvirt(String bridge) {
         if (rules.stream().noneMatch(rule -> rule.text().equals(NETWORKS_IN))) {
             return Optional.empty();

@@ -126,8 +126,8 @@ public final class HostProbe {
             return filtersByNftables()
                     ? Finding.warning(
                             "nwfilter",
-                            "libvirt's filters use nftables, with which this library has not been tried: what is denied is"
-                                    + " dropped instead of refused, and answers to pings may be too",
+                            "libvirt's filters use nftables, with which this library has not been tried: what is denied"
+                                    + " is dropped instead of refused, and answers to pings may be too",
                             "Set firewall_backend = \"iptables\" in " + NWFILTER_CONF
                                     + ", restart libvirt, and remove the tables that it leaves: nft delete table bridge"
                                     + " libvirt_nwfilter_inet; nft delete table bridge libvirt_nwfilter_ethernet")

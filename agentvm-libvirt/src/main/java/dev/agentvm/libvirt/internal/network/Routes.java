@@ -91,14 +91,14 @@ final class Routes {
     }
 
     /**
-     * What the kernel takes for its own, in whichever table. All addresses at once are left out: in a table of its own that
-     * is how a transparent proxy takes in what a mark sends there, and says nothing of any one address.
+     * What the kernel takes for its own, in whichever table. All addresses at once are left out: in a table of its own
+     * that is how a transparent proxy takes in what a mark sends there, and says nothing of any one address.
      */
     static Set<Cidr> local(HostView host) {
         return entries(host).filter(Entry::local).map(Entry::destination).collect(Collectors.toUnmodifiableSet());
     }
 
-    /** The routes of the tables beside the main one, which VPNs and policy routing use, those to everywhere left out. */
+    /** The routes of other tables than the main one, as VPNs have them, those to everywhere left out. */
     static List<Entry> besideMain(HostView host) {
         return entries(host)
                 .filter(entry -> !entry.local() && !KNOWN_BY_DEVICE.contains(entry.table()))

@@ -206,7 +206,8 @@ class ForwardProbeTest {
         host.files.put(CONF, "firewall_backend = \"iptables\"");
         host.commands.put(
                 CHAINS,
-                "table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n");
+                "table ip filter {\n\tchain FORWARD {\n"
+                        + "\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n");
         assertThat(severity()).isEqualTo(Severity.OK);
     }
 
