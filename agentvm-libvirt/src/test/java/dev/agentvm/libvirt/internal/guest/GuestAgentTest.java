@@ -603,8 +603,7 @@ class GuestAgentTest {
 
         for (Runnable call : List.<Runnable>of(
                 () -> agent.exec(Command.of("true")),
-                () -> agent.start(Command.of("cat"), UnaryOperator.identity())
-                        .waitFor())) {
+                () -> agent.start(Command.of("cat"), UnaryOperator.identity()).waitFor())) {
             assertThatThrownBy(call::run)
                     .isInstanceOf(GuestAgentException.class)
                     .hasMessageContaining("does not permit guest-file-open, guest-file-read.");
