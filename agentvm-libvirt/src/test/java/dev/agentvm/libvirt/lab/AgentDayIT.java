@@ -1,26 +1,42 @@
 package dev.agentvm.libvirt.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.Command;
+import dev.agentvm.CommandTimeoutException;
+import dev.agentvm.GuestAgentException;
+import dev.agentvm.GuestFileException;
+import dev.agentvm.GuestFileException.Reason;
 import dev.agentvm.GuestImage;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.VM;
+import dev.agentvm.VMFiles;
+import dev.agentvm.VMProcess;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.Verdict;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
-/** What agents do all day, with the programs that they use, on the Debian guest under the default policy. */
+/** What agents do all day, with the programs that they use, on the Debian guest under the default policy. {@code -Dagentvm.soak=true} for 100 MiB. */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class AgentDayIT {
+    private static final int MIB = 1024 * 1024;
     private static final String REPOSITORY = Lab.fact("GIT_NAME") + "/" + Lab.fact("GIT_REPOSITORY");
     private static final Map<String, String> ENVIRONMENT = Map.ofEntries(
             Map.entry("deb", "https://" + Lab.fact("DEB_NAME")),
@@ -30,27 +46,173 @@ class AgentDayIT {
             Map.entry("api", "https://" + Lab.fact("API_NAME")),
             Map.entry("token", Lab.fact("TOKEN")));
 
-    @Test
-    void agent_packagesRepositoriesAndApis_worksUnderTheDefaultPolicy() throws IOException {
-        VMTemplate template = new VMTemplate.Builder()
+    private static Hypervisor hypervisor;
+    private static VM vm;
+    private static VMFiles files;
+
+    @TempDir
+    Path temporary;
+
+    @BeforeAll
+    static void launch() {
+        hypervisor = LibvirtHypervisor.connect();
+        vm = hypervisor.launch(new VMTemplate.Builder()
                 .name("debian")
                 .image(GuestImage.named("debian"))
-                .build();
-        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
-                VM vm = hypervisor.launch(template)) {
-            Lab.awaitNetwork(vm);
+                .build());
+        files = vm.files();
+    }
 
-            installsPackages(vm);
-            clonesAndPushes(vm);
-            callsAnApi(vm);
-
-            assertThat(vm.connectionLog().attempts())
-                    .filteredOn(attempt -> attempt.flow().etherType() == Frames.IPV4)
-                    .isNotEmpty()
-                    .allMatch(attempt ->
-                            attempt.verdict().filter(Verdict::allowed).isPresent());
-        }
+    @AfterAll
+    static void close() {
+        hypervisor.close();
         Leftovers.assertNone();
+    }
+
+    @Test
+    void agent_packagesRepositoriesAndApis_worksUnderTheDefaultPolicy() throws IOException {
+        Lab.awaitNetwork(vm);
+
+        installsPackages(vm);
+        clonesAndPushes(vm);
+        callsAnApi(vm);
+
+        assertThat(vm.connectionLog().attempts())
+                .filteredOn(attempt -> attempt.flow().etherType() == Frames.IPV4)
+                .isNotEmpty()
+                .allMatch(attempt -> attempt.verdict().filter(Verdict::allowed).isPresent());
+    }
+
+    @Test
+    void agent_writesAProgram_compilesAndRunsIt() {
+        files.asUser("agent").writeText("/home/agent/hello.cc", """
+                #include <cstdio>
+                template <int... numbers> int product() { return (numbers * ...); }
+                int main() { std::printf("%d\\n", product<6, 7>()); }
+                """);
+
+        assertThat(run(vm, "agent", "g++ -o hello hello.cc\n./hello")).isEqualTo("42");
+    }
+
+    @Test
+    void copy_muchBothWays_isByteIdentical() throws IOException {
+        int size = (Lab.soak() ? 100 : 24) * MIB;
+        Path in = temporary.resolve("in");
+        Files.createDirectories(in.resolve("d"));
+        byte[] big = new byte[size];
+        new Random(1).nextBytes(big);
+        Files.write(in.resolve("d/big"), big);
+        Files.writeString(in.resolve("run"), "#!/bin/sh\n");
+        Files.setPosixFilePermissions(in.resolve("run"), PosixFilePermissions.fromString("rwxr-x--x"));
+        Files.createSymbolicLink(in.resolve("link"), Path.of("d/big"));
+        // What GNU's tar finds in its way it replaces.
+        Lab.output(vm, Command.shell("mkdir -p /root/tree /root/outside && ln -s ../outside /root/tree/d"));
+
+        files.copyIn(in, "/root/tree");
+        assertThat(Lab.output(vm, Command.of("sha256sum", "/root/tree/d/big")))
+                .startsWith(
+                        Lab.host("sha256sum", in.resolve("d/big").toString()).substring(0, 64));
+        files.copyOut("/root/tree", temporary.resolve("out"));
+
+        assertThat(Files.mismatch(in.resolve("d/big"), temporary.resolve("out/d/big")))
+                .isEqualTo(-1);
+        assertThat(temporary.resolve("out/link")).isSymbolicLink();
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(temporary.resolve("out/run"))))
+                .isEqualTo("rwxr-x--x");
+        assertThat(files.list("/root/outside")).isEmpty();
+        files.deleteRecursively("/root/tree");
+    }
+
+    @Test
+    void copy_guestWithoutTar_saysSo() throws Exception {
+        Files.writeString(Files.createDirectories(temporary.resolve("in/d")).resolve("f"), "x");
+        Lab.output(vm, Command.of("mv", "/usr/bin/tar", "/usr/bin/tar.away"));
+        try {
+            List<ThrowingCallable> copies = List.of(
+                    () -> files.copyOut("/etc/hostname", temporary.resolve("out")),
+                    () -> files.copyIn(temporary.resolve("in"), "/root/in"));
+            for (ThrowingCallable copy : copies) {
+                assertThatThrownBy(copy)
+                        .isInstanceOf(GuestFileException.class)
+                        .hasMessageContaining("the guest has no tar")
+                        .extracting(failure -> ((GuestFileException) failure).reason())
+                        .isEqualTo(Reason.NO_TAR);
+            }
+        } finally {
+            Lab.output(vm, Command.of("mv", "/usr/bin/tar.away", "/usr/bin/tar"));
+        }
+    }
+
+    @Test
+    void fullDisk_ofTheGuest_isSaidByWhatWritesAndKeepsWhatIsThere() throws Exception {
+        Files.write(temporary.resolve("f"), new byte[2 * MIB]);
+        files.writeText("/root/kept", "old");
+        // All but 4 MiB at once, which writes nothing.
+        Lab.output(vm, Command.shell("""
+                cd /root
+                fallocate -l $(($(stat -f -c '%f * %S' .) - 4194304)) fill.most
+                ! dd if=/dev/zero of=fill.rest bs=64k 2>/dev/null
+                sync
+                """));
+        try {
+            List<ThrowingCallable> writes = List.of(
+                    () -> files.write("/root/kept", new byte[MIB / 2]),
+                    () -> files.write("/root/kept", new byte[2 * MIB]),
+                    () -> files.append("/root/kept", new byte[MIB / 2]),
+                    () -> files.copyIn(temporary, "/root/in"));
+            for (ThrowingCallable write : writes) {
+                assertThatThrownBy(write)
+                        .isInstanceOf(GuestFileException.class)
+                        .extracting(failure -> ((GuestFileException) failure).reason())
+                        .isEqualTo(Reason.NO_SPACE);
+            }
+            assertThat(files.readText("/root/kept", MIB)).startsWith("old");
+            assertThat(Lab.output(vm, Command.shell("echo works"))).isEqualTo("works");
+            try (VMProcess process = vm.start(Command.shell("echo more >/root/new || echo full"))) {
+                assertThat(process.stdoutReader().readLine()).isEqualTo("full");
+            }
+            assertThat(Lab.output(vm, Command.shell("ls -A /root | grep agentvm || :")))
+                    .isEmpty();
+        } finally {
+            Lab.output(vm, Command.shell("rm -rf /root/fill.* /root/in /root/new"));
+        }
+        files.writeText("/root/kept", "new");
+        files.copyIn(temporary, "/root/in");
+        assertThat(files.readText("/root/kept", MIB)).isEqualTo("new");
+    }
+
+    /** As docs/commands.md says. */
+    @Test
+    void exec_forkBombWithinItsBounds_isKilledWhenItsTimeIsOver() {
+        files.write(
+                "/home/agent/build.sh",
+                "#!/bin/bash\nbomb() { bomb | bomb & }; bomb; sleep 1000\n".getBytes(StandardCharsets.UTF_8),
+                "0755");
+        Command build = Command.shell("ulimit -u 200 2>/dev/null || ulimit -p 200; exec ./build.sh")
+                .withWorkingDirectory("/home/agent")
+                .withUser("agent")
+                .withTimeout(Duration.ofSeconds(3));
+
+        assertThatThrownBy(() -> vm.exec(build))
+                .isInstanceOf(CommandTimeoutException.class)
+                .hasMessageContaining("it was killed, with all its processes except daemons")
+                .hasMessageContaining("fork: retry: Resource temporarily unavailable");
+
+        assertThat(Lab.output(vm, Command.shell("ps -u agent -o args= | grep -c '[b]uild.sh' || :")))
+                .isEqualTo("0");
+    }
+
+    @Test
+    void exec_fileSystemsFrozen_saysSo() {
+        Lab.host("virsh", "-q", "domfsfreeze", vm.id().toString());
+        try {
+            assertThatThrownBy(() -> vm.exec(Command.of("true")))
+                    .isInstanceOf(GuestAgentException.class)
+                    .hasMessageContaining("frozen; thaw them");
+        } finally {
+            Lab.host("virsh", "-q", "domfsthaw", vm.id().toString());
+        }
+        assertThat(vm.exec(Command.of("true")).success()).isTrue();
     }
 
     private static void installsPackages(VM vm) {

@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.lab;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.GuestImage;
@@ -18,10 +19,12 @@ import dev.agentvm.cloudinit.CloudInitUser;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.NetworkMode;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
@@ -264,18 +267,79 @@ class CloudInitIT {
         Leftovers.assertNone();
     }
 
+    private static final String SECRET_CONTENT = "content-" + SECRET;
+    private static final String SECRET_COMMAND = "echo command-" + SECRET;
+
     @Test
-    void launch_failsAfterTheSeedWasMade_removesIt() throws IOException {
-        VMTemplate template = Lab.tiny("vm").withCloudInit(wanted());
-        try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
-            for (LaunchStep step : List.of(LaunchStep.DISK_MADE, LaunchStep.RESUMED)) {
-                LaunchOptions failing = LaunchOptions.standard().withListener((done, time) -> {
-                    if (done == step) {
-                        throw new IllegalStateException("enough at " + step);
+    void launch_failsAfterTheSeedWasMade_removesItAndTellsNobodyOfSecrets() throws Exception {
+        String hash = passwordHash();
+        Process program = OtherJvm.start(
+                List.of("env", "JAVA_TOOL_OPTIONS=-Dslf4j.provider=" + LogToOutput.class.getName()),
+                TwoFailures.class,
+                hash,
+                SECRET_CONTENT,
+                SECRET_COMMAND);
+        String told = new String(program.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertThat(program.waitFor()).as(told).isZero();
+        assertThat(told)
+                .contains("enough at DISK_MADE", "enough at RESUMED", "LaunchFailed", "<domain type=", "LOG DEBUG dev.")
+                .contains("vm-secrets", "CloudInit{");
+        String daemons = Lab.host("sh", "-c", "cat /var/log/libvirt/*.log /var/log/libvirt/*/*.log");
+        assertThat(daemons).contains("vm-secrets");
+        for (String secret : List.of(hash, SECRET_CONTENT, SECRET_COMMAND)) {
+            String coded = Base64.getEncoder().encodeToString(secret.getBytes(StandardCharsets.UTF_8));
+            assertThat(told + daemons).doesNotContain(secret, coded);
+        }
+        Leftovers.assertNone();
+    }
+
+    /** A program whose launches fail after the seed was made, and which prints all that it gets to see of them. */
+    static final class TwoFailures {
+        private TwoFailures() {}
+
+        /** Makes them, with that password hash, content of a file, and command. */
+        public static void main(String[] args) {
+            VMTemplate template = Lab.tiny("vm-secrets")
+                    .withCloudInit(new CloudInit.Builder()
+                            .addUser(new CloudInitUser.Builder()
+                                    .name("alice")
+                                    .passwordHash(args[0])
+                                    .build())
+                            .addFile(new CloudInitFile.Builder()
+                                    .path("/root/secret")
+                                    .text(args[1])
+                                    .build())
+                            .addCommands(args[2])
+                            .build());
+            System.out.println(template);
+            try (Hypervisor hypervisor = LibvirtHypervisor.connect()) {
+                hypervisor.events().listen(System.out::println);
+                for (LaunchStep step : List.of(LaunchStep.DISK_MADE, LaunchStep.RESUMED)) {
+                    LaunchOptions failing = LaunchOptions.standard().withListener((done, time) -> {
+                        if (done == step) {
+                            show(step, args);
+                            throw new IllegalStateException("enough at " + step);
+                        }
+                    });
+                    try (VM vm = hypervisor.launch(template, failing)) {
+                        throw new AssertionError(vm + " was launched");
+                    } catch (AgentVMException | IllegalStateException e) {
+                        e.printStackTrace(System.out);
                     }
-                });
-                assertThatThrownBy(() -> hypervisor.launch(template, failing)).hasMessageContaining("enough");
-                Leftovers.assertNone();
+                    Leftovers.assertNone();
+                }
+            }
+        }
+
+        private static void show(LaunchStep step, String[] secrets) {
+            String seed = Lab.host("sh", "-c", "cat /var/lib/libvirt/agentvm/*-seed.iso | tr '\\0' ' '");
+            String content = Base64.getEncoder().encodeToString(secrets[1].getBytes(StandardCharsets.UTF_8));
+            assertThat(seed).contains(secrets[0], content, secrets[2]);
+            System.out.println(Lab.host(
+                    "sh", "-c", "find /var/lib/agentvm -path '*/images' -prune -o -type f -exec head -c 1000000 {} +"));
+            if (step == LaunchStep.RESUMED) {
+                System.out.println(Lab.host("virsh", "-q", "dumpxml", "--security-info", "vm-secrets"));
             }
         }
     }

@@ -31,6 +31,7 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
@@ -277,23 +278,47 @@ class FilesIT {
     }
 
     @Test
-    void copyIn_vmDestroyedMeanwhile_throwsThatWithinASecond() throws Exception {
-        Files.write(temporary.resolve("big"), random(20 * MIB));
+    void copyIn_vmDestroyedMeanwhile_throwsThatWithinASecondWhateverWayItGoes() throws Exception {
+        Files.write(temporary.resolve("big"), random(30 * MIB));
         VM other = hypervisor.launch(Lab.tiny("destroyed"));
-        CompletableFuture<Long> begun = new CompletableFuture<>();
-        CopyOptions options = CopyOptions.standard().toBuilder()
-                .listener((entries, bytes) -> begun.complete(bytes))
-                .build();
-        CompletableFuture<CopyReport> copy =
-                CompletableFuture.supplyAsync(() -> other.files().copyIn(temporary, "/tmp/in", options));
-        begun.get(1, TimeUnit.MINUTES);
+        List<CompletableFuture<Long>> ends = new ArrayList<>();
+        CountDownLatch allBegun = new CountDownLatch(3);
+        // Two by the ports, and one that finds them taken.
+        for (int i = 0; i < 3; i++) {
+            String target = "/tmp/in-" + i;
+            CompletableFuture<Long> begun = new CompletableFuture<>();
+            CopyOptions options = CopyOptions.standard().toBuilder()
+                    .listener((entries, bytes) -> {
+                        if (begun.complete(bytes)) {
+                            allBegun.countDown();
+                            await(allBegun);
+                        }
+                    })
+                    .build();
+            ends.add(CompletableFuture.supplyAsync(
+                    () -> {
+                        assertThatThrownBy(() -> other.files().copyIn(temporary, target, options))
+                                .isInstanceOf(VMDestroyedException.class);
+                        return System.nanoTime();
+                    },
+                    task -> new Thread(task).start()));
+            begun.get(1, TimeUnit.MINUTES);
+        }
 
         other.destroy();
         long destroyed = System.nanoTime();
 
-        CompletionException failure = catchThrowableOfType(CompletionException.class, copy::join);
-        assertThat(System.nanoTime() - destroyed).isLessThan(TimeUnit.SECONDS.toNanos(2));
-        assertThat(failure).hasCauseInstanceOf(VMDestroyedException.class);
+        for (CompletableFuture<Long> end : ends) {
+            assertThat(end.get(1, TimeUnit.MINUTES) - destroyed).isLessThan(TimeUnit.SECONDS.toNanos(1));
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(1, TimeUnit.MINUTES)).isTrue();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Test
@@ -312,7 +337,7 @@ class FilesIT {
         long destroyed = System.nanoTime();
 
         CompletionException failure = catchThrowableOfType(CompletionException.class, copy::join);
-        assertThat(System.nanoTime() - destroyed).isLessThan(TimeUnit.SECONDS.toNanos(2));
+        assertThat(System.nanoTime() - destroyed).isLessThan(TimeUnit.SECONDS.toNanos(1));
         assertThat(failure).hasCauseInstanceOf(VMDestroyedException.class);
         assertThat(here()).containsExactly("");
     }
@@ -368,7 +393,8 @@ class FilesIT {
 
     @Test
     void copy_guestHoldsThePorts_goesAnotherWay() throws Exception {
-        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(MIB));
+        int size = (Lab.soak() ? 100 : 1) * MIB;
+        Files.write(Files.createDirectory(temporary.resolve("in")).resolve("f"), random(size));
         try (VMProcess holder = vm.start(Command.shell("""
                 for name in /sys/class/virtio-ports/*/name; do
                   case $(cat $name) in
@@ -385,7 +411,8 @@ class FilesIT {
             files.copyIn(temporary.resolve("in"), "/tmp/held");
             files.copyOut("/tmp/held", temporary.resolve("out"));
         }
-        assertThat(temporary.resolve("out/f")).hasBinaryContent(random(MIB));
+        assertThat(Files.mismatch(temporary.resolve("in/f"), temporary.resolve("out/f")))
+                .isEqualTo(-1);
         files.deleteRecursively("/tmp/held");
         awaitNoPortOpen();
     }
