@@ -89,11 +89,7 @@ class BoundedHeapIT {
                 vm.files().copyOut("/big", directory.resolve("out"));
                 String copied = digest(Files.newInputStream(directory.resolve("out/random")));
                 System.out.println(String.join(
-                        " ",
-                        Long.toString(Runtime.getRuntime().maxMemory() >> 20),
-                        inGuest,
-                        streamed,
-                        copied));
+                        " ", Long.toString(Runtime.getRuntime().maxMemory() >> 20), inGuest, streamed, copied));
             }
         }
 
