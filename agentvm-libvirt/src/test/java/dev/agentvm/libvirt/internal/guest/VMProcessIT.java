@@ -167,32 +167,6 @@ class VMProcessIT {
     }
 
     @Test
-    void start_200AtOnce_allMakeProgress() throws Exception {
-        ExecutorService threads = Executors.newFixedThreadPool(200);
-        long begin = System.nanoTime();
-        try {
-            List<Future<ExitStatus>> results = new ArrayList<>();
-            for (int i = 0; i < 200; i++) {
-                String word = "word " + i;
-                results.add(threads.submit(() -> {
-                    try (VMProcess process = start(Command.of("cat"))) {
-                        process.stdin().write((word + "\n").getBytes(StandardCharsets.UTF_8));
-                        assertThat(process.stdoutReader().readLine()).isEqualTo(word);
-                        process.stdin().close();
-                        return process.waitFor();
-                    }
-                }));
-            }
-            for (Future<ExitStatus> result : results) {
-                assertThat(result.get(300, TimeUnit.SECONDS).success()).isTrue();
-            }
-        } finally {
-            assertThat(threads.shutdownNow()).isEmpty();
-        }
-        System.out.printf("200 started, spoken with and ended: %.1f s%n", (System.nanoTime() - begin) / 1e9);
-    }
-
-    @Test
     void start_muchOutput_isStreamedWithinBounds() throws Exception {
         int blocks = SOAK ? 1024 : 32;
         long size = blocks * 1024L * 1024;
@@ -360,7 +334,8 @@ class VMProcessIT {
                 latencies.get(latencies.size() * 95 / 100) * 1e3,
                 latencies.size());
         assertThat(latencies).hasSize(320);
-        assertThat(latencies.get(160)).isLessThan(0.25);
+        // By itself, it is less than the first; the other leaves room for what runs beside it.
+        assertThat(latencies.get(160)).isLessThan(SOAK ? 0.05 : 0.15);
     }
 
     private static double uptime(String line) {
