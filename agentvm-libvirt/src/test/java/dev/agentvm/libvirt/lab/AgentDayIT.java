@@ -191,7 +191,7 @@ class AgentDayIT {
         Command build = Command.shell("ulimit -u 200 2>/dev/null || ulimit -p 200; exec ./build.sh")
                 .withWorkingDirectory("/home/agent")
                 .withUser("agent")
-                .withTimeout(Duration.ofSeconds(3));
+                .withTimeout(Duration.ofSeconds(2));
 
         assertThatThrownBy(() -> vm.exec(build))
                 .isInstanceOf(CommandTimeoutException.class)
