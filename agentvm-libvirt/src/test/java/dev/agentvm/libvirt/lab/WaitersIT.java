@@ -23,6 +23,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -51,7 +52,7 @@ class WaitersIT {
     private record Told(long nanos, Optional<Throwable> failure) {}
 
     /** A way for a VM to end; each returns the moment from which the VM is gone. */
-    private enum Ending {
+    enum Ending {
         DESTROY {
             @Override
             long bringAbout(VM vm) {
@@ -117,7 +118,7 @@ class WaitersIT {
             Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> told.size() == waiters);
             Map.Entry<String, Told> last = Collections.max(
                     told.entrySet(),
-                    Comparator.comparing(entry -> entry.getValue().nanos()));
+                    Comparator.comparingLong(entry -> entry.getValue().nanos()));
             System.out.printf(
                     "%s: %d waiters, the last, '%s', after %d ms%n",
                     ending, waiters, last.getKey(), (last.getValue().nanos() - end) / 1_000_000);
@@ -155,7 +156,7 @@ class WaitersIT {
                 throw awaited.waitFor().failure().orElseThrow();
             });
             String callback = "onExit " + i;
-            awaited.onExit().thenAccept(status -> note(callback, status.failure()));
+            CompletableFuture<Void> unused = awaited.onExit().thenAccept(status -> note(callback, status.failure()));
         }
         for (int i = 0; i < 4; i++) {
             VMProcess silent = vm.start(sleep);
