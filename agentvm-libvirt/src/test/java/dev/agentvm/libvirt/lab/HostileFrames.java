@@ -11,6 +11,9 @@ import java.util.UUID;
 
 /** Frames that no filter should let pass, and that no kernel would send by itself. */
 final class HostileFrames {
+    /** How the names of those begin that layer 2 cannot tell from pings. */
+    static final String OTHER_ICMP = "other ICMP to the Internet: ";
+
     private static final Map<Integer, String> OTHER_TYPES = otherTypes();
     private static final int[] OTHER_PROTOCOLS = {2, 4, 41, 47, 50, 51, 89, 132, 136};
     private static final IPv4Address TO_ALL = IPv4Address.of("255.255.255.255");
@@ -61,9 +64,10 @@ final class HostileFrames {
     /**
      * What a VM sends.
      *
+     * @param elsewhere the address of a VM of another network
      * @param lonely whether fragments without the rest of their packet are of interest
      */
-    static List<Shot> fromVM(ProbeSite site, Card vm, Card peer, boolean lonely) {
+    static List<Shot> fromVM(ProbeSite site, Card vm, Card peer, IPv4Address elsewhere, boolean lonely) {
         HostileFrames frames = new HostileFrames(site, vm, peer);
         frames.lies();
         frames.otherThanIp("", vm.mac(), site.routerMac());
@@ -73,6 +77,9 @@ final class HostileFrames {
         }
         frames.toEverybody("", vm);
         frames.toPeer();
+        frames.datagrams("a VM of another network", elsewhere);
+        site.host().forEach(frames::datagrams);
+        frames.otherIcmp();
         frames.fragments();
         if (lonely) {
             frames.lonelyFragments();
@@ -174,6 +181,15 @@ final class HostileFrames {
         fromVM(
                 "a datagram to another VM, by way of the router",
                 w -> Frames.udp(vm.address(), peer.address(), 9999, w));
+    }
+
+    private void datagrams(String whom, IPv4Address to) {
+        fromVM("a datagram to " + whom, w -> Frames.udp(vm.address(), to, 9999, w));
+    }
+
+    private void otherIcmp() {
+        fromVM(OTHER_ICMP + "a timestamp", w -> Frames.icmp(vm.address(), site.www(), 13, w));
+        fromVM(OTHER_ICMP + "an error about nothing", w -> Frames.icmp(vm.address(), site.www(), 3, w));
     }
 
     private void fragments() {

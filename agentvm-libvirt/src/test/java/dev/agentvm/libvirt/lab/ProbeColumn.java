@@ -46,6 +46,11 @@ enum ProbeColumn {
         return bridgeNetfilter.equals("1");
     }
 
+    /** Whether what is denied is refused, and so judged by layer 3. */
+    boolean refuses() {
+        return denied == DenyAction.REJECT && gathersFragments();
+    }
+
     /** Where the same probes are run without a filter. */
     ProbeColumn control() {
         return gathersFragments() ? UNFILTERED : UNFILTERED_BLIND;

@@ -72,8 +72,9 @@ class ProbeMatrixIT {
                 VM bare = hypervisor.launch(Lab.tiny("bare"));
                 VM barePeer = hypervisor.launch(Lab.tiny("bare-peer"));
                 VM elsewhere = other.launch(Lab.tiny("elsewhere"));
-                ServerSocket host = new ServerSocket(443)) {
-            assertThat(host.isBound()).isTrue();
+                ServerSocket host = new ServerSocket(443);
+                ServerSocket git = new ServerSocket(9418)) {
+            assertThat(host.isBound() && git.isBound()).isTrue();
             prepare(bare, barePeer, elsewhere);
             bare(bare, barePeer, elsewhere);
             Probes.forwardAll();
@@ -81,7 +82,7 @@ class ProbeMatrixIT {
             // A host that has IPv6 on the bridge, where libvirt turned it off.
             Lab.withSysctl("net.ipv6.conf." + site.bridge() + ".disable_ipv6", "0", () -> {
                 addIPv6(site.bridge());
-                try (Probes probes = new Probes(site, bare, barePeer, elsewhere, 2, table, events)) {
+                try (Probes probes = new Probes(site, bare, barePeer, elsewhere, barePeer, 2, table, events)) {
                     run(probes, ProbeColumn.UNFILTERED, ProbeColumn.UNFILTERED_BLIND);
                     probeIsolated(hypervisor, probes);
                 }
@@ -91,7 +92,7 @@ class ProbeMatrixIT {
                             .as("what the host accepts ahead of libvirt")
                             .anySatisfy(warning -> assertThat(warning).startsWith("forward-accept"));
                     prepare(own, peer);
-                    try (Probes probes = new Probes(site, own, peer, elsewhere, 4, table, events)) {
+                    try (Probes probes = new Probes(site, own, peer, elsewhere, bare, 4, table, events)) {
                         for (ProbeColumn column : List.of(
                                 ProbeColumn.REJECT,
                                 ProbeColumn.DROP,
@@ -135,17 +136,18 @@ class ProbeMatrixIT {
                     VM elsewhere = other.launch(Lab.tiny("elsewhere"));
                     VM own = hypervisor.launch(bridged("own"));
                     VM peer = hypervisor.launch(bridged("peer"));
-                    ServerSocket host = new ServerSocket(443)) {
-                assertThat(host.isBound()).isTrue();
+                    ServerSocket host = new ServerSocket(443);
+                    ServerSocket git = new ServerSocket(9418)) {
+                assertThat(host.isBound() && git.isBound()).isTrue();
                 prepare(bare, barePeer, elsewhere, own, peer);
                 bare(bare, barePeer, elsewhere);
                 Probes.forwardAll();
                 addIPv6(Lan.BRIDGE);
                 ProbeSite site = lan(elsewhere);
-                try (Probes probes = new Probes(site, bare, barePeer, elsewhere, 2, table, events)) {
+                try (Probes probes = new Probes(site, bare, barePeer, elsewhere, barePeer, 2, table, events)) {
                     run(probes, ProbeColumn.UNFILTERED);
                 }
-                try (Probes probes = new Probes(site, own, peer, elsewhere, 4, table, events)) {
+                try (Probes probes = new Probes(site, own, peer, elsewhere, bare, 4, table, events)) {
                     for (ProbeColumn column : List.of(ProbeColumn.REJECT, ProbeColumn.DROP)) {
                         runFiltered(probes, column, own, peer);
                     }
@@ -224,7 +226,11 @@ class ProbeMatrixIT {
         Outsider host = new Outsider("the host", "", gateway.toString(), false);
         Map<String, String> closed = new LinkedHashMap<>();
         closed.put("tcp to the host, at the gateway", "tcp " + gateway + " 443");
+        closed.put("tcp 9418 to the host, at the gateway", "tcp " + gateway + " 9418");
+        closed.put("tcp 9418 to the host, at its outside address", "tcp " + OUTSIDE + " 9418");
         closed.put("ping to the host", "ping " + gateway);
+        closed.put("ping to the host, at its outside address", "ping " + OUTSIDE);
+        closed.put("ping to the host, at another network's gateway", "ping " + gateway(elsewhere));
         closed.put("tcp to the host, at another network's gateway", "tcp " + gateway(elsewhere) + " 443");
         return new ProbeSite(
                 bridge,
@@ -235,6 +241,7 @@ class ProbeMatrixIT {
                 List.of(bridge),
                 WAN,
                 closed,
+                hostAddresses("the gateway", gateway, elsewhere),
                 List.of(
                         host,
                         new Outsider("the host, at its outside address", "", OUTSIDE, true),
@@ -242,6 +249,14 @@ class ProbeMatrixIT {
                         new Outsider("a private network", STRANGER, STRANGER_PRIVATE, true)),
                 host,
                 bridge);
+    }
+
+    private static Map<String, IPv4Address> hostAddresses(String where, IPv4Address there, VM elsewhere) {
+        Map<String, IPv4Address> addresses = new LinkedHashMap<>();
+        addresses.put("the host, at " + where, there);
+        addresses.put("the host, at its outside address", IPv4Address.of(OUTSIDE));
+        addresses.put("the host, at another network's gateway", gateway(elsewhere));
+        return addresses;
     }
 
     private static ProbeSite lan(VM elsewhere) {
@@ -252,7 +267,9 @@ class ProbeMatrixIT {
         router.run("ip addr add " + STRANGER_ADDRESS + "/32 dev lo; ip addr add " + STRANGER_PRIVATE + "/32 dev lo");
         Map<String, String> closed = new LinkedHashMap<>();
         closed.put("tcp to the host, at the bridge", "tcp " + Lan.HOST + " 443");
+        closed.put("tcp 9418 to the host, at the bridge", "tcp " + Lan.HOST + " 9418");
         closed.put("ping to the host", "ping " + Lan.HOST);
+        closed.put("ping to the host, at another network's gateway", "ping " + gateway(elsewhere));
         closed.put("ping to the router", "ping " + Lan.ROUTER);
         closed.put("tcp to a neighbour", "tcp " + Lan.NEIGHBOUR + " 443");
         closed.put("ping to a neighbour", "ping " + Lan.NEIGHBOUR);
@@ -266,6 +283,7 @@ class ProbeMatrixIT {
                 List.of(Lan.BRIDGE, Lan.ROUTER_PORT, Lan.NEIGHBOUR_PORT),
                 Lan.ROUTER_PORT,
                 closed,
+                hostAddresses("the bridge", IPv4Address.of(Lan.HOST), elsewhere),
                 List.of(
                         new Outsider("the host", "", Lan.HOST, true),
                         router,

@@ -16,6 +16,7 @@ import java.util.Map;
  * @param near interfaces by which that comes which a VM's own filter has let go, be it to be stopped by the host
  * @param beyond the interface by which it goes on to the Internet
  * @param closed programs of the guest that must not get through here, in the words of its {@code probe}, by name
+ * @param host the host's addresses, by what they are
  * @param outsiders who may try to reach the VMs
  * @param neighbour one of them that is on their own network
  * @param neighbourCard the card by which it is
@@ -29,6 +30,7 @@ record ProbeSite(
         List<String> near,
         String beyond,
         Map<String, String> closed,
+        Map<String, IPv4Address> host,
         List<Outsider> outsiders,
         Outsider neighbour,
         String neighbourCard) {

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,8 @@ final class ProbeTable {
     private final Map<ProbeColumn, String> launches = new EnumMap<>(ProbeColumn.class);
     private final Map<String, Map<ProbeColumn, Boolean>> allowed = new LinkedHashMap<>();
     private final Map<String, Map<ProbeColumn, Boolean>> denied = new LinkedHashMap<>();
+
+    private final Map<String, Map<ProbeColumn, Boolean>> refused = new LinkedHashMap<>();
 
     private final List<String> wronglyTold = new ArrayList<>();
 
@@ -49,6 +52,11 @@ final class ProbeTable {
         note(denied, probe, column, passed);
     }
 
+    /** What must pass without a filter, must not where REJECT is in force as such, and may elsewhere. */
+    void deniedByRefusing(String probe, ProbeColumn column, boolean passed) {
+        note(refused, probe, column, passed);
+    }
+
     /** How what listeners were told of a VM differs from what was tried. */
     void told(ProbeColumn column, String vm, List<String> differences) {
         differences.forEach(difference -> wronglyTold.add("column '" + column + "', " + vm + ": " + difference));
@@ -62,18 +70,20 @@ final class ProbeTable {
 
     void verify() {
         List<String> wrong = new ArrayList<>();
-        allowed.forEach((probe, results) -> check(probe, true, results, wrong));
-        denied.forEach((probe, results) -> check(probe, false, results, wrong));
+        allowed.forEach((probe, results) -> check(probe, column -> true, results, wrong));
+        denied.forEach((probe, results) -> check(probe, column -> false, results, wrong));
+        refused.forEach((probe, results) -> check(probe, column -> !column.refuses(), results, wrong));
         assertThat(wrong).as("%s", this).isEmpty();
         assertThat(wronglyTold).as("what listeners were told").isEmpty();
         assertThat(launches.keySet()).containsExactlyInAnyOrderElementsOf(columns);
     }
 
-    private static void check(String probe, boolean promised, Map<ProbeColumn, Boolean> results, List<String> wrong) {
+    private static void check(
+            String probe, Predicate<ProbeColumn> promised, Map<ProbeColumn, Boolean> results, List<String> wrong) {
         results.forEach((column, passed) -> {
             boolean right = switch (column.card()) {
                 case UNFILTERED -> passed;
-                case FILTERED -> passed == promised;
+                case FILTERED -> passed == promised.test(column);
                 case NONE -> !passed;
             };
             if (!right) {
@@ -94,6 +104,8 @@ final class ProbeTable {
         row(table, "launch of the VM", "", column -> launches.getOrDefault(column, UNTRIED));
         allowed.forEach((probe, results) -> row(table, probe, "passes", column -> cell(results.get(column))));
         denied.forEach((probe, results) -> row(table, probe, "fails", column -> cell(results.get(column))));
+        refused.forEach(
+                (probe, results) -> row(table, probe, "fails under REJECT", column -> cell(results.get(column))));
         return table.toString();
     }
 

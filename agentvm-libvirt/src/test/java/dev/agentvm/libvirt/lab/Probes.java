@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -36,6 +37,7 @@ final class Probes implements AutoCloseable {
     private static final String PRIVATE = Lab.fact("REBIND_ADDRESS");
     private static final String NAME = Lab.fact("WWW_NAME");
     private static final int DNS = 53;
+    private static final int VM_PORT = 9998;
     /** The ICMP type "destination unreachable". */
     private static final int UNREACHABLE = 3;
 
@@ -43,6 +45,9 @@ final class Probes implements AutoCloseable {
     private static final int SECONDS_OF_TRY = 5;
     private static final int TRIES = 5;
     private static final Duration SOON = Duration.ofSeconds(30);
+    /** Marks what is tried while the host's own rules are in force, if there is a filter. */
+    private static final String LIBVIRTS_FORWARD = " *";
+
     private static final String DNS_FRAME = "a DNS query in a frame of its own";
     private static final String HTTP_FRAME = "tcp 80 in a frame of its own";
 
@@ -50,6 +55,7 @@ final class Probes implements AutoCloseable {
     private final VM own;
     private final VM peer;
     private final VM elsewhere;
+    private final VM unfiltered;
     private final int number;
     private final ProbeTable table;
     private final Capture atOwn;
@@ -69,15 +75,25 @@ final class Probes implements AutoCloseable {
      * Two VMs that can be probed; each listens, and has addresses of IPv6.
      *
      * @param elsewhere a VM of another network
+     * @param unfiltered another VM of theirs, which nothing holds back
      * @param number the number of the first in {@link #IPV6}; the second has the next
      * @param events what listeners are told
      */
-    Probes(ProbeSite site, VM own, VM peer, VM elsewhere, int number, ProbeTable table, List<VMEvent> events)
+    Probes(
+            ProbeSite site,
+            VM own,
+            VM peer,
+            VM elsewhere,
+            VM unfiltered,
+            int number,
+            ProbeTable table,
+            List<VMEvent> events)
             throws IOException {
         this.site = site;
         this.own = own;
         this.peer = peer;
         this.elsewhere = elsewhere;
+        this.unfiltered = unfiltered;
         this.number = number;
         this.table = table;
         addIPv6(own, number);
@@ -127,6 +143,7 @@ final class Probes implements AutoCloseable {
         frames(column);
         forget();
         fromVMs(column);
+        datagramsFromVMs(column);
         fromOutsiders(column);
         framesToVM(column);
     }
@@ -190,6 +207,7 @@ final class Probes implements AutoCloseable {
         mayNot.put("tcp to another VM", "tcp " + address(peer) + " 443");
         mayNot.put("ping to another VM", "ping " + address(peer));
         mayNot.put("tcp to a VM of another network", "tcp " + address(elsewhere) + " 443");
+        mayNot.put("ping to a VM of another network", "ping " + address(elsewhere));
 
         String cut = "a ping in fragments to the Internet";
         boolean card = column.card() != ProbeColumn.Card.NONE;
@@ -268,7 +286,8 @@ final class Probes implements AutoCloseable {
     }
 
     private Stream<Shot> hostile(ProbeColumn column) {
-        return HostileFrames.fromVM(site, card(own), card(peer), !column.gathersFragments()).stream();
+        return HostileFrames.fromVM(site, card(own), card(peer), address(elsewhere), !column.gathersFragments())
+                .stream();
     }
 
     /** What may pass, made the same way. */
@@ -315,9 +334,9 @@ final class Probes implements AutoCloseable {
         return site.outsiders().get(0).address();
     }
 
-    /** Layer 3 lets TCP near; what else is denied never leaves the VM's port of the bridge. */
+    /** What layer 3 is to judge comes near; what else is denied never leaves the VM's port of the bridge. */
     private boolean passed(Shot shot) throws IOException {
-        if (!shot.name().startsWith("tcp")) {
+        if (!shot.name().startsWith("tcp") && !shot.name().startsWith(HostileFrames.OTHER_ICMP)) {
             for (Capture capture : near) {
                 if (capture.saw(shot.word())) {
                     return true;
@@ -330,6 +349,8 @@ final class Probes implements AutoCloseable {
     private void note(Shot shot, ProbeColumn column, boolean passed) {
         if (shot.name().equals(DNS_FRAME) || shot.name().equals(HTTP_FRAME)) {
             table.allowed(shot.name(), column, passed);
+        } else if (shot.name().startsWith(HostileFrames.OTHER_ICMP)) {
+            table.deniedByRefusing(shot.name(), column, passed);
         } else {
             table.denied(shot.name(), column, passed);
         }
@@ -357,12 +378,12 @@ final class Probes implements AutoCloseable {
         }
         toldOfPeer.tried(Flow.tcp(address(own).toString(), GUEST_PORT), 1);
         toldOfPeer.tried(Flow.ping(address(own).toString()), 1);
-        // Behind the address translation of its own network the VM of the other is the host.
-        for (String other : List.of(address(peer).toString(), host())) {
+        for (String other : otherVMs()) {
             told.tried(Flow.tcpToVM(other, GUEST_PORT), 1);
             told.tried(Flow.pingToVM(other), 1);
         }
         CompletableFuture<List<Said>> fromElsewhere = CompletableFuture.supplyAsync(() -> said(elsewhere, attempts));
+        CompletableFuture<List<Said>> fromUnfiltered = CompletableFuture.supplyAsync(() -> said(unfiltered, attempts));
         List<Said> said = said(peer, more);
         for (int i = 0; i < said.size(); i++) {
             table.denied(names.get(i), column, said.get(i).passed());
@@ -370,6 +391,35 @@ final class Probes implements AutoCloseable {
         said = fromElsewhere.join();
         table.denied("tcp from a VM of another network", column, said.get(0).passed());
         table.denied("ping from a VM of another network", column, said.get(1).passed());
+        said = fromUnfiltered.join();
+        table.denied("tcp from a VM without a filter", column, said.get(0).passed());
+        table.denied("ping from a VM without a filter", column, said.get(1).passed());
+    }
+
+    /** Behind the address translation of its own network the VM of the other is the host. */
+    private Set<String> otherVMs() {
+        return Set.copyOf(
+                List.of(address(peer).toString(), host(), address(unfiltered).toString()));
+    }
+
+    /** Datagrams of other VMs. Where the peer has a filter it is that which holds them back. */
+    private void datagramsFromVMs(ProbeColumn column) throws IOException {
+        Map<String, VM> senders = new LinkedHashMap<>();
+        senders.put("udp from another VM", peer);
+        senders.put("udp from a VM of another network", elsewhere);
+        senders.put("udp from a VM without a filter", unfiltered);
+        toldOfPeer.tried(Flow.udp(address(own).toString(), VM_PORT), 1);
+        otherVMs().forEach(other -> told.tried(Flow.udpToVM(other, VM_PORT), 1));
+        Map<String, String> words = new LinkedHashMap<>();
+        senders.forEach((name, vm) -> {
+            String word = HostileFrames.word();
+            words.put(name, word);
+            Lab.probe(vm, "udp", address(own).toString(), Integer.toString(VM_PORT), word, "1");
+        });
+        awaitCaptured();
+        for (Map.Entry<String, String> sent : words.entrySet()) {
+            table.denied(sent.getKey(), column, atOwn.saw(sent.getValue()));
+        }
     }
 
     /** What the host and others can do to the guest. */
@@ -401,11 +451,14 @@ final class Probes implements AutoCloseable {
         for (Outsider outsider : site.outsiders()) {
             String from = " from " + outsider.name();
             String address = outsider.address();
-            attempts.put("ping" + from, outsider.command(ping("-I " + address + " " + address(own))));
+            attempts.put(
+                    "ping" + from + LIBVIRTS_FORWARD, outsider.command(ping("-I " + address + " " + address(own))));
             told.tried(Flow.pingToVM(address), 1);
             if (outsider.anyPort()) {
                 String port = ",bind=" + address + ":22,reuseaddr,linger=0";
-                attempts.put("tcp" + from + ", its port 22", outsider.command(tcp("TCP4:" + address(own), port)));
+                attempts.put(
+                        "tcp" + from + ", its port 22" + LIBVIRTS_FORWARD,
+                        outsider.command(tcp("TCP4:" + address(own), port)));
                 told.tried(Flow.tcpToVM(address, GUEST_PORT).withSourcePort(22), 1);
             }
         }

@@ -228,9 +228,10 @@ final class ToldAttempts {
                         .isPresent();
     }
 
-    /** The source port that was left out, which no other attempt has. */
+    /** The source port that was left out, or the identifier of an ICMP message, which no other attempt has. */
     private static boolean hasPortOfItsOwn(Flow flow) {
-        return flow.destinationPort().isPresent() && flow.sourcePort().isEmpty();
+        return (flow.destinationPort().isPresent() && flow.sourcePort().isEmpty())
+                || flow.icmpType().isPresent();
     }
 
     /** What programs do not choose. */
