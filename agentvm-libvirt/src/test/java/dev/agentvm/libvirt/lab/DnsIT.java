@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** Which names guests resolve, and where. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@FirstFailureCounts
 class DnsIT {
     private static final String NETWORK = "names";
 

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** Each launch makes libvirt unlink the IP rules of all VMs for a moment. */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
+@FirstFailureCounts
 class FloodIT {
     private static final IPv4Address WWW = IPv4Address.of(Lab.fact("WWW_ADDRESS"));
     private static final int CLOSED = 8080;

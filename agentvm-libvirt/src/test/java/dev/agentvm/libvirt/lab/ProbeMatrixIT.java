@@ -34,6 +34,7 @@ import org.junit.jupiter.api.Timeout;
  * anew.
  */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
+@FirstFailureCounts
 class ProbeMatrixIT {
     private static final String OUTSIDE = Lab.fact("LAB_OUTSIDE_ADDRESS");
     private static final String WAN = Lab.fact("LAB_OUTSIDE_INTERFACE");

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
+import dev.agentvm.libvirt.lab.FirstFailureCounts;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
 import dev.agentvm.network.Flow;
@@ -64,6 +65,7 @@ import org.junit.jupiter.api.io.TempDir;
  * what the host sends the VM cannot answer. Of what comes from neighbours nothing may arrive that is denied.
  */
 @TestInstance(Lifecycle.PER_CLASS)
+@FirstFailureCounts
 class AgreementIT {
     private static final int POLICIES =
             Integer.getInteger("agentvm.agreement.policies", Boolean.getBoolean("agentvm.soak") ? 500 : 20);
