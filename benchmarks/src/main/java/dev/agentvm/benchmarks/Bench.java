@@ -105,6 +105,7 @@ final class Bench {
                 disk,
                 0,
                 Optional.empty(),
+                Optional.empty(),
                 Optional.of(new DomainPlan.Card(
                         card.attached().vm().mac(),
                         new DomainPlan.Link.Network(card.network().name()),

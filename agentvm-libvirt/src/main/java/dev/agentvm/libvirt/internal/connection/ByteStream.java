@@ -19,6 +19,9 @@ public interface ByteStream extends AutoCloseable {
     /** Whether the stream is still open. */
     boolean open();
 
+    /** Lets nobody wait in {@link #send} or {@link #finish}, now and from now on: both fail. It is still to be closed. */
+    void abort();
+
     /** Ends the stream. Idempotent; never throws. */
     @Override
     void close();

@@ -111,6 +111,11 @@ final class Channels {
         }
 
         @Override
+        public void abort() {
+            stream.abort();
+        }
+
+        @Override
         public void close() {
             if (!stream.close(CLOSE_PATIENCE)) {
                 cleanup.execute(this::force);

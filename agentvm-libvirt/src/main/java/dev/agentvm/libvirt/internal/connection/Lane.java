@@ -78,8 +78,14 @@ final class Lane {
 
     /** As {@link #call}, for what needs a thread of the lane and none of its connections. */
     <T> T run(Scope scope, Errors.Operation operation, Supplier<T> body) {
+        return run(scope, operation, ConcurrentHashMap.newKeySet(), body);
+    }
+
+    /** As {@link #run(Scope, Errors.Operation, Supplier)}; while it is under way {@code others} have it too. */
+    <T> T run(Scope scope, Errors.Operation operation, Set<PendingCall<?>> others, Supplier<T> body) {
         PendingCall<T> call = new PendingCall<>(body, value -> scope.undo().ifPresent(cleanup::execute));
         pending.add(call);
+        others.add(call);
         try {
             executor.execute(call);
             return call.await(scope.timeout());
@@ -95,6 +101,7 @@ final class Lane {
             throw Errors.interrupted(operation, e);
         } finally {
             pending.remove(call);
+            others.remove(call);
         }
     }
 

@@ -6,6 +6,8 @@ import dev.agentvm.libvirt.internal.nativeaccess.NativeStream;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -39,6 +41,9 @@ final class OpenStream implements ByteStream {
     private final Streams streams;
 
     private final AtomicInteger underWay = new AtomicInteger();
+    private volatile boolean aborted;
+    /** Of those who send. */
+    private final Set<PendingCall<?>> calls = ConcurrentHashMap.newKeySet();
     /** The last buffer that bytes were sent from, if nobody uses it. */
     private final AtomicReference<@Nullable ByteBuffer> spare = new AtomicReference<>();
 
@@ -167,13 +172,28 @@ final class OpenStream implements ByteStream {
     }
 
     @Override
+    public void abort() {
+        aborted = true;
+        // libvirt was seen to answer none of them when QEMU was killed.
+        calls.forEach(call -> call.fail(new AbortedException()));
+    }
+
+    private static final class AbortedException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        AbortedException() {
+            super("it was given up");
+        }
+    }
+
+    @Override
     public void send(ByteBuffer bytes) {
         long deadline = System.nanoTime() + Durations.nanos(scope.timeout());
         ByteBuffer chunk = chunk(bytes.remaining());
         while (bytes.hasRemaining()) {
             int length = Math.min(chunk.capacity(), bytes.remaining());
             chunk.clear().put(bytes.slice().limit(length));
-            int sent = lane.run(scope, operation, () -> heldUp(() -> sendOrWatch(chunk, length)));
+            int sent = lane.run(scope, operation, calls, () -> heldUp(() -> sendOrWatch(chunk, length)));
             if (sent == NativeStream.WOULD_BLOCK) {
                 awaitWritable(deadline);
             } else {
@@ -211,6 +231,9 @@ final class OpenStream implements ByteStream {
     private <T> T heldUp(Supplier<T> call) {
         underWay.incrementAndGet();
         try {
+            if (aborted) {
+                throw new AbortedException();
+            }
             return call.get();
         } finally {
             if (underWay.decrementAndGet() == 0 && !open()) {
@@ -253,6 +276,7 @@ final class OpenStream implements ByteStream {
         boolean unused = lane.run(
                 scope,
                 operation,
+                calls,
                 () -> heldUp(() -> {
                     stream.finish();
                     return true;

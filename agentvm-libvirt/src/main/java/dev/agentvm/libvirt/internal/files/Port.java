@@ -152,11 +152,18 @@ final class Port implements ByteSink, AutoCloseable {
         }
     }
 
-    /** The guest's program has ended: nothing more is to be waited for, and nobody takes what is sent. */
-    void guestEnded() {
+    /**
+     * The guest's program has ended: nothing more is to be waited for, and nobody takes what is sent.
+     *
+     * @param lost whether it is only not known of any more, as when its VM is gone
+     */
+    void guestEnded(boolean lost) {
         end(Optional.empty());
         ByteStream open = stream;
         if (open != null) {
+            if (lost) {
+                open.abort();
+            }
             open.close();
         }
     }

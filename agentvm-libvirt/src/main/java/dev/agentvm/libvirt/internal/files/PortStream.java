@@ -55,7 +55,8 @@ final class PortStream implements AutoCloseable {
         this.mark = (mark + "\n").getBytes(StandardCharsets.US_ASCII);
         this.patience = patience.toNanos();
         this.trouble = trouble;
-        CompletableFuture<Void> unused = process.onExit().thenRun(port::guestEnded);
+        CompletableFuture<Void> unused = process.onExit()
+                .thenAccept(status -> port.guestEnded(status.failure().isPresent()));
     }
 
     /**

@@ -8,7 +8,9 @@ import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.OperationTimeoutException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -64,6 +66,21 @@ class LaneTest {
         Awaitility.await().until(() -> undone.get() == 1);
         assertThat(lane.run(scope(LONG), OPERATION, this::slow)).isEqualTo("made");
         assertThat(undone).hasValue(1);
+    }
+
+    @Test
+    void call_givenUpByAnother_isOverAtOnce() throws Exception {
+        Set<PendingCall<?>> calls = ConcurrentHashMap.newKeySet();
+        CompletableFuture<String> waiting =
+                CompletableFuture.supplyAsync(() -> lane.run(scope(LONG), OPERATION, calls, this::slow));
+        Awaitility.await().until(() -> begun.get() == 1);
+
+        calls.forEach(call -> call.fail(new IllegalStateException("it has ended")));
+
+        assertThatThrownBy(() -> waiting.get(5, TimeUnit.SECONDS)).hasStackTraceContaining("it has ended");
+        assertThat(calls).isEmpty();
+        go.countDown();
+        Awaitility.await().until(() -> undone.get() == 1);
     }
 
     @Test

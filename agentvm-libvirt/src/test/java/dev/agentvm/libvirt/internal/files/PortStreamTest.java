@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,6 +52,8 @@ class PortStreamTest {
         private Optional<AgentVMException> refusal = Optional.empty();
         private Runnable whileToldToStop = () -> {};
         private boolean finished;
+        private final CompletableFuture<Void> aborted = new CompletableFuture<>();
+        private volatile boolean takesNothing;
         private boolean open;
 
         ByteStream open(String name, ByteSink opened) {
@@ -70,6 +73,10 @@ class PortStreamTest {
 
         @Override
         public void send(ByteBuffer bytes) {
+            if (takesNothing) {
+                aborted.join();
+                throw new AgentVMException("given up", FailureContext.of("channel"));
+            }
             refusal.ifPresent(failure -> {
                 throw failure;
             });
@@ -93,6 +100,11 @@ class PortStreamTest {
         @Override
         public boolean open() {
             return open;
+        }
+
+        @Override
+        public void abort() {
+            aborted.complete(null);
         }
 
         @Override
@@ -274,6 +286,21 @@ class PortStreamTest {
             guest.sink.end(Optional.of(new AgentVMException("hung up", FailureContext.of("channel"))));
             exit.complete(ExitStatus.failed(gone));
             assertThatThrownBy(output::readAllBytes).hasCause(gone);
+        }
+    }
+
+    @Test
+    void input_vmDestroyedWhileNothingIsTaken_isThat() throws IOException {
+        AgentVMException gone = new VMDestroyedException("gone", FailureContext.of("copy"));
+        try (PortStream stream = stream(Duration.ofSeconds(50))) {
+            guest.say(MARK_LINE);
+            assertThat(stream.begin()).isTrue();
+            OutputStream input = stream.input();
+            guest.takesNothing = true;
+            CompletableFuture<Void> unused = CompletableFuture.runAsync(
+                    () -> exit.complete(ExitStatus.failed(gone)),
+                    CompletableFuture.delayedExecutor(SOON.toMillis(), TimeUnit.MILLISECONDS));
+            assertThatThrownBy(() -> input.write(1)).hasCause(gone);
         }
     }
 
