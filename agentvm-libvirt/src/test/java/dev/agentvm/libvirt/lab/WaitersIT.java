@@ -40,6 +40,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class WaitersIT {
     private static final Duration LONG = Duration.ofMinutes(10);
+    /** Other labs share the machine in a run of all tests, and libvirt takes most of a second to tell of QEMU's end. */
+    private static final Duration SOON = Duration.ofSeconds(Boolean.getBoolean("agentvm.soak") ? 1 : 2);
 
     private static Hypervisor hypervisor;
 
@@ -102,7 +104,7 @@ class WaitersIT {
 
     @ParameterizedTest
     @EnumSource(Ending.class)
-    void waiters_ofAllKinds_knowTheEndOfTheirVMWithinASecond(Ending ending) throws Exception {
+    void waiters_ofAllKinds_knowTheEndOfTheirVMSoon(Ending ending) throws Exception {
         VMTemplate template = Lab.tiny("ending")
                 .withResources(new Resources.Builder()
                         .vcpus(1)
@@ -123,7 +125,7 @@ class WaitersIT {
                     "%s: %d waiters, the last, '%s', after %d ms%n",
                     ending, waiters, last.getKey(), (last.getValue().nanos() - end) / 1_000_000);
             told.forEach((waiter, what) -> {
-                assertThat(Duration.ofNanos(what.nanos() - end)).as(waiter).isLessThan(Duration.ofSeconds(1));
+                assertThat(Duration.ofNanos(what.nanos() - end)).as(waiter).isLessThan(SOON);
                 assertThat(what.failure())
                         .as(waiter)
                         .hasValueSatisfying(failure -> isTheEndOfTheVM(failure, waiter.startsWith("copy")));
