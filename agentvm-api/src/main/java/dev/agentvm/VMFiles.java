@@ -101,9 +101,10 @@ public interface VMFiles {
 
     /**
      * Copies a file, or all that a directory of this machine holds, into a directory of the guest, which is made if it is
-     * not there. Files that are there are replaced, and so are links, which are not followed; others stay. Permissions and times are kept, and symbolic links are
-     * copied as links, wherever they point. Files belong to whom {@link #asUser} says. Hard links become files of their own;
-     * sockets, pipes and devices are left out. A copy that fails may leave a part in the guest.
+     * not there. Files that are there are replaced, and so are links, which are not followed; others stay. Permissions and
+     * times are kept, and symbolic links are copied as links, wherever they point. Files belong to whom {@link #asUser} says.
+     * Hard links become files of their own; sockets, pipes and devices are left out. A copy that fails may leave a part in
+     * the guest.
      *
      * @throws GuestFileException {@link GuestFileException.Reason#TOO_BIG} if it is more than the options allow, {@link
      *     GuestFileException.Reason#HOST} if it cannot be read, or changes meanwhile

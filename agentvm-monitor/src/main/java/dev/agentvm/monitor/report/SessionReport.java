@@ -218,10 +218,10 @@ public final class SessionReport {
         private void common(Contact contact) {
             cell((contact.key().direction() == Flow.Direction.FROM_VM ? "" : "from ")
                     + contact.key().peer());
-            cell(contact.key().service());
-            cell(Long.toString(contact.count()));
-            cell(time(contact.first()));
-            cell(time(contact.last()));
+            brief(contact.key().service());
+            brief(Long.toString(contact.count()));
+            brief(time(contact.first()));
+            brief(time(contact.last()));
         }
 
         void commands() {
@@ -256,8 +256,8 @@ public final class SessionReport {
                         allowed,
                         contact -> {
                             common(contact);
-                            cell(Describe.bytes(contact.sent()));
-                            cell(Describe.bytes(contact.received()));
+                            brief(Describe.bytes(contact.sent()));
+                            brief(Describe.bytes(contact.received()));
                             cell(contact.decidedBy());
                         });
             }
@@ -332,6 +332,11 @@ public final class SessionReport {
 
         private void cell(String text) {
             page.element("td", text);
+        }
+
+        /** What is not broken into lines. */
+        private void brief(String text) {
+            page.markup("<td class=\"brief\">").text(text).markup("</td>");
         }
 
         private static String instant(Instant time) {

@@ -20,7 +20,8 @@ final class Style {
             .tile b { display: block; font-size: 20px } .tile span { color: var(--soft); font-size: 13px }
             .wide { overflow: auto; max-height: 420px } table { border-collapse: collapse; width: 100%; font-size: 13px }
             th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line);
-              overflow-wrap: anywhere } th { color: var(--soft); font-weight: 500; white-space: nowrap }
+              overflow-wrap: anywhere } th { color: var(--soft); font-weight: 500 }
+            th, td.brief { white-space: nowrap }
             code { font: 12.5px ui-monospace, monospace } td.denied, .tile.denied b { color: var(--denied) }
             details { border-bottom: 1px solid var(--line); padding: 4px 0; overflow-wrap: anywhere }
             summary { cursor: pointer } li { overflow-wrap: anywhere } ul { font-size: 13px; margin: 6px 0; padding-left: 24px }

@@ -28,7 +28,11 @@ final class TimeAxis {
         for (int i = 0; i <= 4; i++) {
             double x = left + width * i / 4;
             svg.markup("<line class=\"grid\" x1=\"%1$.1f\" x2=\"%1$.1f\" y1=\"%2$.1f\" y2=\"%3$.1f\"/>", x, top, bottom)
-                    .markup("<text text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">", x, bottom + 14)
+                    // The last would not fit in.
+                    .markup(
+                            "<text text-anchor=\"" + (i < 4 ? "middle" : "end") + "\" x=\"%.1f\" y=\"%.1f\">",
+                            x,
+                            bottom + 14)
                     .text(elapsed(seconds * i / 4))
                     .markup("</text>");
         }

@@ -26,7 +26,7 @@ final class TrafficPlot {
             page.element("p", "Traffic was not sampled.");
             return;
         }
-        double most = Math.max(1, Math.max(greatest(sent), greatest(received)));
+        double most = roundUp(Math.max(greatest(sent), greatest(received)));
         TimeAxis axis = new TimeAxis(start, end, LEFT, WIDTH);
         page.markup("<p><span class=\"key received\"></span> received <span class=\"key sent\"></span> sent</p>")
                 .markup("<svg viewBox=\"0 0 900 200\" role=\"img\" aria-label=\"Traffic over time\">");
@@ -43,6 +43,15 @@ final class TrafficPlot {
         line(page, "received", received, axis, most);
         line(page, "sent", sent, axis, most);
         page.markup("</svg>");
+    }
+
+    /** To a power of two, so that half of it is a round number of bytes too. */
+    private static double roundUp(double rate) {
+        double power = 2;
+        while (power < rate) {
+            power *= 2;
+        }
+        return power;
     }
 
     private static double greatest(List<Point> points) {

@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.internal.guest;
 
 import dev.agentvm.AgentVMException;
+import dev.agentvm.GuestAgentException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,6 +9,8 @@ import org.jspecify.annotations.Nullable;
  * same, so the next one goes to where the last answer got to, and nothing is skipped or read twice. Used by one thread.
  */
 final class TailedFile {
+    private static final String UNKNOWN = "has not been found";
+
     private final AgentCalls calls;
     private final Housekeeping housekeeping;
     private final String path;
@@ -25,14 +28,26 @@ final class TailedFile {
 
     /** Reads on, up to {@code count} bytes; fewer mean that there is no more at present. */
     byte[] read(int count) {
+        boolean opensIt = handle == null;
         try {
-            byte[] bytes = calls.read(open(), count);
-            position += bytes.length;
-            return bytes;
+            return readOn(count);
+        } catch (GuestAgentException e) {
+            close();
+            // An agent that has started anew knows none of its handles any more.
+            if (opensIt || !String.valueOf(e.getMessage()).contains(UNKNOWN)) {
+                throw e;
+            }
         } catch (AgentVMException e) {
             close();
             throw e;
         }
+        return read(count);
+    }
+
+    private byte[] readOn(int count) {
+        byte[] bytes = calls.read(open(), count);
+        position += bytes.length;
+        return bytes;
     }
 
     private long open() {

@@ -126,6 +126,12 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         silent = value;
     }
 
+    /** Has started anew: none of its handles and processes is known any more. */
+    void startAnew() {
+        files.clear();
+        processes.clear();
+    }
+
     /** From now on does what it is asked to, and answers too late. */
     void delay(String name) {
         delayed = name;

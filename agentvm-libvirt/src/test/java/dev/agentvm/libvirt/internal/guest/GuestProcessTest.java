@@ -84,6 +84,21 @@ class GuestProcessTest {
     }
 
     @Test
+    void start_agentHasStartedAnewSinceTheLast_isHeard() throws IOException {
+        try (VMProcess process = start("echo before")) {
+            assertThat(text(process.stdout())).isEqualTo("before\n");
+            assertThat(process.waitFor().success()).isTrue();
+        }
+
+        fake.startAnew();
+
+        try (VMProcess process = start("echo after")) {
+            assertThat(text(process.stdout())).isEqualTo("after\n");
+            assertThat(process.waitFor().success()).isTrue();
+        }
+    }
+
+    @Test
     void start_everythingAtOnce_arrivesAsItIs() throws IOException {
         String odd = "it's \"$HOME\" `id`\n$(id) \\ ü *";
         Command command = new Command.Builder()
