@@ -33,7 +33,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What agents do all day, with the programs that they use, on the Debian guest under the default policy. {@code -Dagentvm.soak=true} for 100 MiB. */
+/**
+ * What agents do all day, with the programs that they use, on the Debian guest under the default policy. {@code
+ * -Dagentvm.soak=true} for 100 MiB.
+ */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class AgentDayIT {
     private static final int MIB = 1024 * 1024;
