@@ -78,7 +78,7 @@ final class Lane {
 
     /** As {@link #call}, for what needs a thread of the lane and none of its connections. */
     <T> T run(Scope scope, Errors.Operation operation, Supplier<T> body) {
-        return run(scope, operation, ConcurrentHashMap.newKeySet(), body);
+        return run(scope, operation, pending, body);
     }
 
     /** As {@link #run(Scope, Errors.Operation, Supplier)}; while it is under way {@code others} have it too. */

@@ -237,8 +237,7 @@ public final class GuestAgent {
         Watch watch = new Watch(process, starter, supervisor, stdout, stderr, stdin, whetherVMIsGone);
         supervisor.watch(watch);
         try {
-            process.start(Scripts.toPipes(
-                    starter.directory(), place.workspace().setsid().orElse("setsid"), number));
+            process.start(Scripts.toPipes(place.workspace(), number));
             return watch;
         } catch (RuntimeException | Starter.WorkspaceGoneException e) {
             if (process.pid() == 0) {

@@ -271,10 +271,11 @@ final class Scripts {
      * All streams are pipes, which {@link #STREAMS} serves in a session of its own, so that it outlives the command. They
      * are opened before anything can fail, so that it sees their end in any case.
      *
-     * @param directory where the script is, and the events
+     * @param workspace where the script is, and the events
      */
-    static Redirection toPipes(String directory, String setsid, long number) {
-        String files = directory + "/" + number;
+    static Redirection toPipes(Workspace workspace, long number) {
+        String directory = workspace.directory();
+        String files = workspace.files(number);
         // Without its helper's script a pipe would be waited for in vain.
         String before = """
                 [ -f EVENTS ] && [ -f EVENTS.0 ] && [ -s DIRECTORY/streams ] || {
@@ -295,7 +296,8 @@ final class Scripts {
                 }
                 """;
         return new Redirection(
-                inPlace(before, directory, files, number).replace("SETSID SHELL", setsid + " " + SHELL),
+                inPlace(before, directory, files, number)
+                        .replace("SETSID SHELL", workspace.setsid().orElse("setsid") + " " + SHELL),
                 "exec <&3 2>&5 >&4 3<&- 4>&- 5>&-\n",
                 true,
                 inPlace(after, directory, files, number));

@@ -60,7 +60,7 @@ final class Starter {
         this.housekeeping = housekeeping;
         this.workspace = workspace;
         this.command = command;
-        this.files = workspace.directory() + "/" + number;
+        this.files = workspace.files(number);
     }
 
     AgentCalls calls() {

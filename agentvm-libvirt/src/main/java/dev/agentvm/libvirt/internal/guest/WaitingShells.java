@@ -118,14 +118,14 @@ final class WaitingShells {
 
     /** What is left of one that is no more. */
     private void forget(WaitingShell shell) {
-        housekeeping.discard(shell.handles(), Scripts.files(files(shell.number())), 0);
+        housekeeping.discard(shell.handles(), Scripts.files(workspace.files(shell.number())), 0);
     }
 
     /** Begins others in the background until there are enough, unless another command comes at once. */
     void replenish() {
         long before;
         synchronized (this) {
-            if (over || beginning || waiting.size() >= most) {
+            if (isEnough()) {
                 return;
             }
             before = commands;
@@ -134,9 +134,14 @@ final class WaitingShells {
                 .execute(() -> begin(before));
     }
 
+    /** Whether none is to be begun now. The lock is held. */
+    private boolean isEnough() {
+        return over || beginning || waiting.size() >= most;
+    }
+
     private void begin(long commandsBefore) {
         synchronized (this) {
-            if (over || beginning || waiting.size() >= most || commands != commandsBefore) {
+            if (isEnough() || commands != commandsBefore) {
                 return;
             }
             beginning = true;
@@ -177,7 +182,7 @@ final class WaitingShells {
 
     private Optional<WaitingShell> beginOne() {
         long number = numbers.getAsLong();
-        String files = files(number);
+        String files = workspace.files(number);
         String end = "end " + UUID.randomUUID();
         List<String> arguments = Scripts.arguments(Scripts.WAIT, List.of(files, end));
         long pid = calls.exec(
@@ -226,17 +231,13 @@ final class WaitingShells {
         }
     }
 
-    private String files(long number) {
-        return workspace.directory() + "/" + number;
-    }
-
     private void kill(long pid, long number) {
         try {
             boolean unused = killer.kill(pid);
         } catch (AgentVMException e) {
             LOG.debug("A shell that was to wait in {} may be left", calls.vmName(), e);
         }
-        housekeeping.discard(List.of(), Scripts.files(files(number)), 0);
+        housekeeping.discard(List.of(), Scripts.files(workspace.files(number)), 0);
     }
 
     /** Ends those that wait; others may follow. */

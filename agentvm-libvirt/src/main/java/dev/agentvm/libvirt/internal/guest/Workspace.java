@@ -12,6 +12,11 @@ import java.util.Optional;
  * @param path the agent's PATH
  */
 record Workspace(String directory, Optional<String> setsid, String path) {
+    /** What the paths of a command's files begin with. */
+    String files(long number) {
+        return directory + "/" + number;
+    }
+
     /** The program that is started so that a shell has a session of its own, if that is possible. */
     String program() {
         return setsid.orElse(Scripts.SHELL);
