@@ -23,7 +23,9 @@ final class FakePipe extends InputStream {
     private final Deque<byte[]> pieces = new ArrayDeque<>();
     private final boolean endless;
     private int position;
-    private long unread;
+    /** Read without a lock by who waits until there is room. */
+    private volatile long unread;
+
     /** Read without a lock by who waits. */
     private volatile boolean ready;
 
@@ -48,7 +50,7 @@ final class FakePipe extends InputStream {
     }
 
     /** Whether it holds its writer up. */
-    synchronized boolean isFull() {
+    boolean isFull() {
         return unread > CAPACITY;
     }
 

@@ -9,6 +9,7 @@ import dev.agentvm.InvalidValueException;
 import dev.agentvm.VMProcess;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.time.Duration;
 import java.time.Instant;
@@ -57,8 +58,8 @@ final class FakeProcess implements VMProcess {
         this.pid = pid;
         this.reply = reply;
         this.onEnd = onEnd;
-        this.stdout = new FakePipe(time, reply.isEndless(), this::endIfNothingHoldsItUp);
-        this.stderr = new FakePipe(time, false, this::endIfNothingHoldsItUp);
+        this.stdout = new FakePipe(time, reply.isEndless(), this::goOn);
+        this.stderr = new FakePipe(time, false, this::goOn);
         this.exit = new Exit(time);
         this.left = reply.duration();
         this.runsSince = time.now();
@@ -114,6 +115,12 @@ final class FakeProcess implements VMProcess {
         endIfNothingHoldsItUp();
     }
 
+    /** There may be room again for what it writes. */
+    private void goOn() {
+        endIfNothingHoldsItUp();
+        time.wake();
+    }
+
     private void endIfNothingHoldsItUp() {
         if (done && !stdout.isFull() && !stderr.isFull()) {
             end(ofReply());
@@ -161,6 +168,7 @@ final class FakeProcess implements VMProcess {
                 .orElse(null);
         stdout.end(failure);
         stderr.end(failure);
+        stdin.end(failure);
         onEnd.accept(status);
         exit.complete(status);
         time.wake();
@@ -234,9 +242,12 @@ final class FakeProcess implements VMProcess {
         stderr.close();
     }
 
-    /** Its standard input; what a reply does not echo it swallows. */
+    /** Its standard input: an echo takes it while its output has room, another reply swallows it. */
     private final class Input extends OutputStream {
-        private boolean closed;
+        private static final int PIECE = 64 * 1024;
+
+        private volatile boolean closed;
+        private volatile @Nullable IOException broken;
 
         @Override
         public void write(int one) throws IOException {
@@ -244,27 +255,62 @@ final class FakeProcess implements VMProcess {
         }
 
         @Override
-        public synchronized void write(byte[] bytes, int offset, int length) throws IOException {
+        public void write(byte[] bytes, int offset, int length) throws IOException {
             Objects.checkFromIndexSize(offset, length, bytes.length);
+            int end = offset + length;
+            int from = offset;
+            do {
+                int until = Math.min(end, from + PIECE);
+                awaitRoom();
+                put(Arrays.copyOfRange(bytes, from, until));
+                from = until;
+            } while (from < end);
+        }
+
+        private void awaitRoom() throws IOException {
+            try {
+                if (!mayGoOn()) {
+                    time.await(this::mayGoOn, VirtualTime.FOREVER);
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw (InterruptedIOException) new InterruptedIOException("interrupted while writing").initCause(e);
+            }
+        }
+
+        private boolean mayGoOn() {
+            return closed || broken != null || !reply.isEcho() || !stdout.isFull();
+        }
+
+        private synchronized void put(byte[] piece) throws IOException {
             if (closed) {
                 throw new IOException("The stream is closed");
             }
-            if (ended.get()) {
-                throw new IOException(name() + " has ended, and reads no more");
+            if (broken != null) {
+                throw new IOException(broken.getMessage(), broken.getCause());
             }
             if (reply.isEcho()) {
-                stdout.put(Arrays.copyOfRange(bytes, offset, offset + length));
+                stdout.put(piece);
                 time.wake();
             }
         }
 
+        /** Nobody reads it any more: because the program has ended, or because of that failure. */
+        void end(@Nullable IOException because) {
+            broken = because == null ? new IOException(name() + " has ended, and reads no more") : because;
+        }
+
         @Override
-        public synchronized void close() {
-            if (!closed) {
-                closed = true;
-                if (reply.isEcho()) {
-                    end(ofReply());
+        public void close() {
+            synchronized (this) {
+                if (closed) {
+                    return;
                 }
+                closed = true;
+            }
+            time.wake();
+            if (reply.isEcho()) {
+                endWhenWritten();
             }
         }
     }

@@ -62,7 +62,10 @@ public final class Reply {
         return exit(0).after(NEVER);
     }
 
-    /** It copies its standard input to its standard output, and returns 0 when that has ended. */
+    /**
+     * It copies its standard input to its standard output, and returns 0 when that has ended. Who writes waits while
+     * some MiB of the output are not read.
+     */
     public static Reply echo() {
         return new Reply(0, 0, NOTHING, NOTHING, Duration.ZERO, Output.STDIN);
     }
