@@ -9,13 +9,17 @@ final class Call<T> {
     private final CompletableFuture<T> result = new CompletableFuture<>();
     private final Thread thread;
     private volatile boolean interruptKept;
+    private volatile long end;
 
     private Call(Callable<T> work) {
         thread = new Thread(
                 () -> {
                     try {
-                        result.complete(work.call());
+                        T value = work.call();
+                        end = System.nanoTime();
+                        result.complete(value);
                     } catch (Throwable e) {
+                        end = System.nanoTime();
                         interruptKept = Thread.currentThread().isInterrupted();
                         result.completeExceptionally(e);
                     }
@@ -50,6 +54,11 @@ final class Call<T> {
     /** Whether its thread was marked as interrupted when it failed. */
     boolean interruptKept() {
         return interruptKept;
+    }
+
+    /** When it was over, once it is, as {@link System#nanoTime} counts. */
+    long end() {
+        return end;
     }
 
     /** What it threw, once it is over; null if it returned. */

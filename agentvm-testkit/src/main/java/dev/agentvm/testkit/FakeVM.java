@@ -147,6 +147,7 @@ public final class FakeVM implements VM {
         long pid = machine.begin(command);
         try {
             Reply reply = reply(command, silent, era).withStdin(command.stdin());
+            machine.begin(pid, reply.children());
             await(command, reply, era);
             return new ExecResult.Builder()
                     .exitCode(reply.exitCode())
@@ -197,6 +198,7 @@ public final class FakeVM implements VM {
         try {
             Reply reply = reply(command, silent, era);
             require("start");
+            machine.begin(pid, reply.children());
             FakeProcess process = FakeProcess.begin(
                     program.time(),
                     machine,

@@ -123,11 +123,21 @@ import org.junit.jupiter.api.Test;
  *
  * <p>Guests need the programs {@code true}, {@code echo}, {@code cat}, {@code pwd}, {@code env}, {@code sleep}, {@code yes},
  * {@code pidof} and {@code poweroff}, {@code tar}, a user {@code nobody}, a directory {@code /tmp}, no directory {@code /nonexistent}, and
- * {@link #LEAVES_A_PROCESS}. Tests of one class run one after the other on a host that nobody else uses.
+ * {@link #LEAVES_A_PROCESS}, {@link #STARTS_A_PROCESS}, {@link #KILLS_ITSELF} and {@link #ERRS_AND_COPIES}. Tests of
+ * one class run one after the other on a host that nobody else uses.
  */
 public abstract class HypervisorContract {
     /** Ends at once, and leaves a process that holds its output open. */
     protected static final Command LEAVES_A_PROCESS = Command.shell("tail -f /dev/null & echo left");
+
+    /** Runs, and so does a {@code sleep} that it has started, until somebody ends both. */
+    protected static final Command STARTS_A_PROCESS = Command.shell("sleep 317 & wait");
+
+    /** Is ended by signal 9. */
+    protected static final Command KILLS_ITSELF = Command.shell("kill -9 $$");
+
+    /** Writes the line "aside" to its standard error, and then copies what it reads to its standard output. */
+    protected static final Command ERRS_AND_COPIES = Command.shell("echo aside >&2; exec cat");
 
     private static final String METADATA = "169.254.169.254";
     private static final String PUBLIC = "140.82.112.3";
@@ -222,6 +232,11 @@ public abstract class HypervisorContract {
     /** How long a test waits for what should happen soon, in the time in which tests run; a minute if not said. */
     protected Duration patience() {
         return LONG;
+    }
+
+    /** How soon who waits must hear of a VM's end, in the time in which tests run; a second if not said. */
+    protected Duration promptness() {
+        return Duration.ofSeconds(1);
     }
 
     /** Runs a part of a test in which time passes by {@link #elapse} alone; for time that moves when somebody waits. */
@@ -828,6 +843,27 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void exec_stdinNotSaid_isAtItsEnd() {
+        requires(Ability.LAUNCH);
+
+        ExecResult result = guest().exec(Command.of("cat").withTimeout(Duration.ofSeconds(20)));
+
+        assertEquals("", result.stdoutText());
+        assertTrue(result.success());
+    }
+
+    @Test
+    void exec_endedByASignal_saysWhich() {
+        requires(Ability.LAUNCH);
+
+        ExecResult result = guest().exec(KILLS_ITSELF);
+
+        assertEquals(OptionalInt.of(9), result.signal());
+        assertEquals(OptionalInt.empty(), result.exitCode());
+        assertFalse(result.success());
+    }
+
+    @Test
     void exec_arguments_reachTheProgramUnread() {
         requires(Ability.LAUNCH);
         String odd = "$HOME `pwd` \"'; * ü \u4e16";
@@ -1038,6 +1074,31 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void exec_eachOutput_hasALimitOfItsOwnToWhatIsKept() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        String[] missing =
+                IntStream.range(0, 20).mapToObj(i -> "/nonexistent/" + i).toArray(String[]::new);
+        Command command = new Command.Builder()
+                .addArgv("cat", "-")
+                .addArgv(missing)
+                .stdin(bytes(200))
+                .build();
+        byte[] errors = vm.exec(command).stderr();
+
+        ExecResult result = vm.exec(command.withOutputLimit(OutputLimit.keepEnds(200)));
+
+        assertArrayEquals(bytes(200), result.stdout());
+        assertEquals(Optional.empty(), result.stdoutOmission());
+        assertEquals(200, result.stderr().length);
+        assertArrayEquals(Arrays.copyOf(errors, 100), Arrays.copyOf(result.stderr(), 100));
+        assertArrayEquals(
+                Arrays.copyOfRange(errors, errors.length - 100, errors.length),
+                Arrays.copyOfRange(result.stderr(), 100, 200));
+        assertEquals(Optional.of(new ExecResult.Omission(100, errors.length - 200L)), result.stderrOmission());
+    }
+
+    @Test
     void start_output_isThereWhileTheProgramRuns() throws IOException {
         requires(Ability.LAUNCH);
         try (VMProcess process = guest().start(Command.of("cat"))) {
@@ -1052,6 +1113,21 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void start_errors_areThereWhileTheProgramRunsAndApart() throws IOException {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(ERRS_AND_COPIES)) {
+            assertEquals("aside", line(process.stderr()));
+            assertTrue(process.isAlive());
+
+            process.stdin().write("copied".getBytes(StandardCharsets.UTF_8));
+            process.stdin().close();
+
+            assertEquals("copied", text(process.stdout()));
+            assertEquals("", text(process.stderr()));
+        }
+    }
+
+    @Test
     void start_stdinOpen_isWaitedForUntilItIsClosed() throws IOException {
         requires(Ability.LAUNCH);
         try (VMProcess process = guest().start(Command.of("cat").withStdinText("first, "))) {
@@ -1062,6 +1138,42 @@ public abstract class HypervisorContract {
 
             assertEquals("first, second", text(process.stdout()));
             assertEquals(OptionalInt.of(0), process.waitFor().exitCode());
+        }
+    }
+
+    @Test
+    void start_inputThatIsNotTakenUp_holdsItsWriterUp() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        byte[] bytes = bytes(3_000_000);
+        withTimeHeld(() -> {
+            try (VMProcess process = vm.start(Command.of("cat"))) {
+                Call<Boolean> writer = Call.begin(() -> {
+                    process.stdin().write(bytes);
+                    process.stdin().close();
+                    return true;
+                });
+                eventually("it waits", () -> writer.waits() || writer.isOver());
+                elapse(Duration.ofMillis(500));
+                assertFalse(writer.isOver());
+
+                Call<byte[]> reader = Call.begin(() -> process.stdout().readAllBytes());
+                finish(writer);
+                finish(reader);
+
+                assertTrue(writer.value());
+                assertArrayEquals(bytes, reader.value());
+            }
+        });
+    }
+
+    @Test
+    void start_inputOfWhatHasEnded_isRefused() {
+        requires(Ability.LAUNCH);
+        try (VMProcess process = guest().start(Command.of("true"))) {
+            assertTrue(process.waitFor().success());
+
+            assertThrows(IOException.class, () -> process.stdin().write(1));
         }
     }
 
@@ -1103,6 +1215,41 @@ public abstract class HypervisorContract {
             assertEquals(OptionalInt.empty(), status.signal());
             assertEquals(Optional.empty(), status.failure());
         }
+    }
+
+    @Test
+    void start_command_isRunAsItSays() throws IOException {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        Command env = Command.of("env").withUser("nobody").withEnvironment(Map.of("TOKEN", "a b=c"));
+        try (VMProcess process = vm.start(env);
+                VMProcess other = vm.start(Command.of("pwd").withWorkingDirectory("/tmp"))) {
+            List<String> lines = text(process.stdout()).lines().toList();
+
+            assertTrue(lines.containsAll(List.of("USER=nobody", "TOKEN=a b=c")), lines::toString);
+            assertEquals("/tmp\n", text(other.stdout()));
+        }
+    }
+
+    @Test
+    void start_outputLimit_isNotMeant() throws IOException {
+        requires(Ability.LAUNCH);
+        Command command = Command.of("echo", "more than two bytes").withOutputLimit(OutputLimit.fail(2));
+        try (VMProcess process = guest().start(command)) {
+            assertEquals("more than two bytes\n", text(process.stdout()));
+            assertTrue(process.waitFor().success());
+        }
+    }
+
+    @Test
+    void start_userThatTheGuestLacks_isNotStarted() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+
+        CommandStartException failure = assertThrows(
+                CommandStartException.class, () -> vm.start(Command.of("true").withUser("no-such-user")));
+
+        assertContains(failure, "no-such-user");
     }
 
     @Test
@@ -1158,6 +1305,45 @@ public abstract class HypervisorContract {
             process.signal(15);
             assertEquals(OptionalInt.of(9), process.waitFor().signal());
         }
+    }
+
+    @Test
+    void start_endedByForce_endsWhatItHasStartedToo() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        VMProcess closed = vm.start(STARTS_A_PROCESS);
+        try (VMProcess killed = vm.start(STARTS_A_PROCESS);
+                VMProcess signalled = vm.start(STARTS_A_PROCESS)) {
+            eventually("each has started one", () -> running(vm, "sleep") == 3);
+
+            killed.kill();
+            closed.close();
+            signalled.signal(15);
+
+            assertEquals(OptionalInt.of(9), killed.waitFor().signal());
+            assertEquals(OptionalInt.of(9), closed.waitFor().signal());
+            assertEquals(OptionalInt.of(15), signalled.waitFor().signal());
+            awaitBurial(vm, "sleep");
+        }
+    }
+
+    @Test
+    void timeout_over_endsWhatTheCommandHasStartedToo() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        Command brief = STARTS_A_PROCESS.withTimeout(Duration.ofSeconds(1));
+        try (VMProcess process = vm.start(brief)) {
+            assertThrows(CommandTimeoutException.class, () -> vm.exec(brief));
+            assertInstanceOf(
+                    CommandTimeoutException.class, process.waitFor().failure().orElseThrow());
+
+            awaitBurial(vm, "sleep");
+        }
+    }
+
+    /** What is dead and has no parent is seen until the guest's init buries it, a second later or so. */
+    private void awaitBurial(VM vm, String program) {
+        eventually("all have ended", () -> !isRunning(vm, program));
     }
 
     @Test
@@ -1269,27 +1455,59 @@ public abstract class HypervisorContract {
     }
 
     @Test
-    void start_vmDestroyedMeanwhile_isToldToAllWhoWait() {
+    void destroy_whileOthersWait_isToldToEachOfThemSoon() {
         requires(Ability.LAUNCH);
         VM vm = connect().launch(template("shot"));
         withTimeHeld(() -> {
             VMProcess process = vm.start(Command.of("sleep", "310"));
-            Call<ExitStatus> waiter = Call.begin(process::waitFor);
-            Call<Integer> reader = Call.begin(() -> process.stdout().read());
-            eventually("both wait", () -> (waiter.waits() || waiter.isOver()) && (reader.waits() || reader.isOver()));
+            VMProcess full = vm.start(Command.of("cat"));
+            Map<String, Call<?>> waiters = Map.of(
+                    "exec", Call.begin(() -> vm.exec(Command.of("sleep", "318"))),
+                    "exec that keeps ends",
+                            Call.begin(() ->
+                                    vm.exec(Command.of("sleep", "319").withOutputLimit(OutputLimit.keepEnds(100)))),
+                    "waitFor", Call.begin(() -> thrown(process.waitFor())),
+                    "waitFor with a limit",
+                            Call.begin(() ->
+                                    thrown(process.waitFor(Duration.ofHours(1)).orElseThrow())),
+                    "reader", Call.begin(() -> process.stdout().read()),
+                    "reader of errors", Call.begin(() -> process.stderr().read()),
+                    "writer", Call.begin(() -> written(full, 3_000_000)));
+            CompletableFuture<Long> onExit = process.onExit().thenApply(status -> System.nanoTime());
+            eventually("all wait", () -> waiters.values().stream().allMatch(call -> call.waits() || call.isOver()));
 
+            long begin = System.nanoTime();
             vm.destroy();
-            finish(waiter);
-            finish(reader);
+            waiters.values().forEach(this::finish);
+            eventually("onExit is completed", onExit::isDone);
 
-            assertInstanceOf(
-                    VMDestroyedException.class, waiter.value().failure().orElseThrow());
-            assertInstanceOf(
-                    VMDestroyedException.class,
-                    assertInstanceOf(IOException.class, reader.failure()).getCause());
+            assertSoon("onExit", onExit.join() - begin);
+            waiters.forEach((name, call) -> {
+                Throwable failure = call.failure();
+                assertInstanceOf(
+                        VMDestroyedException.class,
+                        failure instanceof IOException ? failure.getCause() : failure,
+                        name);
+                assertSoon(name, call.end() - begin);
+            });
             assertThrows(IOException.class, () -> process.stdin().write(new byte[1_000_000]));
             process.close();
         });
+    }
+
+    private static ExitStatus thrown(ExitStatus status) {
+        throw status.failure().orElseThrow();
+    }
+
+    private static int written(VMProcess process, int bytes) throws IOException {
+        process.stdin().write(new byte[bytes]);
+        return bytes;
+    }
+
+    private void assertSoon(String what, long nanos) {
+        assertTrue(
+                Duration.ofNanos(nanos).compareTo(promptness()) < 0,
+                () -> what + " was told after " + nanos / 1_000_000 + " ms");
     }
 
     @Test
@@ -1315,6 +1533,48 @@ public abstract class HypervisorContract {
             assertEquals("number " + i, text(processes.get(i).stdout()));
             processes.get(i).close();
         }
+    }
+
+    @Test
+    void commands_manyAtOnce_allMakeProgressAndHaveTheirOwnOutputs() {
+        requires(Ability.LAUNCH);
+        VM vm = guest();
+        int many = 20;
+        withTimeHeld(() -> {
+            CountDownLatch heard = new CountDownLatch(many);
+            CountDownLatch executed = new CountDownLatch(1);
+            List<Call<String>> started = IntStream.range(0, many)
+                    .mapToObj(i -> Call.begin(() -> {
+                        try (VMProcess process = vm.start(Command.of("cat"))) {
+                            process.stdin().write(("first of " + i + "\n").getBytes(StandardCharsets.UTF_8));
+                            process.stdin().flush();
+                            String first = line(process.stdout());
+                            meet(heard);
+                            meetLate(executed);
+                            process.stdin().write(("second of " + i).getBytes(StandardCharsets.UTF_8));
+                            process.stdin().close();
+                            return first + ", " + text(process.stdout()) + ", " + process.waitFor();
+                        }
+                    }))
+                    .toList();
+            // All run now, and each has answered.
+            meetLate(heard);
+            List<Call<ExecResult>> execs = IntStream.range(0, 4)
+                    .mapToObj(i -> Call.begin(() -> vm.exec(Command.of("echo", "exec " + i))))
+                    .toList();
+            execs.forEach(this::finish);
+            executed.countDown();
+            started.forEach(this::finish);
+
+            assertEquals(
+                    IntStream.range(0, 4).mapToObj(i -> "exec " + i + "\n").toList(),
+                    execs.stream().map(call -> call.value().stdoutText()).toList());
+            assertEquals(
+                    IntStream.range(0, many)
+                            .mapToObj(i -> "first of " + i + ", second of " + i + ", exit 0")
+                            .toList(),
+                    started.stream().map(Call::value).toList());
+        });
     }
 
     @Test
@@ -3013,7 +3273,13 @@ public abstract class HypervisorContract {
     }
 
     private static boolean isRunning(VM vm, String program) {
-        return vm.exec(Command.of("pidof", program)).success();
+        return running(vm, program) > 0;
+    }
+
+    /** How many of that program run. */
+    private static int running(VM vm, String program) {
+        ExecResult pids = vm.exec(Command.of("pidof", program));
+        return pids.success() ? pids.stdoutText().strip().split(" ", -1).length : 0;
     }
 
     private List<String> left() {

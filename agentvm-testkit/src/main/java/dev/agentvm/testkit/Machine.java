@@ -21,6 +21,7 @@ import dev.agentvm.spi.VMEventSource;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,9 @@ final class Machine {
     private final GuestFiles files;
     private final List<Command> commands = new ArrayList<>();
     private final TreeMap<Long, String> programs = new TreeMap<>();
+    /** What programs that run have started. */
+    private final Map<Long, List<Long>> children = new HashMap<>();
+
     private final Set<FakeProcess> processes = ConcurrentHashMap.newKeySet();
     private final List<VirtualTime.Timer> timers = new ArrayList<>();
     private final StringBuilder serial = new StringBuilder();
@@ -299,8 +303,18 @@ final class Machine {
         return lastPid;
     }
 
+    /** A program that runs has started others, which end with it. */
+    synchronized void begin(long parent, List<String> started) {
+        for (String child : started) {
+            lastPid++;
+            programs.put(lastPid, child);
+            children.computeIfAbsent(parent, unused -> new ArrayList<>()).add(lastPid);
+        }
+    }
+
     synchronized void finish(long pid) {
         programs.remove(pid);
+        Optional.ofNullable(children.remove(pid)).ifPresent(programs.keySet()::removeAll);
         idleSince = host.time().now();
     }
 
@@ -542,6 +556,7 @@ final class Machine {
             synchronized (this) {
                 era++;
                 programs.clear();
+                children.clear();
             }
             host.time().wake();
             List.copyOf(processes).forEach(process -> process.lost(restored("start")));

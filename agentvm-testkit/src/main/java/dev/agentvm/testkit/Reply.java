@@ -3,6 +3,7 @@ package dev.agentvm.testkit;
 import dev.agentvm.InvalidValueException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
 
@@ -19,6 +20,7 @@ public final class Reply {
     private final byte[] stderr;
     private final Duration duration;
     private final Output output;
+    private final List<String> children;
 
     /** Where what it writes comes from. */
     private enum Output {
@@ -27,13 +29,21 @@ public final class Reply {
         STDIN
     }
 
-    private Reply(int exitCode, int signal, byte[] stdout, byte[] stderr, Duration duration, Output output) {
+    private Reply(
+            int exitCode,
+            int signal,
+            byte[] stdout,
+            byte[] stderr,
+            Duration duration,
+            Output output,
+            List<String> children) {
         this.exitCode = exitCode;
         this.signal = signal;
         this.stdout = stdout;
         this.stderr = stderr;
         this.duration = duration;
         this.output = output;
+        this.children = children;
     }
 
     /** It returns {@code code}, 0 to 255, and writes nothing. */
@@ -41,7 +51,7 @@ public final class Reply {
         if (code < 0 || code > 255) {
             throw new InvalidValueException("code", code, "must be from 0 to 255");
         }
-        return new Reply(code, 0, NOTHING, NOTHING, Duration.ZERO, Output.GIVEN);
+        return new Reply(code, 0, NOTHING, NOTHING, Duration.ZERO, Output.GIVEN, List.of());
     }
 
     /** It returns 0 and writes {@code stdout}. */
@@ -54,7 +64,7 @@ public final class Reply {
         if (number < 1 || number > 127) {
             throw new InvalidValueException("signal", number, "must be from 1 to 127");
         }
-        return new Reply(0, number, NOTHING, NOTHING, Duration.ZERO, Output.GIVEN);
+        return new Reply(0, number, NOTHING, NOTHING, Duration.ZERO, Output.GIVEN, List.of());
     }
 
     /** It never ends: its timeout is what it runs into. */
@@ -67,12 +77,12 @@ public final class Reply {
      * some MiB of the output are not read.
      */
     public static Reply echo() {
-        return new Reply(0, 0, NOTHING, NOTHING, Duration.ZERO, Output.STDIN);
+        return new Reply(0, 0, NOTHING, NOTHING, Duration.ZERO, Output.STDIN, List.of());
     }
 
     /** It writes more than any command may, and never ends. */
     public static Reply endlessOutput() {
-        return new Reply(0, 0, NOTHING, NOTHING, Duration.ZERO, Output.ENDLESS);
+        return new Reply(0, 0, NOTHING, NOTHING, Duration.ZERO, Output.ENDLESS, List.of());
     }
 
     /** This reply with other output, in UTF-8. */
@@ -82,12 +92,12 @@ public final class Reply {
 
     /** This reply with other output. */
     public Reply withStdout(byte[] bytes) {
-        return new Reply(exitCode, signal, bytes.clone(), stderr, duration, Output.GIVEN);
+        return new Reply(exitCode, signal, bytes.clone(), stderr, duration, Output.GIVEN, children);
     }
 
     /** This reply with other errors, in UTF-8. */
     public Reply withStderr(String text) {
-        return new Reply(exitCode, signal, stdout, text.getBytes(StandardCharsets.UTF_8), duration, output);
+        return new Reply(exitCode, signal, stdout, text.getBytes(StandardCharsets.UTF_8), duration, output, children);
     }
 
     /** This reply, which comes only after that (virtual) time, not negative. */
@@ -95,7 +105,12 @@ public final class Reply {
         if (time.isNegative()) {
             throw new InvalidValueException("time", time, "must not be negative");
         }
-        return new Reply(exitCode, signal, stdout, stderr, Objects.requireNonNull(time, "time"), output);
+        return new Reply(exitCode, signal, stdout, stderr, Objects.requireNonNull(time, "time"), output, children);
+    }
+
+    /** This reply of a command that has started these programs, which run as long as it does. */
+    Reply withChildren(String... programs) {
+        return new Reply(exitCode, signal, stdout, stderr, duration, output, List.of(programs));
     }
 
     OptionalInt exitCode() {
@@ -118,6 +133,10 @@ public final class Reply {
         return duration;
     }
 
+    List<String> children() {
+        return children;
+    }
+
     boolean isEndless() {
         return output == Output.ENDLESS;
     }
@@ -128,7 +147,7 @@ public final class Reply {
 
     /** What it becomes for a command whose whole input is known. */
     Reply withStdin(byte[] stdin) {
-        return isEcho() ? new Reply(exitCode, signal, stdin.clone(), stderr, duration, Output.GIVEN) : this;
+        return isEcho() ? new Reply(exitCode, signal, stdin.clone(), stderr, duration, Output.GIVEN, children) : this;
     }
 
     /** Whether it writes more than {@code limit} bytes. */

@@ -22,7 +22,14 @@ class FakeHypervisorContractTest extends HypervisorContract {
                     command.argv().get(1), Integer.parseInt(command.argv().get(2))));
             return Reply.exit(1);
         });
-        host.whenExec(LEAVES_A_PROCESS.argv().toArray(String[]::new)).thenReturn("left\n");
+        answer(LEAVES_A_PROCESS, Reply.text("left\n"));
+        answer(STARTS_A_PROCESS, Reply.hang().withChildren("sleep"));
+        answer(KILLS_ITSELF, Reply.signal(9));
+        answer(ERRS_AND_COPIES, Reply.echo().withStderr("aside\n"));
+    }
+
+    private void answer(Command command, Reply reply) {
+        host.whenExec(command.argv().toArray(String[]::new)).thenReturn(reply);
     }
 
     FakeHypervisor host() {

@@ -99,6 +99,7 @@ final class WrongFakes {
         all.addAll(commands());
         all.addAll(images());
         all.addAll(processes());
+        all.addAll(WrongCommands.all());
         all.addAll(WrongFiles.all());
         all.addAll(WrongEvents.all());
         all.addAll(WrongMetrics.all());
@@ -929,7 +930,8 @@ final class WrongFakes {
                         results(
                                 command -> !command.argv().get(0).equals("pidof"),
                                 (command, result) -> result.exitCode(0)),
-                        "exec_programFails_givesItsExitCodeAndBothOutputs"),
+                        "exec_programFails_givesItsExitCodeAndBothOutputs",
+                        "exec_endedByASignal_saysWhich"),
                 wrong(
                         "what programs write is lost",
                         results(
@@ -945,11 +947,15 @@ final class WrongFakes {
                         "exec_stdin_reachesTheProgramByteForByte",
                         "exec_user_isWhoItRunsAs",
                         "exec_workingDirectory_isWhereItStarts",
-                        "files_write_isReadByteForByteByAllWhoRead"),
+                        "files_write_isReadByteForByteByAllWhoRead",
+                        "commands_manyAtOnce_allMakeProgressAndHaveTheirOwnOutputs",
+                        "exec_eachOutput_hasALimitOfItsOwnToWhatIsKept",
+                        "start_endedByForce_endsWhatItHasStartedToo"),
                 wrong(
                         "errors are lost",
                         results(command -> true, (command, result) -> result.stderr()),
-                        "exec_programFails_givesItsExitCodeAndBothOutputs"),
+                        "exec_programFails_givesItsExitCodeAndBothOutputs",
+                        "exec_eachOutput_hasALimitOfItsOwnToWhatIsKept"),
                 wrong(
                         "standard input is cut off",
                         commands(command -> command.withStdin(
@@ -1005,7 +1011,8 @@ final class WrongFakes {
                 wrong(
                         "what ran too long lives on",
                         survivors(CommandTimeoutException.class),
-                        "exec_longerThanItsTimeout_isKilled"),
+                        "exec_longerThanItsTimeout_isKilled",
+                        "timeout_over_endsWhatTheCommandHasStartedToo"),
                 wrong(
                         "too much output is cut off",
                         execs((exec, command) -> {
@@ -1088,7 +1095,8 @@ final class WrongFakes {
                                 return first.computeIfAbsent("echo", unused -> own);
                             }
                         }),
-                        "exec_byManyThreads_givesEachItsOwn"));
+                        "exec_byManyThreads_givesEachItsOwn",
+                        "commands_manyAtOnce_allMakeProgressAndHaveTheirOwnOutputs"));
     }
 
     private static List<WrongFake> images() {
@@ -1202,7 +1210,8 @@ final class WrongFakes {
                         "nothing is left out of an output",
                         commands(command -> command.withOutputLimit(OutputLimit.fail(Command.MAX_OUTPUT_BYTES))),
                         "exec_moreOutputThanIsKept_isItsEndsAndHowMuchIsLeftOut",
-                        "exec_moreOutputThanItsOwnLimit_isKilled"),
+                        "exec_moreOutputThanItsOwnLimit_isKilled",
+                        "exec_eachOutput_hasALimitOfItsOwnToWhatIsKept"),
                 wrong(
                         "what is left out is not told",
                         execs((exec, command) -> {
@@ -1214,7 +1223,8 @@ final class WrongFakes {
                                     .duration(right.duration())
                                     .build();
                         }),
-                        "exec_moreOutputThanIsKept_isItsEndsAndHowMuchIsLeftOut"),
+                        "exec_moreOutputThanIsKept_isItsEndsAndHowMuchIsLeftOut",
+                        "exec_eachOutput_hasALimitOfItsOwnToWhatIsKept"),
                 wrong(
                         "output comes with the end only",
                         started(process -> new SpoiltProcess(process) {
@@ -1228,7 +1238,9 @@ final class WrongFakes {
                         }),
                         "start_moreOutputThanIsBuffered_doesNotEndUntilItIsRead",
                         "start_outputThatNobodyReads_holdsItUpUntilItIsRead",
-                        "start_output_isThereWhileTheProgramRuns"),
+                        "start_output_isThereWhileTheProgramRuns",
+                        "commands_manyAtOnce_allMakeProgressAndHaveTheirOwnOutputs",
+                        "start_inputThatIsNotTakenUp_holdsItsWriterUp"),
                 wrong(
                         "the command's own input is lost",
                         starting((start, command) -> start.apply(command.withStdin())),
@@ -1248,7 +1260,11 @@ final class WrongFakes {
                         "start_output_isThereWhileTheProgramRuns",
                         "start_reader_doesNotBreakCharacters",
                         "start_severalAtOnce_eachHasItsOwnStreams",
-                        "start_stdinOpen_isWaitedForUntilItIsClosed"),
+                        "start_stdinOpen_isWaitedForUntilItIsClosed",
+                        "commands_manyAtOnce_allMakeProgressAndHaveTheirOwnOutputs",
+                        "destroy_whileOthersWait_isToldToEachOfThemSoon",
+                        "start_errors_areThereWhileTheProgramRunsAndApart",
+                        "start_inputThatIsNotTakenUp_holdsItsWriterUp"),
                 wrong(
                         "bytes that are not ASCII are lost",
                         started(process -> new SpoiltProcess(process) {
@@ -1264,7 +1280,8 @@ final class WrongFakes {
                             }
                         }),
                         "start_bytes_goThroughUnchanged",
-                        "start_reader_doesNotBreakCharacters"),
+                        "start_reader_doesNotBreakCharacters",
+                        "start_inputThatIsNotTakenUp_holdsItsWriterUp"),
                 wrong(
                         "each byte is a character",
                         started(process -> new SpoiltProcess(process) {
@@ -1282,7 +1299,9 @@ final class WrongFakes {
                                 return InputStream.nullInputStream();
                             }
                         }),
-                        "start_programFails_givesItsExitCodeAndErrors"),
+                        "start_programFails_givesItsExitCodeAndErrors",
+                        "destroy_whileOthersWait_isToldToEachOfThemSoon",
+                        "start_errors_areThereWhileTheProgramRunsAndApart"),
                 wrong(
                         "whatever is started succeeds",
                         ends(status -> status.exitCode().isPresent() ? ExitStatus.exited(0) : status),
@@ -1297,14 +1316,16 @@ final class WrongFakes {
                             }
                         }),
                         "start_directoryThatTheGuestLacks_isNotStarted",
-                        "start_programThatTheGuestLacks_isNotStarted"),
+                        "start_programThatTheGuestLacks_isNotStarted",
+                        "start_userThatTheGuestLacks_isNotStarted"),
                 wrong(
                         "a signal is an exit code",
                         ends(status -> status.signal().isPresent()
                                 ? ExitStatus.exited(128 + status.signal().getAsInt())
                                 : status),
                         "start_killed_endsBySignal9AndKillingAgainDoesNothing",
-                        "start_signal_endsItAndIsTold"),
+                        "start_signal_endsItAndIsTold",
+                        "start_endedByForce_endsWhatItHasStartedToo"),
                 wrong(
                         "signals that are none are passed over",
                         started(process -> new SpoiltProcess(process) {
@@ -1327,7 +1348,8 @@ final class WrongFakes {
                             }
                         }),
                         "start_onExit_isCompletedByTheEndAndBelongsToTheCaller",
-                        "start_signal_endsItAndIsTold"),
+                        "start_signal_endsItAndIsTold",
+                        "start_endedByForce_endsWhatItHasStartedToo"),
                 wrong(
                         "a kill is a request",
                         started(process -> new SpoiltProcess(process) {
@@ -1336,7 +1358,8 @@ final class WrongFakes {
                                 signal(15);
                             }
                         }),
-                        "start_killed_endsBySignal9AndKillingAgainDoesNothing"),
+                        "start_killed_endsBySignal9AndKillingAgainDoesNothing",
+                        "start_endedByForce_endsWhatItHasStartedToo"),
                 wrong(
                         "what is closed runs on",
                         started(process -> new SpoiltProcess(process) {
@@ -1345,7 +1368,8 @@ final class WrongFakes {
                                 // That is the fault.
                             }
                         }),
-                        "start_closed_isKilledAndItsStreamsAreClosed"),
+                        "start_closed_isKilledAndItsStreamsAreClosed",
+                        "start_endedByForce_endsWhatItHasStartedToo"),
                 wrong(
                         "streams of what is closed stay open",
                         started(process -> new SpoiltProcess(process) {
@@ -1395,7 +1419,8 @@ final class WrongFakes {
                                 ? ExitStatus.signaled(9)
                                 : status),
                         "pause_commandsTimeout_runsOn",
-                        "start_longerThanItsTimeout_isKilledAndSaysSo"),
+                        "start_longerThanItsTimeout_isKilledAndSaysSo",
+                        "timeout_over_endsWhatTheCommandHasStartedToo"),
                 wrong(
                         "output cannot be read any more when the end is told",
                         started(process -> new SpoiltProcess(process) {
@@ -1464,7 +1489,7 @@ final class WrongFakes {
                         ends(status -> status.failure().orElse(null) instanceof VMDestroyedException
                                 ? ExitStatus.exited(0)
                                 : status),
-                        "start_vmDestroyedMeanwhile_isToldToAllWhoWait"),
+                        "destroy_whileOthersWait_isToldToEachOfThemSoon"),
                 wrong(
                         "the end of a VM is the end of an output",
                         started(process -> new SpoiltProcess(process) {
@@ -1482,7 +1507,7 @@ final class WrongFakes {
                                 });
                             }
                         }),
-                        "start_vmDestroyedMeanwhile_isToldToAllWhoWait"),
+                        "destroy_whileOthersWait_isToldToEachOfThemSoon"),
                 wrong(
                         "a process that is left is heard",
                         started(process -> new SpoiltProcess(process) {
@@ -1511,7 +1536,9 @@ final class WrongFakes {
                                 };
                             }
                         }),
-                        "start_severalAtOnce_eachHasItsOwnStreams"),
+                        "start_severalAtOnce_eachHasItsOwnStreams",
+                        "commands_manyAtOnce_allMakeProgressAndHaveTheirOwnOutputs",
+                        "start_command_isRunAsItSays"),
                 wrong(
                         "the end of a VM is not said to who starts a command",
                         starting((start, command) -> {
@@ -1525,7 +1552,7 @@ final class WrongFakes {
     }
 
     /** Spoils how commands are started. */
-    private static BiFunction<World, Hypervisor, Hypervisor> starting(
+    static BiFunction<World, Hypervisor, Hypervisor> starting(
             BiFunction<Function<Command, VMProcess>, Command, VMProcess> spoil) {
         return launched(vm -> new SpoiltVM(vm) {
             @Override
@@ -1536,7 +1563,7 @@ final class WrongFakes {
     }
 
     /** Spoils what is started. */
-    private static BiFunction<World, Hypervisor, Hypervisor> started(UnaryOperator<VMProcess> spoil) {
+    static BiFunction<World, Hypervisor, Hypervisor> started(UnaryOperator<VMProcess> spoil) {
         return starting((start, command) -> spoil.apply(start.apply(command)));
     }
 
@@ -1555,11 +1582,11 @@ final class WrongFakes {
         });
     }
 
-    private interface Read {
+    interface Read {
         int read(InputStream stream, byte[] bytes) throws IOException;
     }
 
-    private static InputStream reading(InputStream right, Read read) {
+    static InputStream reading(InputStream right, Read read) {
         return new InputStream() {
             @Override
             public int read() throws IOException {
@@ -1663,7 +1690,7 @@ final class WrongFakes {
     }
 
     /** Spoils how commands are run. */
-    private static BiFunction<World, Hypervisor, Hypervisor> execs(
+    static BiFunction<World, Hypervisor, Hypervisor> execs(
             BiFunction<Function<Command, ExecResult>, Command, ExecResult> spoil) {
         return launched(vm -> new SpoiltVM(vm) {
             @Override
@@ -1673,11 +1700,11 @@ final class WrongFakes {
         });
     }
 
-    private static BiFunction<World, Hypervisor, Hypervisor> commands(UnaryOperator<Command> spoil) {
+    static BiFunction<World, Hypervisor, Hypervisor> commands(UnaryOperator<Command> spoil) {
         return execs((exec, command) -> exec.apply(spoil.apply(command)));
     }
 
-    private static BiFunction<World, Hypervisor, Hypervisor> results(
+    static BiFunction<World, Hypervisor, Hypervisor> results(
             Predicate<Command> which, BiFunction<Command, ExecResult.Builder, Object> spoil) {
         return execs((exec, command) -> {
             ExecResult right = exec.apply(command);
@@ -1716,7 +1743,7 @@ final class WrongFakes {
         });
     }
 
-    private static ExecResult.Builder result() {
+    static ExecResult.Builder result() {
         ExecResult.Builder result = new ExecResult.Builder();
         result.stdout().stderr().duration(Duration.ZERO);
         return result;
@@ -1744,7 +1771,7 @@ final class WrongFakes {
     }
 
     /** The first to close it lets the second go before all is gone. */
-    private static byte[] readAll(InputStream stream) {
+    static byte[] readAll(InputStream stream) {
         try {
             return stream.readAllBytes();
         } catch (IOException e) {

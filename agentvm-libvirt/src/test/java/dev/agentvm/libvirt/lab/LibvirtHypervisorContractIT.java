@@ -10,6 +10,7 @@ import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.testkit.HypervisorContract;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -91,6 +92,12 @@ class LibvirtHypervisorContractIT extends HypervisorContract {
         // The agent may answer before the guest has its address.
         return Command.shell(
                 "until ip route | grep -q default; do sleep 0.1; done; probe tcp " + address + " " + port + " 300");
+    }
+
+    /** As {@link WaitersIT}, whose long form is held to the second. */
+    @Override
+    protected Duration promptness() {
+        return WaitersIT.SOON;
     }
 
     @Override
