@@ -3,6 +3,7 @@ package dev.agentvm.testkit;
 import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.CommandStartException;
+import dev.agentvm.CommandTimeoutException;
 import dev.agentvm.CopyOptions;
 import dev.agentvm.CopyReport;
 import dev.agentvm.FailureContext;
@@ -212,7 +213,7 @@ final class FakeFiles implements VMFiles {
         try {
             copy.requireReadable(source);
             makeDirectories("copyIn", path, files);
-            return copy.in(source, path, files, uid(), () -> ready.accept("copyIn"));
+            return copy.in(source, path, files, uid(), goingOn("copyIn", path, options));
         } catch (IOException e) {
             throw host("copyIn", path, e);
         }
@@ -225,16 +226,27 @@ final class FakeFiles implements VMFiles {
         FakeCopy copy = new FakeCopy(options, reason -> failure(reason.reason(), "copyOut", path, reason.words()));
         try {
             GuestFiles.Node node = files.followed(path).orElseThrow(() -> notFound("copyOut", path));
+            Runnable goingOn = goingOn("copyOut", path, options);
             copy.requireFree(directory);
             return node.is(GuestFile.Kind.DIRECTORY)
-                    ? copy.out(files.below(path), directory, () -> ready.accept("copyOut"))
-                    : copy.out(
-                            Map.of(path.substring(path.lastIndexOf('/') + 1), node),
-                            directory,
-                            () -> ready.accept("copyOut"));
+                    ? copy.out(files.below(path), directory, goingOn)
+                    : copy.out(Map.of(path.substring(path.lastIndexOf('/') + 1), node), directory, goingOn);
         } catch (IOException e) {
             throw host("copyOut", path, e);
         }
+    }
+
+    /** Throws if a copy that begins now cannot go on. */
+    private Runnable goingOn(String operation, String path, CopyOptions options) {
+        Instant deadline = now().plus(options.timeout());
+        return () -> {
+            ready.accept(operation);
+            if (now().isAfter(deadline)) {
+                throw new CommandTimeoutException(
+                        operation + " of '" + path + "' took longer than its timeout of " + options.timeout(),
+                        context(operation));
+            }
+        };
     }
 
     private Instant now() {

@@ -1595,6 +1595,45 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void files_writeWhileOthersRead_isThereAsAWhole() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        String before = "a".repeat(100_000);
+        String after = "b".repeat(100_000);
+        withDirectory(files, directory -> {
+            String file = directory + "/f";
+            files.writeText(file, before);
+            Call<Boolean> writer = Call.begin(() -> {
+                for (String text : List.of(after, before, after)) {
+                    files.writeText(file, text);
+                }
+                return true;
+            });
+            while (!writer.isOver()) {
+                String seen = files.readText(file, 200_000);
+                assertTrue(seen.equals(before) || seen.equals(after), () -> "a part of " + seen.length() + " bytes");
+            }
+
+            assertTrue(writer.value());
+            assertEquals(after, files.readText(file, 200_000));
+        });
+    }
+
+    @Test
+    void files_readOfNothing_needsNoRoom() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(files, directory -> {
+            files.writeText(directory + "/empty", "");
+            files.writeText(directory + "/f", "x");
+
+            assertEquals(0, files.read(directory + "/empty", 0).length);
+            assertEquals(GuestFileException.Reason.TOO_BIG, reason(() -> files.read(directory + "/f", 0)));
+            assertThrows(InvalidValueException.class, () -> files.read(directory + "/f", -1));
+        });
+    }
+
+    @Test
     void files_writeExisting_keepsItsPermissionsUnlessOthersAreSaid() {
         requires(Ability.LAUNCH);
         VMFiles files = guest().files();
@@ -1642,6 +1681,76 @@ public abstract class HypervisorContract {
 
             assertEquals("one, two", files.readText(directory + "/f", 100));
         });
+    }
+
+    @Test
+    void files_appendToALink_goesToTheFileThatItPointsTo() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Path file = Files.writeString(tree.resolve("f"), "old");
+                    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r-----"));
+                    Files.createSymbolicLink(tree.resolve("l"), Path.of("f"));
+                    files.copyIn(tree, directory);
+
+                    files.append(directory + "/l", bytes(100_000));
+
+                    assertEquals(
+                            GuestFile.Kind.LINK, files.stat(directory + "/l").kind());
+                    assertEquals("0640", files.stat(directory + "/f").permissions());
+                    byte[] all = files.read(directory + "/f", 200_000);
+                    assertEquals("old", new String(all, 0, 3, StandardCharsets.UTF_8));
+                    assertArrayEquals(bytes(100_000), Arrays.copyOfRange(all, 3, all.length));
+                }));
+    }
+
+    @Test
+    void files_stat_saysWhatItIsWhoseAndSinceWhen() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        Instant then = Instant.ofEpochSecond(1_000_000_000);
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Path file = Files.writeString(tree.resolve("f"), "12345");
+                    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-x--x"));
+                    Files.setLastModifiedTime(file, FileTime.from(then));
+                    files.copyIn(tree, directory);
+
+                    assertEquals(
+                            new GuestFile.Builder()
+                                    .path(directory + "/f")
+                                    .kind(GuestFile.Kind.FILE)
+                                    .size(5)
+                                    .permissions("0751")
+                                    .uid(0)
+                                    .gid(0)
+                                    .modified(then)
+                                    .build(),
+                            files.stat(directory + "/f"));
+                    assertTrue(files.stat("/").isDirectory());
+                }));
+    }
+
+    @Test
+    void files_linkThatLeadsNowhere_isThereItself() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.createSymbolicLink(tree.resolve("l"), Path.of("nowhere"));
+                    files.copyIn(tree, directory);
+                    String link = directory + "/l";
+
+                    assertTrue(files.exists(link));
+                    assertEquals(Optional.of("nowhere"), files.stat(link).linkTarget());
+                    assertEquals(GuestFileException.Reason.NOT_FOUND, reason(() -> files.read(link, 1)));
+                    files.delete(link);
+                    assertFalse(files.exists(link));
+                }));
     }
 
     @Test
@@ -1882,6 +1991,66 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void copyIn_linksThatLeadOut_areCopiedAsLinks() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Path outside = Files.writeString(tree.resolve("outside"), "of this machine");
+                    Path in = Files.createDirectory(tree.resolve("in"));
+                    Files.createSymbolicLink(in.resolve("absolute"), outside);
+                    Files.createSymbolicLink(in.resolve("relative"), Path.of("../outside"));
+
+                    CopyReport report = files.copyIn(in, directory);
+
+                    assertEquals(new CopyReport(2, 0, List.of()), report);
+                    assertEquals(
+                            List.of(Optional.of(outside.toString()), Optional.of("../outside")),
+                            files.list(directory).stream()
+                                    .map(GuestFile::linkTarget)
+                                    .toList());
+                }));
+    }
+
+    @Test
+    void copyIn_again_replacesWhatIsThereAndKeepsTheRest() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Path file = Files.writeString(tree.resolve("f"), "what was first, and longer");
+                    files.copyIn(tree, directory);
+                    files.writeText(directory + "/rest", "x");
+                    Files.writeString(file, "what is now");
+                    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("r-x------"));
+
+                    files.copyIn(tree, directory);
+
+                    assertEquals("what is now", files.readText(directory + "/f", 100));
+                    assertEquals("0500", files.stat(directory + "/f").permissions());
+                    assertTrue(files.exists(directory + "/rest"));
+                }));
+    }
+
+    @Test
+    void copyOut_permissionToActAsTheOwner_staysInTheGuest() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    files.write(directory + "/f", bytes(1), "4755");
+                    assertEquals("4755", files.stat(directory + "/f").permissions());
+
+                    files.copyOut(directory, tree.resolve("out"));
+
+                    assertEquals(0755, (int) Files.getAttribute(tree.resolve("out/f"), "unix:mode") & 07777);
+                }));
+    }
+
+    @Test
     void copyOut_linksThatLeadOut_areLeftOutUnlessWanted() {
         requires(Ability.LAUNCH);
         VMFiles files = guest().files();
@@ -1998,6 +2167,55 @@ public abstract class HypervisorContract {
                         assertEquals(2, entries.get(entries.size() - 1));
                         assertEquals(Set.of(Thread.currentThread()), threads);
                     }
+                }));
+    }
+
+    @Test
+    void copy_listenerThrows_endsWithThatAndLeavesNothing() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        IllegalStateException stop = new IllegalStateException("stop");
+        CopyOptions stopping = listening((entries, bytes) -> {
+            throw stop;
+        });
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    Files.writeString(tree.resolve("f"), "x");
+                    files.writeText(directory + "/g", "x");
+                    Path out = tree.resolveSibling("out");
+
+                    assertSame(
+                            stop,
+                            assertThrows(IllegalStateException.class, () -> files.copyIn(tree, directory, stopping)));
+                    assertSame(
+                            stop,
+                            assertThrows(IllegalStateException.class, () -> files.copyOut(directory, out, stopping)));
+                    assertLeftNothing(out);
+                }));
+    }
+
+    @Test
+    void copyOut_longerThanItsTimeout_isStoppedAndLeavesNothing() {
+        requires(Ability.LAUNCH);
+        VMFiles files = guest().files();
+        withDirectory(
+                files,
+                directory -> withTree(tree -> {
+                    files.write(directory + "/f", bytes(6_000_000));
+                    Path out = tree.resolve("out");
+                    boolean[] first = {true};
+                    CopyOptions brief = listening((entries, bytes) -> {
+                                if (first[0]) {
+                                    first[0] = false;
+                                    elapse(Duration.ofMillis(1500));
+                                }
+                            })
+                            .withTimeout(Duration.ofSeconds(1));
+
+                    assertThrows(CommandTimeoutException.class, () -> files.copyOut(directory, out, brief));
+
+                    assertLeftNothing(out);
                 }));
     }
 

@@ -15,7 +15,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -31,7 +34,9 @@ final class WrongFiles {
     static List<WrongFake> all() {
         List<WrongFake> all = new ArrayList<>();
         all.addAll(files());
+        all.addAll(contents());
         all.addAll(copies());
+        all.addAll(transfers());
         return all;
     }
 
@@ -69,7 +74,8 @@ final class WrongFiles {
                                 return super.read(path, 1_000_000);
                             }
                         },
-                        "files_write_isReadByteForByteByAllWhoRead"),
+                        "files_write_isReadByteForByteByAllWhoRead",
+                        "files_readOfNothing_needsNoRoom"),
                 wrong(
                         "a file that is written anew has new permissions",
                         right -> new SpoiltFiles(right) {
@@ -88,7 +94,8 @@ final class WrongFiles {
                             }
                         },
                         "files_writeExisting_keepsItsPermissionsUnlessOthersAreSaid",
-                        "copyOut_whatOthersMayWrite_onlyItsOwnerMayUnlessWanted"),
+                        "copyOut_whatOthersMayWrite_onlyItsOwnerMayUnlessWanted",
+                        "copyOut_permissionToActAsTheOwner_staysInTheGuest"),
                 wrong(
                         "links are followed when written",
                         right -> new SpoiltFiles(right) {
@@ -116,7 +123,8 @@ final class WrongFiles {
                                 super.write(path, content);
                             }
                         },
-                        "files_append_isWrittenBehindTheEnd"),
+                        "files_append_isWrittenBehindTheEnd",
+                        "files_appendToALink_goesToTheFileThatItPointsTo"),
                 wrong(
                         "a list is in no order",
                         listing(files -> {
@@ -124,7 +132,8 @@ final class WrongFiles {
                             Collections.reverse(reversed);
                             return reversed;
                         }),
-                        "files_list_hasAllThatIsThereSortedByName"),
+                        "files_list_hasAllThatIsThereSortedByName",
+                        "copyIn_linksThatLeadOut_areCopiedAsLinks"),
                 wrong(
                         "a list has no hidden files",
                         listing(files -> files.stream()
@@ -138,7 +147,8 @@ final class WrongFiles {
                                         .linkTarget(Optional.empty())
                                         .build())
                                 .toList()),
-                        "files_list_hasAllThatIsThereSortedByName"),
+                        "files_list_hasAllThatIsThereSortedByName",
+                        "copyIn_linksThatLeadOut_areCopiedAsLinks"),
                 wrong(
                         "a directory is deleted with all that it holds",
                         right -> new SpoiltFiles(right) {
@@ -194,7 +204,8 @@ final class WrongFiles {
                                 }
                             }
                         },
-                        "files_missing_isSaidByEachCall"),
+                        "files_missing_isSaidByEachCall",
+                        "files_linkThatLeadsNowhere_isThereItself"),
                 wrong(
                         "directories are made for what is written",
                         right -> new SpoiltFiles(right) {
@@ -263,6 +274,186 @@ final class WrongFiles {
                         "files_asUser_belongToThatUser"));
     }
 
+    private static List<WrongFake> contents() {
+        return List.of(
+                wrong(
+                        "a file is written in parts",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public void write(String path, byte[] content) {
+                                if (content.length == 100_000 && super.exists(path)) {
+                                    super.write(path, Arrays.copyOf(content, 50_000));
+                                    pause();
+                                }
+                                super.write(path, content);
+                            }
+                        },
+                        "files_writeWhileOthersRead_isThereAsAWhole"),
+                wrong(
+                        "one byte can be read whatever the bound",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public byte[] read(String path, int maxBytes) {
+                                return super.read(path, maxBytes == 0 ? 1 : maxBytes);
+                            }
+                        },
+                        "files_readOfNothing_needsNoRoom"),
+                wrong(
+                        "a bound below zero is none",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public byte[] read(String path, int maxBytes) {
+                                return super.read(path, maxBytes < 0 ? 1_000_000 : maxBytes);
+                            }
+                        },
+                        "files_readOfNothing_needsNoRoom"),
+                wrong(
+                        "an append replaces a link",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public void append(String path, byte[] content) {
+                                if (isLink(super.exists(path) ? Optional.of(super.stat(path)) : Optional.empty())) {
+                                    super.write(path, super.read(path, 1_000_000));
+                                }
+                                super.append(path, content);
+                            }
+                        },
+                        "files_appendToALink_goesToTheFileThatItPointsTo"),
+                wrong(
+                        "a file is as old as the question",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public GuestFile stat(String path) {
+                                return builder(super.stat(path))
+                                        .modified(Instant.EPOCH)
+                                        .build();
+                            }
+                        },
+                        "files_list_hasAllThatIsThereSortedByName",
+                        "files_stat_saysWhatItIsWhoseAndSinceWhen"),
+                wrong(
+                        "a link that leads nowhere is not there",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public boolean exists(String path) {
+                                return super.exists(path)
+                                        && !super.stat(path).linkTarget().equals(Optional.of("nowhere"));
+                            }
+                        },
+                        "files_linkThatLeadsNowhere_isThereItself"));
+    }
+
+    private static boolean isLink(Optional<GuestFile> file) {
+        return file.filter(there -> there.kind() == GuestFile.Kind.LINK).isPresent();
+    }
+
+    private static List<WrongFake> transfers() {
+        return List.of(
+                wrong(
+                        "links of this machine are followed on the way in",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public CopyReport copyIn(Path source, String directory, CopyOptions options) {
+                                CopyReport report = super.copyIn(source, directory, options);
+                                onHost(() -> {
+                                    Path link = source.resolve("absolute");
+                                    if (Files.isSymbolicLink(link)) {
+                                        super.write(directory + "/absolute", Files.readAllBytes(link));
+                                    }
+                                });
+                                return report;
+                            }
+                        },
+                        "copyIn_linksThatLeadOut_areCopiedAsLinks"),
+                wrong(
+                        "a copy in keeps what is there",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public CopyReport copyIn(Path source, String directory, CopyOptions options) {
+                                boolean again = directory.startsWith("/") && super.exists(directory + "/rest");
+                                Optional<byte[]> before =
+                                        again ? Optional.of(super.read(directory + "/f", 1000)) : Optional.empty();
+                                CopyReport report = super.copyIn(source, directory, options);
+                                before.ifPresent(content -> super.write(directory + "/f", content));
+                                return report;
+                            }
+                        },
+                        "copyIn_again_replacesWhatIsThereAndKeepsTheRest"),
+                wrong(
+                        "a copy in removes what is there",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public CopyReport copyIn(Path source, String directory, CopyOptions options) {
+                                if (directory.startsWith("/")) {
+                                    super.deleteRecursively(directory + "/rest");
+                                }
+                                return super.copyIn(source, directory, options);
+                            }
+                        },
+                        "copyIn_again_replacesWhatIsThereAndKeepsTheRest"),
+                wrong(
+                        "a copy out keeps all permissions",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public CopyReport copyOut(String source, Path directory, CopyOptions options) {
+                                CopyReport report = super.copyOut(source, directory, options);
+                                onHost(() -> {
+                                    if (super.exists(source + "/f")
+                                            && super.stat(source + "/f")
+                                                    .permissions()
+                                                    .equals("4755")) {
+                                        Files.setAttribute(directory.resolve("f"), "unix:mode", 04755);
+                                    }
+                                });
+                                return report;
+                            }
+                        },
+                        "copyOut_permissionToActAsTheOwner_staysInTheGuest"),
+                wrong(
+                        "what a listener throws does not end a copy",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public CopyReport copyIn(Path source, String directory, CopyOptions options) {
+                                return super.copyIn(
+                                        source,
+                                        directory,
+                                        options.withListener(options.listener().map(listener -> (entries, bytes) -> {
+                                            try {
+                                                listener.onProgress(entries, bytes);
+                                            } catch (IllegalStateException e) {
+                                                // That is the fault.
+                                            }
+                                        })));
+                            }
+                        },
+                        "copy_listenerThrows_endsWithThatAndLeavesNothing"),
+                wrong(
+                        "what a listener throws is a failure of the copy",
+                        right -> new SpoiltFiles(right) {
+                            @Override
+                            public CopyReport copyOut(String source, Path directory, CopyOptions options) {
+                                try {
+                                    return super.copyOut(source, directory, options);
+                                } catch (IllegalStateException e) {
+                                    throw failure(GuestFileException.Reason.OTHER);
+                                }
+                            }
+                        },
+                        "copy_listenerThrows_endsWithThatAndLeavesNothing"),
+                wrong(
+                        "a copy out may take any time",
+                        copyingOut(options -> options.withTimeout(Duration.ofDays(1))),
+                        "copyOut_longerThanItsTimeout_isStoppedAndLeavesNothing"));
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(50);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     private static List<WrongFake> copies() {
         return List.of(
                 wrong(
@@ -308,7 +499,8 @@ final class WrongFiles {
                                 return new CopyReport(report.entries() + 1, report.bytes(), report.leftOut());
                             }
                         },
-                        "copy_treeInAndOut_isTheSame"),
+                        "copy_treeInAndOut_isTheSame",
+                        "copyIn_linksThatLeadOut_areCopiedAsLinks"),
                 wrong(
                         "a copy replaces a directory of the guest",
                         right -> new SpoiltFiles(right) {
@@ -369,7 +561,8 @@ final class WrongFiles {
                         },
                         "copyOut_vmDestroyedMeanwhile_throwsThatAndLeavesNothing",
                         "copy_interrupted_stopsAndKeepsTheInterrupt",
-                        "copy_moreThanAllowed_isRefused"),
+                        "copy_moreThanAllowed_isRefused",
+                        "copyOut_longerThanItsTimeout_isStoppedAndLeavesNothing"),
                 wrong(
                         "a copy clears the directory that it goes to",
                         right -> new SpoiltFiles(right) {
