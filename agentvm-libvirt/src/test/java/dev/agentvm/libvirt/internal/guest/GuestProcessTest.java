@@ -529,13 +529,78 @@ class GuestProcessTest {
         Awaitility.await().until(() -> !alive("pid"));
     }
 
+    /** So that a line costs the guest no program. */
     @Test
-    void start_guestWithoutItsPrograms_namesThem() throws IOException {
+    void start_manyPieces_areMovedByPerl() throws IOException {
+        try (VMProcess process = start("while read -r line; do echo \"$line\"; done")) {
+            echo(process, 5);
+
+            assertThat(perls()).hasSize(1);
+
+            echo(process, 100);
+            process.stdin().close();
+            assertThat(text(process.stdout())).isEmpty();
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        Awaitility.await().untilAsserted(() -> assertThat(perls()).isEmpty());
+    }
+
+    @Test
+    void start_guestWithoutPerl_losesNothing() throws IOException {
+        guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat", "mkfifo", "dd", "head");
+        try (VMProcess process = start("while read -r line; do echo \"$line\"; done; head -c 1500000 /dev/zero")) {
+            echo(process, 30);
+            process.stdin().close();
+
+            assertThat(process.stdout().readAllBytes()).isEqualTo(new byte[1_500_000]);
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        assertThat(perls()).isEmpty();
+    }
+
+    @Test
+    void start_guestsPerlThatFails_isSaid() throws IOException {
+        Path bin = guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat", "mkfifo", "dd");
+        Files.writeString(bin.resolve("perl"), "#!/bin/sh\nexit 2\n");
+        assertThat(bin.resolve("perl").toFile().setExecutable(true)).isTrue();
+        try (VMProcess process = start("while read -r line; do echo \"$line\"; done")) {
+            assertThatThrownBy(() -> echo(process, 9))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("incomplete");
+        }
+    }
+
+    private static void echo(VMProcess process, int lines) throws IOException {
+        for (int i = 0; i < lines; i++) {
+            process.stdin().write((i + "\n").getBytes(StandardCharsets.UTF_8));
+            assertThat(process.stdoutReader().readLine()).isEqualTo(Integer.toString(i));
+        }
+    }
+
+    private Stream<ProcessHandle> perls() {
+        return ProcessHandle.allProcesses()
+                .filter(process -> process.info()
+                        .command()
+                        .filter(command -> command.endsWith("/perl"))
+                        .isPresent())
+                .filter(process -> process.info()
+                        .commandLine()
+                        .filter(line -> line.contains(workspace().toString()))
+                        .isPresent());
+    }
+
+    private Path guestHasOnly(String... programs) throws IOException {
         Path bin = Files.createDirectory(temporary.resolve("bin"));
-        for (String program : List.of("mkdir", "rm", "sleep", "sh", "setsid", "cat")) {
+        for (String program : programs) {
             Files.createSymbolicLink(bin.resolve(program), Path.of("/usr/bin/" + program));
         }
         fake.environment().put("PATH", bin.toString());
+        return bin;
+    }
+
+    @Test
+    void start_guestWithoutItsPrograms_namesThem() throws IOException {
+        guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat");
 
         assertThatThrownBy(() -> start("true"))
                 .isInstanceOf(GuestAgentException.class)
