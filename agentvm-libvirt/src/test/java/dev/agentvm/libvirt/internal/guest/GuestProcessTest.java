@@ -53,7 +53,6 @@ class GuestProcessTest {
 
     @AfterEach
     void leaveNothing() {
-        endHelpers();
         fake.close();
     }
 
@@ -382,7 +381,7 @@ class GuestProcessTest {
             assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
             assertThat(fake.openFiles()).isEqualTo(1);
             assertThat(fake.processes()).isZero();
-            assertThat(helpers(workspace)).isEmpty();
+            assertThat(FakeAgent.helpers(workspace)).isEmpty();
         });
         agent.release();
         assertThat(workspace).doesNotExist();
@@ -756,15 +755,20 @@ class GuestProcessTest {
     void start_outputThatDoesNotEnd_isGivenUpInTime() throws Exception {
         GuestAgent impatient =
                 new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withEnding(Duration.ofSeconds(2)), 0);
+        try (VMProcess first = impatient.start(Command.of("true"), UnaryOperator.identity())) {
+            assertThat(first.waitFor().success()).isTrue();
+        }
+        String left = "(while :; do echo x; sleep 0.1; done) & echo $! >" + temporary + "/left";
         try (VMProcess process = impatient.start(
-                Command.shell("exec 3>&1; (while :; do echo $$ >" + temporary + "/child; echo x; sleep 0.1; done) &"
-                        + " rm -f /dev/shm/agentvm-*/1.[oe]; echo early"),
+                Command.shell("exec 3>&1; " + left + "; rm -f " + workspace() + "/2.[oe]; echo early"),
                 UnaryOperator.identity())) {
             assertThat(process.waitFor().exitCode()).hasValue(0);
 
             assertThatThrownBy(() -> process.stdout().readAllBytes())
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("the end of its output did not come");
+        } finally {
+            process("left").destroyForcibly();
         }
     }
 
@@ -874,7 +878,7 @@ class GuestProcessTest {
         process.close();
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
-                .until(() -> helpers(workspace()).findAny().isEmpty());
+                .until(() -> FakeAgent.helpers(workspace()).findAny().isEmpty());
     }
 
     @Test
@@ -925,7 +929,7 @@ class GuestProcessTest {
         assertThat(alive("pid")).isFalse();
         Awaitility.await().untilAsserted(() -> {
             assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
-            assertThat(helpers(workspace)).isEmpty();
+            assertThat(FakeAgent.helpers(workspace)).isEmpty();
         });
     }
 
@@ -945,7 +949,7 @@ class GuestProcessTest {
 
         Awaitility.await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
             assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
-            assertThat(helpers(workspace)).isEmpty();
+            assertThat(FakeAgent.helpers(workspace)).isEmpty();
             assertThat(fake.processes()).isZero();
         });
     }
@@ -1054,20 +1058,6 @@ class GuestProcessTest {
                     .mapToLong(file -> file.toFile().length())
                     .sum();
         }
-    }
-
-    /** Processes of this library's in this guest. */
-    private static Stream<ProcessHandle> helpers(Path workspace) {
-        return ProcessHandle.allProcesses()
-                .filter(process -> process.info()
-                        .commandLine()
-                        .filter(line -> line.contains(workspace + "/streams"))
-                        .isPresent());
-    }
-
-    /** Of agents that a test broke. */
-    private void endHelpers() {
-        fake.workspaces().forEach(workspace -> helpers(workspace).forEach(ProcessHandle::destroyForcibly));
     }
 
     private Path workspace() {
