@@ -184,7 +184,7 @@ final class TrafficBenchmark {
         Table table = new Table(
                 "filter",
                 "round trip, ms",
-                "of no filter",
+                "added, µs",
                 "least",
                 "most",
                 "throughput, MiB/s",
@@ -192,14 +192,14 @@ final class TrafficBenchmark {
                 "least",
                 "most");
         for (Variant variant : Variant.values()) {
-            Spread trips = ratio(variant, Variant.NONE, Seen::roundTrip);
+            Spread added = added(variant);
             Spread rates = ratio(variant, Variant.NONE, Seen::throughput);
             table.row(
                     variant.text,
                     number(median(variant, Seen::roundTrip), 3),
-                    number(trips.median(), 2),
-                    number(trips.min(), 2),
-                    number(trips.max(), 2),
+                    number(added.median(), 0),
+                    number(added.min(), 0),
+                    number(added.max(), 0),
                     number(median(variant, Seen::throughput), 1),
                     number(rates.median(), 2),
                     number(rates.min(), 2),
@@ -224,6 +224,14 @@ final class TrafficBenchmark {
                         .map(round -> value(round, variant, value))
                         .toList())
                 .median();
+    }
+
+    /** To the round trip of a round, in microseconds. */
+    private Spread added(Variant variant) {
+        return Spread.of(rounds.stream()
+                .map(round ->
+                        1000 * (value(round, variant, Seen::roundTrip) - value(round, Variant.NONE, Seen::roundTrip)))
+                .toList());
     }
 
     private Spread ratio(Variant variant, Variant reference, ToDoubleFunction<Seen> value) {

@@ -17,11 +17,16 @@ import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.Verdict;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -95,6 +100,39 @@ class AgentDayIT {
                 """);
 
         assertThat(run(vm, "agent", "g++ -o hello hello.cc\n./hello")).isEqualTo("42");
+    }
+
+    /** Moved by perl, which the tiny guest does not have. */
+    @Test
+    void start_manyLinesAndMuchOutput_areExact() throws Exception {
+        int size = (Lab.soak() ? 100 : 8) * MIB;
+        Lab.output(vm, Command.shell("head -c " + size + " /dev/urandom >/root/bytes"));
+        try (VMProcess process = vm.start(
+                Command.shell(
+                        "exec 3<&0; seq 20 | while read -r i; do echo $i; read -r go <&3; done; pgrep -cx perl; cat /root/bytes"))) {
+            InputStream stdout = process.stdout();
+            for (int i = 1; i <= 20; i++) {
+                assertThat(line(stdout)).isEqualTo(Integer.toString(i));
+                process.stdin().write('\n');
+            }
+            assertThat(line(stdout)).isEqualTo("1");
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            try (InputStream bytes = new DigestInputStream(stdout, digest)) {
+                assertThat(bytes.transferTo(OutputStream.nullOutputStream())).isEqualTo(size);
+            }
+            assertThat(Lab.output(vm, Command.of("sha256sum", "/root/bytes")))
+                    .startsWith(HexFormat.of().formatHex(digest.digest()));
+        }
+        files.delete("/root/bytes");
+    }
+
+    private static String line(InputStream stream) throws IOException {
+        StringBuilder line = new StringBuilder();
+        for (int c = stream.read(); c != '\n'; c = stream.read()) {
+            assertThat(c).isNotNegative();
+            line.append((char) c);
+        }
+        return line.toString();
     }
 
     @Test

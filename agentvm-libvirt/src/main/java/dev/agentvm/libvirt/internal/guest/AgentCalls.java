@@ -38,7 +38,11 @@ final class AgentCalls {
     static final int WRITE_PIECE = 48 * 1024;
 
     /** What guest-exec-status says; {@code output} and {@code errors} are what the agent captured. */
-    record Status(boolean exited, OptionalInt exitCode, OptionalInt signal, String output, String errors) {}
+    record Status(boolean exited, OptionalInt exitCode, OptionalInt signal, String output, String errors) {
+        Status withOutput(String other) {
+            return new Status(exited, exitCode, signal, other, errors);
+        }
+    }
 
     private static final List<String> NEEDED = List.of(
             "guest-exec",
@@ -53,6 +57,8 @@ final class AgentCalls {
             "[Cc]ommand '?[a-z-]+'? (has been|is) (disabled|not allowed)|[Cc]ommand '?guest-[a-z-]+'? has not been found");
     /** It is told in the words of what is blocked, and passes. */
     private static final String FROZEN = "agent is in frozen state";
+
+    private static final String UNKNOWN = "has not been found";
 
     private static final int SEEK_SET = 0;
     private static final int SEEK_END = 2;
@@ -318,6 +324,11 @@ final class AgentCalls {
             }
             return missing;
         });
+    }
+
+    /** Whether the agent knows nothing of a handle, as one that has started anew knows none of those before. */
+    static boolean saysUnknown(GuestAgentException failure) {
+        return !failure.retryable() && String.valueOf(failure.getMessage()).contains(UNKNOWN);
     }
 
     FailureContext context() {

@@ -43,6 +43,11 @@ final class Execution {
     /** How much output there is, as far as is known. */
     private long size;
 
+    /** The shell that was to become the command is no more; the command was not run. */
+    static final class ShellGoneException extends Exception {
+        private static final long serialVersionUID = 1L;
+    }
+
     private static final class TimeUpException extends Exception {
         private static final long serialVersionUID = 1L;
     }
@@ -73,10 +78,10 @@ final class Execution {
         this.err = new OutputFile(calls, files + ".err");
     }
 
-    ExecResult run() throws Starter.WorkspaceGoneException {
+    ExecResult run() throws Starter.WorkspaceGoneException, ShellGoneException {
         List<String> toRemove = new ArrayList<>(Scripts.files(files));
         try {
-            return result(supervise(shell.isPresent() ? start(shell.get()) : start(toRemove)));
+            return result(shell.isPresent() ? taken(supervise(start(shell.get()))) : supervise(start(toRemove)));
         } finally {
             List<Long> handles = new ArrayList<>();
             shell.ifPresent(given -> handles.add(given.control()));
@@ -90,11 +95,28 @@ final class Execution {
         }
     }
 
-    private long start(WaitingShell given) {
+    private long start(WaitingShell given) throws ShellGoneException {
         out.opened(given.out());
         err.opened(given.err());
-        starter.start(given, Backoff.left(deadline));
+        try {
+            starter.start(given, Backoff.left(deadline));
+        } catch (GuestAgentException e) {
+            if (AgentCalls.saysUnknown(e)) {
+                starter.giveUp(given);
+                throw new ShellGoneException();
+            }
+            throw e;
+        }
         return given.pid();
+    }
+
+    /** What is left of the status when the shell became the command. */
+    private static AgentCalls.Status taken(AgentCalls.Status status) throws ShellGoneException {
+        if (!status.output().startsWith(Scripts.TAKEN)) {
+            throw new ShellGoneException();
+        }
+        return status.withOutput(
+                status.output().substring(Scripts.TAKEN.length()).strip());
     }
 
     private long start(List<String> toRemove) throws Starter.WorkspaceGoneException {

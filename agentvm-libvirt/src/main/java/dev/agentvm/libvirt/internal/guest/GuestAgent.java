@@ -172,11 +172,26 @@ public final class GuestAgent {
         }
         requireNoInterrupt();
         Site here = site();
-        Optional<WaitingShell> shell = here.waiting()
-                .take(command, Backoff.left(begin + command.timeout().toNanos()));
+        Optional<WaitingShell> shell = here.waiting().take(command);
+        try {
+            return execution(here, shell, command, begin).run();
+        } catch (Execution.ShellGoneException gone) {
+            return started(here, command, begin);
+        }
+    }
+
+    private ExecResult started(Site here, Command command, long begin) throws Starter.WorkspaceGoneException {
+        try {
+            return execution(here, Optional.empty(), command, begin).run();
+        } catch (Execution.ShellGoneException e) {
+            throw new AssertionError("it was given no shell", e);
+        }
+    }
+
+    private Execution execution(Site here, Optional<WaitingShell> shell, Command command, long begin) {
         long number = shell.map(WaitingShell::number).orElseGet(numbers::incrementAndGet);
         Starter starter = starter(here.workspace(), command, number);
-        return new Execution(starter, shell, running::get, patience.silence(), begin).run();
+        return new Execution(starter, shell, running::get, patience.silence(), begin);
     }
 
     private void requireNoInterrupt() {

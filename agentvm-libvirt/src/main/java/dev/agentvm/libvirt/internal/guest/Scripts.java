@@ -126,23 +126,47 @@ final class Scripts {
             exit 1
             """;
 
+    /** What {@link #waiting} says on its captured output before it becomes a command. */
+    static final String TAKEN = "taken";
+
     /**
-     * Opens the outputs of a command whose files' paths begin with $1, and waits for what {@link #delivery} makes, which
-     * ends with the line $2. A pipe that is open for writing too has no end, whoever has opened it meanwhile.
+     * What the wrapper says of where it is, in case it fails there: to the agent, or in the note. A shell that fails to
+     * become another program ends, and runs this; one that succeeds forgets it.
      */
-    static final String WAIT = """
-            mkfifo -m 600 "$1.run" || exit 1
-            exec 3<>"$1.run" 8>>"$1.out" 9>>"$1.err"
+    private static final String SAY = """
+            agentvm_say() {
+              trap "echo $1" EXIT
+            }
+            agentvm_note() {
+              trap "echo $1 >FILES.note; exit NOTE_LEFT" EXIT
+            }
+            """.replace("NOTE_LEFT", Integer.toString(NOTE_LEFT));
+
+    /** Opens the outputs of a command, and waits for what {@link #delivery} makes, which ends with the line END. */
+    private static final String WAIT = """
+            mkfifo -m 600 FILES.run || exit 1
+            # A pipe that is open for writing too has no end, whoever has opened it meanwhile.
+            exec 3<>FILES.run 8>>FILES.out 9>>FILES.err
+            agentvm_look() {
+              [ -d DIRECTORY ] || {
+                echo 'DIRECTORY: No such file or directory' >&2
+                exit 1
+              }
+            }
+            agentvm_connect() {
+              exec 2>&9 >&8 8>&- 9>&-
+            }
             agentvm_script=
             while :; do
               IFS= read -r agentvm_line <&3 || exit 1
-              [ "$agentvm_line" != "$2" ] || break
+              [ "$agentvm_line" != END ] || break
               agentvm_script="$agentvm_script$agentvm_line
             "
             done
             exec 3<&-
+            echo TAKEN
             eval "$agentvm_script"
-            """;
+            """.replace("TAKEN", TAKEN);
 
     /** What {@code env} says, before its name for the trouble, if it cannot become the command. */
     static final String ENV_SAYS = "env: ";
@@ -157,28 +181,27 @@ final class Scripts {
     /**
      * The script that becomes the command. Its parameters are {@link #parameters}.
      *
-     * @param files the path that the command's files begin with, of letters, digits, {@code /}, {@code -} only
      * @param streams how its outputs and its input are connected
      */
-    static String become(String files, Command command, Redirection streams) {
+    static String become(Command command, Redirection streams) {
         Map<String, String> environment = command.environment();
         boolean throughEnv = goesThroughEnv(environment);
-        StringBuilder script = new StringBuilder();
-        trap(script, AT_OUTPUT);
+        StringBuilder script = new StringBuilder(streams.says());
+        say(script, AT_OUTPUT);
         script.append(streams.before());
         if (command.workingDirectory().isPresent()) {
-            trap(script, AT_DIRECTORY);
+            say(script, AT_DIRECTORY);
             script.append("cd \"$1\" || exit 1\n");
             script.append("shift\n");
-            trap(script, AT_OUTPUT);
+            say(script, AT_OUTPUT);
         }
         script.append(streams.redirect());
         command.user().ifPresent(user -> {
-            note(script, AT_USER, files);
+            note(script, AT_USER);
             script.append(AsUser.script(user));
         });
         if (!environment.isEmpty() && !throughEnv) {
-            note(script, AT_ENVIRONMENT, files);
+            note(script, AT_ENVIRONMENT);
             script.append("export");
             for (int i = 1; i <= environment.size(); i++) {
                 script.append(" \"${").append(i).append("}\"");
@@ -186,7 +209,7 @@ final class Scripts {
             // bash warns of unknown locales there.
             script.append(" 2>/dev/null\nshift ").append(environment.size()).append('\n');
         }
-        note(script, AT_PROGRAM, files);
+        note(script, AT_PROGRAM);
         if (command.user().isPresent() || streams.looks()) {
             script.append(look(environment, throughEnv, command.user().isPresent()));
         }
@@ -228,17 +251,19 @@ final class Scripts {
     /**
      * How the wrapper connects the command's streams.
      *
+     * @param says {@link #SAY}, unless it is known already
      * @param before what it does first
      * @param redirect what connects them
      * @param looks whether it looks for the program before it becomes it
      * @param after what it does last, before it becomes the command
      */
-    record Redirection(String before, String redirect, boolean looks, String after) {}
+    record Redirection(String says, String before, String redirect, boolean looks, String after) {}
 
     /** Outputs go to files, and standard input comes from the agent, or from a file. */
     static Redirection toFiles(String files, boolean stdinFromFile, boolean forUser) {
         // Appending, since whoever comes first makes the file: this or the agent, on opening it for us.
         return new Redirection(
+                SAY.replace("FILES", files),
                 "",
                 (stdinFromFile ? "exec <" + files + ".in\n" : "") + "exec 2>>" + files + ".err\nexec >>" + files
                         + ".out\n"
@@ -247,19 +272,9 @@ final class Scripts {
                 "");
     }
 
-    /** Outputs go to the files that {@link #WAIT} has opened; the directory is still there. */
-    static Redirection toOpenFiles(String directory, String files, boolean forUser) {
-        String before = """
-                [ -d DIRECTORY ] || {
-                  echo 'DIRECTORY: No such file or directory' >&2
-                  exit 1
-                }
-                """;
-        return new Redirection(
-                before.replace("DIRECTORY", directory),
-                "exec 2>&9 >&8 8>&- 9>&-\n" + forUser(files, forUser),
-                false,
-                "");
+    /** Outputs go to the files that {@link #waiting} has opened; the directory is still there. */
+    static Redirection toOpenFiles(String files, boolean forUser) {
+        return new Redirection("", "agentvm_look\n", "agentvm_connect\n" + forUser(files, forUser), false, "");
     }
 
     /** So that another user may open /dev/stdout; the directory keeps all others out. */
@@ -296,6 +311,7 @@ final class Scripts {
                 }
                 """;
         return new Redirection(
+                SAY.replace("FILES", files),
                 inPlace(before, directory, files, number)
                         .replace("SETSID SHELL", workspace.setsid().orElse("setsid") + " " + SHELL),
                 "exec <&3 2>&5 >&4 3<&- 4>&- 5>&-\n",
@@ -310,6 +326,56 @@ final class Scripts {
                 .replace("NUMBER", Long.toString(number));
     }
 
+    /** What {@code pump} of {@link #STREAMS} does, from where that has got to; in perl without modules or single quotes. */
+    private static final String PUMP = """
+            ($files, $events, $id, $stream, $file, $count, $pieces) = @ARGV;
+            $out = "$files.$stream";
+            sub told {
+              while (open $now, "<", $events) {
+                chomp($part = <$now>);
+                last unless -f "$events.$part" && -p "$files.c";
+                $line = "$id $stream @_\\n";
+                return 1 if open($to, ">>", "$events.$part") && syswrite($to, $line) == length $line;
+                sleep 1;
+              }
+              return 0;
+            }
+            sub kept {
+              open $to, ">>", "$out.$file" or return 0;
+              for ($at = 0; $at < length $_[0]; $at += $wrote) {
+                $wrote = syswrite $to, $_[0], 65536, $at or return 0;
+              }
+              return 1;
+            }
+            sub waste {
+              1 while sysread STDIN, $piece, 65536;
+              exit;
+            }
+            for (;; $file++, $pieces = 0) {
+              $old = "$out." . ($file - 2);
+              for ($turns = 0; -s $old; $turns++) {
+                select undef, undef, undef, $turns < 100 ? 0.03 : 1;
+              }
+              unlink $old;
+              for (; $pieces < 8; $pieces++) {
+                unless (-p $out) {
+                  unlink "$out.$file", "$out." . ($file - 1);
+                  waste;
+                }
+                $got = sysread STDIN, $piece, 65536;
+                if (defined $got && !$got) {
+                  told ".", $file, $count;
+                  exit;
+                }
+                unless ($got && kept $piece) {
+                  told "!", $file, $count;
+                  waste;
+                }
+                told "+", $file, ++$count or waste;
+              }
+            }
+            """;
+
     /**
      * Serves the pipes of one command: $1 is the path that its files begin with, $2 that of the events, $3 its number.
      *
@@ -320,6 +386,8 @@ final class Scripts {
      * before. Input comes in files, as lines in a control pipe say; a line that comes again is no matter, and each file
      * that was passed on is told too. No file's name is ever used again, so that whatever we do to one may be done twice,
      * or late. When we have removed the pipes, what still comes from processes that outlived the command is thrown away.
+     *
+     * <p>A program for each piece is much for one who writes often: after a few pieces perl goes on, where there is one.
      *
      * <p>An event is a line in the file whose last letter $2 names.
      */
@@ -335,6 +403,15 @@ final class Scripts {
                 sleep 1
               done 2>/dev/null
               return 1
+            }
+            go_on() {
+              perl -e 'PERL' "$files" "$events" "$id" "$1" "$file" "$count" "$pieces"
+              case $? in
+                0) exit ;;
+                126 | 127) return ;;
+              esac
+              tell "$1" ! "$file" "$count"
+              exec cat >/dev/null
             }
             pump() {
               out=$files.$1
@@ -378,6 +455,7 @@ final class Scripts {
                   many=$((1 + full))
                   count=$((count + 1))
                   tell "$1" + "$file" "$count" || exec cat >/dev/null
+                  [ "$count" != 4 ] || go_on "$1"
                 done
                 file=$((file + 1))
               done
@@ -405,7 +483,7 @@ final class Scripts {
             pump o <"$files.o" &
             pump e <"$files.e" &
             feed
-            """;
+            """.replace("PERL", PUMP);
 
     /** What {@link #PREPARE_STREAMS} exits with if the directory is not there. */
     static final int NO_DIRECTORY = 3;
@@ -487,7 +565,13 @@ final class Scripts {
             exit 3
             """;
 
-    /** A script and its parameters as {@link #WAIT} takes them. */
+    /** The script that becomes the command of that number, which {@link #delivery} brings. */
+    static String waiting(Workspace workspace, long number, String end) {
+        return inPlace(SAY + WAIT, workspace.directory(), workspace.files(number), number)
+                .replace("END", "'" + end + "'");
+    }
+
+    /** A script and its parameters as {@link #waiting} takes them. */
     static byte[] delivery(String script, List<String> parameters, String end) {
         StringBuilder all = new StringBuilder("set --");
         parameters.forEach(parameter ->
@@ -505,19 +589,12 @@ final class Scripts {
         return List.of(files + ".out", files + ".err", files + ".run");
     }
 
-    private static void trap(StringBuilder script, String stage) {
-        script.append("trap 'echo ").append(stage).append("' EXIT\n");
+    private static void say(StringBuilder script, String stage) {
+        script.append("agentvm_say ").append(stage).append('\n');
     }
 
-    /** A shell that fails to become another program ends, and runs this; one that succeeds forgets it. */
-    private static void note(StringBuilder script, String stage, String files) {
-        script.append("trap 'echo ")
-                .append(stage)
-                .append(" >")
-                .append(files)
-                .append(".note; exit ")
-                .append(NOTE_LEFT)
-                .append("' EXIT\n");
+    private static void note(StringBuilder script, String stage) {
+        script.append("agentvm_note ").append(stage).append('\n');
     }
 
     static List<String> arguments(String script, List<String> parameters) {

@@ -91,19 +91,25 @@ final class Starter {
 
     /** Starts it; its process is then this library's to watch. */
     long start(Scripts.Redirection streams, byte[] input, Duration atMost) {
-        List<String> arguments =
-                Scripts.arguments(Scripts.become(files, command, streams), Scripts.parameters(command));
+        List<String> arguments = Scripts.arguments(Scripts.become(command, streams), Scripts.parameters(command));
         return calls.exec(workspace.program(), workspace.arguments(arguments), input, atMost, this::killLate);
     }
 
     /** Lets a shell become it that was begun for its number. */
     void start(WaitingShell shell, Duration atMost) {
         String script = Scripts.become(
-                files,
-                command,
-                Scripts.toOpenFiles(workspace.directory(), files, command.user().isPresent()));
+                command, Scripts.toOpenFiles(files, command.user().isPresent()));
         byte[] delivery = Scripts.delivery(script, Scripts.parameters(command), shell.end());
         calls.write(shell.control(), delivery, atMost, () -> killLate(shell.pid()));
+    }
+
+    /** Kills a shell that waits in vain, as its agent has started anew. */
+    void giveUp(WaitingShell shell) {
+        try {
+            boolean unused = killer.kill(shell.pid());
+        } catch (AgentVMException e) {
+            LOG.debug("A shell that waited in {} may be left", calls.vmName(), e);
+        }
     }
 
     /** Why the wrapper gave up, from what it said to the agent. */

@@ -9,8 +9,6 @@ import org.jspecify.annotations.Nullable;
  * same, so the next one goes to where the last answer got to, and nothing is skipped or read twice. Used by one thread.
  */
 final class TailedFile {
-    private static final String UNKNOWN = "has not been found";
-
     private final AgentCalls calls;
     private final Housekeeping housekeeping;
     private final String path;
@@ -34,7 +32,7 @@ final class TailedFile {
         } catch (GuestAgentException e) {
             close();
             // An agent that has started anew knows none of its handles any more.
-            if (opensIt || !String.valueOf(e.getMessage()).contains(UNKNOWN)) {
+            if (opensIt || !AgentCalls.saysUnknown(e)) {
                 throw e;
             }
         } catch (AgentVMException e) {

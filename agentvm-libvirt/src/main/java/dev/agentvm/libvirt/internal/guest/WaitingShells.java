@@ -15,7 +15,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -80,40 +79,10 @@ final class WaitingShells {
         return command.stdin().length == 0 && length <= LONGEST;
     }
 
-    /** One that was there a moment ago and is the caller's now; empty if none is, or none can become the command. */
-    Optional<WaitingShell> take(Command command, Duration atMost) {
-        count();
-        if (!suits(command)) {
-            return Optional.empty();
-        }
-        for (WaitingShell shell = poll(); shell != null; shell = poll()) {
-            if (isThere(shell, atMost)) {
-                return Optional.of(shell);
-            }
-            forget(shell);
-        }
-        return Optional.empty();
-    }
-
-    private synchronized void count() {
+    /** One that is the caller's now, if it is there still; empty if none waits, or none can become the command. */
+    synchronized Optional<WaitingShell> take(Command command) {
         commands++;
-    }
-
-    private synchronized @Nullable WaitingShell poll() {
-        return waiting.poll();
-    }
-
-    private boolean isThere(WaitingShell shell, Duration atMost) {
-        try {
-            return !calls.status(shell.pid(), atMost).exited();
-        } catch (GuestAgentException e) {
-            if (e.retryable()) {
-                forget(shell);
-                throw e;
-            }
-            // The agent has started anew.
-            return false;
-        }
+        return suits(command) ? Optional.ofNullable(waiting.poll()) : Optional.empty();
     }
 
     /** What is left of one that is no more. */
@@ -183,8 +152,8 @@ final class WaitingShells {
     private Optional<WaitingShell> beginOne() {
         long number = numbers.getAsLong();
         String files = workspace.files(number);
-        String end = "end " + UUID.randomUUID();
-        List<String> arguments = Scripts.arguments(Scripts.WAIT, List.of(files, end));
+        String end = Long.toHexString(UUID.randomUUID().getMostSignificantBits());
+        List<String> arguments = Scripts.arguments(Scripts.waiting(workspace, number, end), List.of());
         long pid = calls.exec(
                 workspace.program(),
                 workspace.arguments(arguments),
@@ -264,6 +233,12 @@ final class WaitingShells {
                 calls.write(shell.control(), Scripts.delivery("exit\n", List.of(), shell.end()), ENDING, () -> {});
                 AgentCalls.Status unused = killer.scripts()
                         .awaitEnd("A shell that waited", shell.pid(), System.nanoTime() + ENDING.toNanos());
+            } catch (GuestAgentException e) {
+                if (!AgentCalls.saysUnknown(e)) {
+                    throw e;
+                }
+                // The agent has started anew.
+                kill(shell.pid(), shell.number());
             } finally {
                 forget(shell);
             }

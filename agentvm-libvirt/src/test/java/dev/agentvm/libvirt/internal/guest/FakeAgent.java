@@ -175,6 +175,15 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         return workspaces().stream().filter(Files::isDirectory).findFirst().orElseThrow();
     }
 
+    /** Processes that serve streams there. */
+    static Stream<ProcessHandle> helpers(Path workspace) {
+        return ProcessHandle.allProcesses()
+                .filter(process -> process.info()
+                        .commandLine()
+                        .filter(line -> line.contains(workspace + "/streams"))
+                        .isPresent());
+    }
+
     int openFiles() {
         return files.size();
     }
@@ -423,8 +432,8 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         for (Running process : processes.values()) {
             Awaitility.await().until(() -> process.status != null);
         }
-        for (String name : workspaces) {
-            Path directory = Path.of("/dev/shm", name);
+        for (Path directory : workspaces()) {
+            helpers(directory).forEach(ProcessHandle::destroyForcibly);
             try (Stream<Path> files = Files.isDirectory(directory) ? Files.list(directory) : Stream.empty()) {
                 files.forEach(file -> file.toFile().delete());
                 Files.deleteIfExists(directory);

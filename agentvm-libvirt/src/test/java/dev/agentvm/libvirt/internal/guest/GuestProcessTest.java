@@ -53,7 +53,6 @@ class GuestProcessTest {
 
     @AfterEach
     void leaveNothing() {
-        endHelpers();
         fake.close();
     }
 
@@ -382,7 +381,7 @@ class GuestProcessTest {
             assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
             assertThat(fake.openFiles()).isEqualTo(1);
             assertThat(fake.processes()).isZero();
-            assertThat(helpers(workspace)).isEmpty();
+            assertThat(FakeAgent.helpers(workspace)).isEmpty();
         });
         agent.release();
         assertThat(workspace).doesNotExist();
@@ -529,13 +528,78 @@ class GuestProcessTest {
         Awaitility.await().until(() -> !alive("pid"));
     }
 
+    /** So that a line costs the guest no program. */
     @Test
-    void start_guestWithoutItsPrograms_namesThem() throws IOException {
+    void start_manyPieces_areMovedByPerl() throws IOException {
+        try (VMProcess process = start("while read -r line; do echo \"$line\"; done")) {
+            echo(process, 5);
+
+            assertThat(perls()).hasSize(1);
+
+            echo(process, 100);
+            process.stdin().close();
+            assertThat(text(process.stdout())).isEmpty();
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        Awaitility.await().untilAsserted(() -> assertThat(perls()).isEmpty());
+    }
+
+    @Test
+    void start_guestWithoutPerl_losesNothing() throws IOException {
+        guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat", "mkfifo", "dd", "head");
+        try (VMProcess process = start("while read -r line; do echo \"$line\"; done; head -c 1500000 /dev/zero")) {
+            echo(process, 30);
+            process.stdin().close();
+
+            assertThat(process.stdout().readAllBytes()).isEqualTo(new byte[1_500_000]);
+            assertThat(process.waitFor().success()).isTrue();
+        }
+        assertThat(perls()).isEmpty();
+    }
+
+    @Test
+    void start_guestsPerlThatFails_isSaid() throws IOException {
+        Path bin = guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat", "mkfifo", "dd");
+        Files.writeString(bin.resolve("perl"), "#!/bin/sh\nexit 2\n");
+        assertThat(bin.resolve("perl").toFile().setExecutable(true)).isTrue();
+        try (VMProcess process = start("while read -r line; do echo \"$line\"; done")) {
+            assertThatThrownBy(() -> echo(process, 9))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("incomplete");
+        }
+    }
+
+    private static void echo(VMProcess process, int lines) throws IOException {
+        for (int i = 0; i < lines; i++) {
+            process.stdin().write((i + "\n").getBytes(StandardCharsets.UTF_8));
+            assertThat(process.stdoutReader().readLine()).isEqualTo(Integer.toString(i));
+        }
+    }
+
+    private Stream<ProcessHandle> perls() {
+        return ProcessHandle.allProcesses()
+                .filter(process -> process.info()
+                        .command()
+                        .filter(command -> command.endsWith("/perl"))
+                        .isPresent())
+                .filter(process -> process.info()
+                        .commandLine()
+                        .filter(line -> line.contains(workspace().toString()))
+                        .isPresent());
+    }
+
+    private Path guestHasOnly(String... programs) throws IOException {
         Path bin = Files.createDirectory(temporary.resolve("bin"));
-        for (String program : List.of("mkdir", "rm", "sleep", "sh", "setsid", "cat")) {
+        for (String program : programs) {
             Files.createSymbolicLink(bin.resolve(program), Path.of("/usr/bin/" + program));
         }
         fake.environment().put("PATH", bin.toString());
+        return bin;
+    }
+
+    @Test
+    void start_guestWithoutItsPrograms_namesThem() throws IOException {
+        guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat");
 
         assertThatThrownBy(() -> start("true"))
                 .isInstanceOf(GuestAgentException.class)
@@ -691,15 +755,20 @@ class GuestProcessTest {
     void start_outputThatDoesNotEnd_isGivenUpInTime() throws Exception {
         GuestAgent impatient =
                 new GuestAgent("vm", fake, GuestAgent.THREADS, Patience.usual().withEnding(Duration.ofSeconds(2)), 0);
+        try (VMProcess first = impatient.start(Command.of("true"), UnaryOperator.identity())) {
+            assertThat(first.waitFor().success()).isTrue();
+        }
+        String left = "(while :; do echo x; sleep 0.1; done) & echo $! >" + temporary + "/left";
         try (VMProcess process = impatient.start(
-                Command.shell("exec 3>&1; (while :; do echo $$ >" + temporary + "/child; echo x; sleep 0.1; done) &"
-                        + " rm -f /dev/shm/agentvm-*/1.[oe]; echo early"),
+                Command.shell("exec 3>&1; " + left + "; rm -f " + workspace() + "/2.[oe]; echo early"),
                 UnaryOperator.identity())) {
             assertThat(process.waitFor().exitCode()).hasValue(0);
 
             assertThatThrownBy(() -> process.stdout().readAllBytes())
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("the end of its output did not come");
+        } finally {
+            process("left").destroyForcibly();
         }
     }
 
@@ -809,7 +878,7 @@ class GuestProcessTest {
         process.close();
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
-                .until(() -> helpers(workspace()).findAny().isEmpty());
+                .until(() -> FakeAgent.helpers(workspace()).findAny().isEmpty());
     }
 
     @Test
@@ -860,7 +929,7 @@ class GuestProcessTest {
         assertThat(alive("pid")).isFalse();
         Awaitility.await().untilAsserted(() -> {
             assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
-            assertThat(helpers(workspace)).isEmpty();
+            assertThat(FakeAgent.helpers(workspace)).isEmpty();
         });
     }
 
@@ -880,7 +949,7 @@ class GuestProcessTest {
 
         Awaitility.await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
             assertThat(list(workspace)).containsOnly("events", "events.0", "streams");
-            assertThat(helpers(workspace)).isEmpty();
+            assertThat(FakeAgent.helpers(workspace)).isEmpty();
             assertThat(fake.processes()).isZero();
         });
     }
@@ -989,20 +1058,6 @@ class GuestProcessTest {
                     .mapToLong(file -> file.toFile().length())
                     .sum();
         }
-    }
-
-    /** Processes of this library's in this guest. */
-    private static Stream<ProcessHandle> helpers(Path workspace) {
-        return ProcessHandle.allProcesses()
-                .filter(process -> process.info()
-                        .commandLine()
-                        .filter(line -> line.contains(workspace + "/streams"))
-                        .isPresent());
-    }
-
-    /** Of agents that a test broke. */
-    private void endHelpers() {
-        fake.workspaces().forEach(workspace -> helpers(workspace).forEach(ProcessHandle::destroyForcibly));
     }
 
     private Path workspace() {

@@ -187,23 +187,32 @@ class WaitingShellsTest {
 
     @Test
     void exec_shellsKilledMeanwhile_isStarted() throws IOException {
-        ProcessHandle.current()
-                .children()
-                .filter(process -> process.info().arguments().stream()
-                        .flatMap(Stream::of)
-                        .anyMatch(
-                                argument -> argument.startsWith(fake.workspace().toString())))
-                .forEach(ProcessHandle::destroyForcibly);
-        Awaitility.await()
-                .until(() -> ProcessHandle.current()
-                        .children()
-                        .noneMatch(process -> process.info().arguments().stream()
-                                .flatMap(Stream::of)
-                                .anyMatch(argument ->
-                                        argument.startsWith(fake.workspace().toString()))));
+        processes(fake.workspace()).forEach(ProcessHandle::destroyForcibly);
+        Awaitility.await().until(() -> processes(fake.workspace()).findAny().isEmpty());
 
         assertThat(text(agent.exec(Command.of("echo", "still")))).isEqualTo("still\n");
         awaitShells();
+    }
+
+    @Test
+    void exec_agentHasStartedAnew_isStarted() {
+        List<ProcessHandle> before = processes(fake.workspace()).toList();
+        assertThat(before).hasSize(MOST);
+        fake.startAnew();
+
+        assertThat(text(agent.exec(Command.of("echo", "still")))).isEqualTo("still\n");
+
+        agent.release();
+        Awaitility.await().until(() -> before.stream().noneMatch(ProcessHandle::isAlive));
+    }
+
+    /** Shells that wait there. */
+    private static Stream<ProcessHandle> processes(Path workspace) {
+        return ProcessHandle.current()
+                .children()
+                .filter(process -> process.info().arguments().stream()
+                        .flatMap(Stream::of)
+                        .anyMatch(argument -> argument.contains(workspace + "/")));
     }
 
     @Test
