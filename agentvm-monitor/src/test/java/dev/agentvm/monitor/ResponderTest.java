@@ -116,6 +116,19 @@ class ResponderTest {
     }
 
     @Test
+    void onKind_another_isNotAnswered() throws InterruptedException {
+        try (Responder responder =
+                responder().onKind(AnomalyKinds.MINING_POOL, Response.destroy()).open()) {
+            AnomalyDetected elsewhere = anomaly(AnomalyKinds.MINING_POOL, Severity.ALERT, new UUID(0, 9));
+            events.publish(anomaly("port-scan", Severity.ALERT, vm.id()));
+            events.publish(elsewhere);
+
+            assertThat(next().anomaly()).isEqualTo(elsewhere.id());
+        }
+        assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+    }
+
+    @Test
     void onSeverity_less_isNotAnswered() throws InterruptedException {
         try (Responder responder =
                 responder().onSeverity(Severity.ALERT, Response.destroy()).open()) {
