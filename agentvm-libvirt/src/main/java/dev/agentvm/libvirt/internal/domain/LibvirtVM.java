@@ -744,8 +744,8 @@ final class LibvirtVM implements VM {
     }
 
     /**
-     * Its launch by this program is complete: it can be put back and paused from here on, but not before {@code tell} has
-     * told that it is launched.
+     * Its launch by this program is complete: it can be put back and paused from here on, but not before {@code tell}
+     * has told that it is launched.
      */
     void launched(Snapshots snapshots, Standstill standstill, Runnable tell) {
         changes().lock();

@@ -36,7 +36,7 @@ final class Plain {
         return width <= 1 ? ".".repeat(Math.max(0, width)) : text.substring(0, width - 1) + "~";
     }
 
-    /** A host's name in so many columns at most: its end stays, which says whose it is, and so does what comes after it. */
+    /** A host's name in so many columns at most: its end stays, which says whose it is. */
     static String cutHost(String name, int width) {
         return name.length() <= width ? name : "~" + name.substring(name.length() - width + 1);
     }
