@@ -25,7 +25,7 @@ public final class DocumentedUnit {
     }
 
     /** What it says of a key, lines that go on put together; empty if it does not say it. */
-    static Optional<String> value(String key) throws IOException {
+    public static Optional<String> value(String key) throws IOException {
         return text().replaceAll("\\\\\n *", "")
                 .lines()
                 .filter(line -> line.startsWith(key + "="))

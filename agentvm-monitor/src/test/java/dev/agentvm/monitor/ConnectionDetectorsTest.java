@@ -118,6 +118,20 @@ class ConnectionDetectorsTest {
     }
 
     @Test
+    void portScan_whatHasNoPorts_isNothing() {
+        Flow ping = Flow.ping(host(1));
+
+        assertThat(inspect(
+                        new PortScan(THRESHOLDS),
+                        spread(
+                                100,
+                                10,
+                                i -> t ->
+                                        attempt(t, ping.toBuilder().icmpType(i).build()))))
+                .isEmpty();
+    }
+
+    @Test
     void portScan_samePortsAgainOrOfDifferentAddresses_isNothing() {
         assertThat(inspect(new PortScan(THRESHOLDS), spread(500, 60, i -> t -> tcp(t, 1, 1000 + i % 14))))
                 .isEmpty();
@@ -219,6 +233,12 @@ class ConnectionDetectorsTest {
                 .hasSize(2 * 4097);
     }
 
+    @Test
+    void newDestinations_deniedOnes_countNothing() {
+        assertThat(inspect(new NewDestinations(THRESHOLDS), spread(500, 60, i -> t -> tcp(t, i, 5432))))
+                .isEmpty();
+    }
+
     // Connections: 100 a minute.
 
     @Test
@@ -240,6 +260,22 @@ class ConnectionDetectorsTest {
                         new ConnectionRate(THRESHOLDS),
                         spread(500, 60, i -> t -> attempt(t, Flow.udp("192.168.101.1", 53)))))
                 .isEmpty();
+    }
+
+    @Test
+    void connectionRate_deniedAttempts_countNothing() {
+        assertThat(inspect(new ConnectionRate(THRESHOLDS), spread(500, 60, i -> t -> tcp(t, 1, 5432))))
+                .isEmpty();
+    }
+
+    @Test
+    void connectionRate_onceMore_showsOnlyWhatCameSince() {
+        List<VMEvent> events = spread(10, 9, i -> t -> tcp(t, 1, 443));
+        Thresholds few = THRESHOLDS.withConnections(new Rate(5, Duration.ofMinutes(1)));
+
+        assertThat(inspect(new ConnectionRate(few), events))
+                .extracting(Finding::evidence)
+                .containsExactly(events.subList(0, 5), events.subList(5, 10));
     }
 
     // Beacons: 10 intervals, 5 seconds to an hour, with a variation of 0.2 at most.
@@ -292,6 +328,18 @@ class ConnectionDetectorsTest {
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.2)))).hasSize(1);
         assertThat(inspect(new Beaconing(THRESHOLDS), calls(varied(50, 0.2001))))
                 .isEmpty();
+    }
+
+    @Test
+    void beaconing_afterIrregularConnections_isFoundAndShownWithoutThem() {
+        double[] irregular =
+                IntStream.range(0, 11).mapToDouble(i -> i % 2 == 0 ? 300 : 10).toArray();
+        List<VMEvent> events = calls(DoubleStream.concat(DoubleStream.of(irregular), DoubleStream.of(equal(10, 30)))
+                .toArray());
+
+        assertThat(inspect(new Beaconing(THRESHOLDS), events))
+                .extracting(Finding::evidence)
+                .containsExactly(events.subList(11, 22));
     }
 
     @Test

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.IntToLongFunction;
+import java.util.function.LongFunction;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -156,8 +157,11 @@ class ResourceDetectorsTest {
     void sustainedCpu_atTheThreshold_isANotice() {
         assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(29, 1, 2))).isEmpty();
         assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(30, 0.9, 2)))
-                .extracting(Finding::severity)
-                .containsExactly(Severity.NOTICE);
+                .singleElement()
+                .satisfies(finding -> {
+                    assertThat(finding.severity()).isEqualTo(Severity.NOTICE);
+                    assertThat(finding.message()).startsWith("Used at least 90 % of its virtual CPUs for ");
+                });
         assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(31, 0.900_001, 2)))
                 .hasSize(1);
         assertThat(inspect(new SustainedCpu(THRESHOLDS), busy(300, 0.899_999, 2)))
@@ -279,6 +283,20 @@ class ResourceDetectorsTest {
     private static List<Finding> idleAndThen(
             Outlier.Measure measure, long amount, BiConsumer<TrafficSampled.Builder, Long> counter) {
         return inspect(new Outlier(measure, THRESHOLDS), samples(60, 1, i -> i == 60 ? amount : 0, counter));
+    }
+
+    @Test
+    void outlier_traffic_isThatOfBothDirectionsInASecond() {
+        LongFunction<List<Finding>> tenSecondsOf = bytes -> inspect(
+                new Outlier(Outlier.Measure.TRAFFIC, THRESHOLDS),
+                samples(
+                        60,
+                        10,
+                        i -> i == 60 ? bytes : 0,
+                        (sample, total) -> sample.sentBytes(total).receivedBytes(total)));
+
+        assertThat(tenSecondsOf.apply(15 * MIB - 1)).isEmpty();
+        assertThat(tenSecondsOf.apply(15 * MIB)).hasSize(1);
     }
 
     @Test

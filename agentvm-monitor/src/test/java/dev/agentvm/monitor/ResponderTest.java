@@ -14,6 +14,8 @@ import dev.agentvm.event.VMIdentity;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.spi.EventDispatcher;
 import dev.agentvm.testkit.FakeHypervisor;
+import java.time.Clock;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -116,6 +118,19 @@ class ResponderTest {
     }
 
     @Test
+    void onKind_another_isNotAnswered() throws InterruptedException {
+        try (Responder responder =
+                responder().onKind(AnomalyKinds.MINING_POOL, Response.destroy()).open()) {
+            AnomalyDetected elsewhere = anomaly(AnomalyKinds.MINING_POOL, Severity.ALERT, new UUID(0, 9));
+            events.publish(anomaly("port-scan", Severity.ALERT, vm.id()));
+            events.publish(elsewhere);
+
+            assertThat(next().anomaly()).isEqualTo(elsewhere.id());
+        }
+        assertThat(vm.state()).isEqualTo(VMState.RUNNING);
+    }
+
+    @Test
     void onSeverity_less_isNotAnswered() throws InterruptedException {
         try (Responder responder =
                 responder().onSeverity(Severity.ALERT, Response.destroy()).open()) {
@@ -194,6 +209,29 @@ class ResponderTest {
             });
             assertThat(vm.state()).isNotEqualTo(VMState.RUNNING);
             release.countDown();
+        }
+    }
+
+    @Test
+    void take_moreThanCanWait_isSaidNotToBeDone() throws InterruptedException {
+        CountDownLatch release = new CountDownLatch(1);
+        try (Responder responder = responder()
+                .onSeverity(Severity.ALERT, Response.notify(anomaly -> await(release)))
+                .clock(Clock.fixed(Story.START, ZoneOffset.UTC))
+                .open()) {
+            // Four are under way, and 1,024 wait.
+            for (int i = 0; i < 4 + 1024 + 1; i++) {
+                events.publish(anomaly("port-scan", Severity.ALERT, vm.id()));
+            }
+
+            assertThat(next()).satisfies(response -> {
+                assertThat(response.failure()).contains("not done: 1024 others wait");
+                assertThat(response.time()).isEqualTo(Story.START);
+            });
+            release.countDown();
+            for (int i = 0; i < 4 + 1024; i++) {
+                assertThat(next().failure()).isEmpty();
+            }
         }
     }
 

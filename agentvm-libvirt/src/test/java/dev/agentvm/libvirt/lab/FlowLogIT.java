@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
@@ -44,14 +45,17 @@ class FlowLogIT {
         Leftovers.assertNone();
     }
 
-    /** The service with no right but to open packet sockets. */
+    /** The service with the group and the rights that its unit gives it, and no others. */
     private static Process service(Path socket) throws IOException {
+        assertThat(DocumentedUnit.value("NoNewPrivileges")).contains("yes");
+        String rights = DocumentedUnit.value("CapabilityBoundingSet").orElseThrow();
         return OtherJvm.start(
                 List.of(
                         "setpriv",
-                        "--regid=libvirt",
+                        "--regid=" + DocumentedUnit.value("Group").orElseThrow(),
                         "--clear-groups",
-                        "--bounding-set=-all,+net_raw",
+                        "--no-new-privs",
+                        "--bounding-set=-all,+" + rights.replace("CAP_", "").toLowerCase(Locale.ROOT),
                         "--inh-caps=-all"),
                 FlowLogService.class,
                 "--socket",

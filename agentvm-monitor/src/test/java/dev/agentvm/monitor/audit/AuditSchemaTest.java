@@ -17,12 +17,16 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Lines of the log are what the published schema says, by the word of a validator that others use. */
 class AuditSchemaTest {
     private static final Path SCHEMA = Path.of("../docs/audit.schema.json");
+    private static final Path GUIDE = Path.of("../docs/audit.md");
     private static final ObjectMapper JSON = new ObjectMapper();
 
     @TempDir
@@ -79,13 +83,31 @@ class AuditSchemaTest {
             assertThat(errors(schema, line)).as("%s", line).isEmpty();
             told.add(line.get("type").textValue());
         }
-        Set<String> known = new TreeSet<>();
+        assertThat(told).isEqualTo(types());
+    }
+
+    private static Set<String> types() throws IOException {
+        Set<String> types = new TreeSet<>();
         for (JsonNode kind : JSON.readTree(Files.readString(SCHEMA)).get("oneOf")) {
-            known.add(kind.at("/properties/type/const").textValue());
+            types.add(kind.at("/properties/type/const").textValue());
         }
         // Stands for events that this version does not know, of which there are none.
-        known.remove("other");
-        assertThat(told).isEqualTo(known);
+        types.remove("other");
+        return types;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"| `type` | more fields", "| `type` | class"})
+    void guide_fieldsAndOcsf_haveEachTypeOnce(String table) throws IOException {
+        assertThat(Files.readAllLines(GUIDE).stream()
+                        .dropWhile(line -> !line.startsWith(table))
+                        .skip(2)
+                        .takeWhile(line -> line.startsWith("|"))
+                        .flatMap(row -> Pattern.compile("`([^`]+)`")
+                                .matcher(row.split("\\|")[1])
+                                .results()
+                                .map(found -> found.group(1))))
+                .containsExactlyInAnyOrderElementsOf(types());
     }
 
     @Test

@@ -184,12 +184,8 @@ final class Launch {
         }
     }
 
-    /** Others may change the VM from here on, but not before it is told that it is launched. */
     private void complete(LibvirtVM vm, Snapshots snapshots) {
-        vm.changes().lock();
-        try {
-            vm.own(snapshots, new Standstill(host, vm));
-            vm.started();
+        vm.launched(snapshots, new Standstill(host, vm), () -> {
             // From here on an end is cleaned up after by the host; one that came just before is found here.
             requireAlive(vm);
             events.launched(new VMLaunched.Builder()
@@ -197,9 +193,7 @@ final class Launch {
                     .attachment(vm.attachment())
                     .detached(options.detached())
                     .warnings(vm.warnings()));
-        } finally {
-            vm.changes().unlock();
-        }
+        });
     }
 
     private Snapshots keepFirst(LibvirtVM vm, Ledger ledger, Blueprint blueprint, VMDisk disk) {

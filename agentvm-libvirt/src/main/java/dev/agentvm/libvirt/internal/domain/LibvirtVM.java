@@ -443,11 +443,6 @@ final class LibvirtVM implements VM {
         ownStandstill("resume it").resume();
     }
 
-    /** This program launched it, and it can be put back and paused when its launch is complete. */
-    void own(Snapshots snapshots, Standstill standstill) {
-        own = Optional.of(new Own(snapshots, standstill));
-    }
-
     private Own own(String operation) {
         requireAlive(operation);
         return own.orElseThrow(() -> new AgentVMException(
@@ -748,9 +743,19 @@ final class LibvirtVM implements VM {
         }
     }
 
-    /** Its launch is complete. */
-    void started() {
-        state.compareAndSet(VMState.STARTING, VMState.RUNNING);
+    /**
+     * Its launch by this program is complete: it can be put back and paused from here on, but not before {@code tell}
+     * has told that it is launched.
+     */
+    void launched(Snapshots snapshots, Standstill standstill, Runnable tell) {
+        changes().lock();
+        try {
+            own = Optional.of(new Own(snapshots, standstill));
+            state.compareAndSet(VMState.STARTING, VMState.RUNNING);
+            tell.run();
+        } finally {
+            changes().unlock();
+        }
     }
 
     /** libvirt says that it runs, or stands still; during a launch that is not the end of it. */

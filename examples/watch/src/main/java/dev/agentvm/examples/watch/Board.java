@@ -9,6 +9,7 @@ import dev.agentvm.event.ConnectionAttempted;
 import dev.agentvm.event.EventsLost;
 import dev.agentvm.event.LaunchFailed;
 import dev.agentvm.event.LaunchStarted;
+import dev.agentvm.event.ObservationLimited;
 import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMClosed;
 import dev.agentvm.event.VMDied;
@@ -37,6 +38,8 @@ import java.util.UUID;
 final class Board implements VMEventListener {
     private static final int MAX_NEWS = 200;
     private static final int MAX_VMS = 4096;
+    /** A guest may ask for longer ones, and what comes after them shall be seen. */
+    private static final int HOST_COLUMNS = 40;
 
     private final Map<UUID, Watched> watched = new LinkedHashMap<>();
     private final Deque<News> alerts = new ArrayDeque<>();
@@ -52,6 +55,7 @@ final class Board implements VMEventListener {
         private long allowed;
         private long denied;
         private long alerts;
+        private boolean partly;
         private Optional<String> last = Optional.empty();
 
         private Watched(Instant since) {
@@ -71,8 +75,6 @@ final class Board implements VMEventListener {
             if (watched.size() < MAX_VMS) {
                 watched.put(event.vm().id(), new Watched(event.time()));
             }
-        } else if (event instanceof EventsLost lost) {
-            tell(event, lost.count() + " lost at the " + lower(lost.cause()), Line.Tone.ALERT);
         } else {
             Watched vm = watched.get(event.vm().id());
             if (vm != null) {
@@ -106,6 +108,15 @@ final class Board implements VMEventListener {
         } else if (event instanceof VMRestored) {
             vm.sent = OptionalLong.empty();
             vm.received = OptionalLong.empty();
+        } else if (event instanceof EventsLost lost) {
+            vm.partly = true;
+            tell(
+                    event,
+                    "not everything is seen: " + lost.count() + " lost (" + lower(lost.cause()) + ")",
+                    Line.Tone.DENIED);
+        } else if (event instanceof ObservationLimited limited) {
+            vm.partly = true;
+            tell(event, "not everything is seen: " + limited.reason(), Line.Tone.DENIED);
         }
     }
 
@@ -139,7 +150,9 @@ final class Board implements VMEventListener {
         String address = (outward ? flow.destination() : flow.source())
                 .map(Object::toString)
                 .orElse("all");
-        String peer = attempt.name().map(name -> name + " (" + address + ")").orElse(address);
+        String peer = attempt.name()
+                .map(name -> Plain.cutHost(Plain.of(name), HOST_COLUMNS) + " (" + address + ")")
+                .orElse(address);
         return (outward ? "to " : "from ") + peer + " " + service(flow);
     }
 
@@ -185,7 +198,7 @@ final class Board implements VMEventListener {
         } catch (AgentVMException e) {
             trouble = Optional.of(Plain.of(String.valueOf(e.getMessage())));
         }
-        rows.sort(Comparator.comparing((Row row) -> row.alerts() == 0).thenComparing(Row::name));
+        rows.sort(Comparator.comparing((Row row) -> !row.hasAlerts()).thenComparing(Row::name));
         synchronized (this) {
             return new View(now, List.copyOf(rows), List.copyOf(alerts), List.copyOf(news), trouble);
         }
@@ -203,9 +216,10 @@ final class Board implements VMEventListener {
                     Optional.empty(),
                     OptionalLong.empty(),
                     OptionalLong.empty(),
-                    0,
-                    0,
-                    0,
+                    OptionalLong.empty(),
+                    OptionalLong.empty(),
+                    OptionalLong.empty(),
+                    false,
                     Optional.of("(another program's, which watches it)"));
         }
         return new Row(
@@ -216,9 +230,10 @@ final class Board implements VMEventListener {
                 Optional.of(known.since),
                 known.sentPerSecond,
                 known.receivedPerSecond,
-                known.allowed,
-                known.denied,
-                known.alerts,
+                OptionalLong.of(known.allowed),
+                OptionalLong.of(known.denied),
+                OptionalLong.of(known.alerts),
+                known.partly,
                 known.last.map(Plain::of));
     }
 }

@@ -23,6 +23,7 @@ record Options(boolean once, boolean fake, int vms, Duration patience, String im
 
             Launches NUMBER VMs of IMAGE (1 if not said), runs COMMAND in each over and over, and shows what all VMs of
             this host do, until it is interrupted. Without IMAGE and COMMAND it only shows what there is.
+            Behind a number, + says that not everything was seen; - is what is not known.
             --once   prints it once, as plain text, after SECONDS (10 if not said)
             --fake   makes up the VMs and all that they do""";
 

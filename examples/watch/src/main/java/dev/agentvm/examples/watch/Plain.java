@@ -28,12 +28,23 @@ final class Plain {
         return ascii || latin;
     }
 
+    /** The text in so many columns at most. */
+    static String cut(String text, int width) {
+        if (text.length() <= width) {
+            return text;
+        }
+        return width <= 1 ? ".".repeat(Math.max(0, width)) : text.substring(0, width - 1) + "~";
+    }
+
+    /** A host's name in so many columns at most: its end stays, which says whose it is. */
+    static String cutHost(String name, int width) {
+        return name.length() <= width ? name : "~" + name.substring(name.length() - width + 1);
+    }
+
     /** The text in exactly so many columns, cut off or filled up. */
     static String fit(String text, int width) {
-        if (text.length() > width) {
-            return width <= 1 ? ".".repeat(Math.max(0, width)) : text.substring(0, width - 1) + "~";
-        }
-        return text + " ".repeat(width - text.length());
+        String cut = cut(text, width);
+        return cut + " ".repeat(Math.max(0, width - cut.length()));
     }
 
     /** The text at the end of so many columns. */

@@ -14,9 +14,10 @@ import java.util.UUID;
  * @param since when its launch began
  * @param sentPerSecond the bytes it sent each second, as last measured
  * @param receivedPerSecond the bytes it received each second, as last measured
- * @param allowed how many of its attempts were allowed
- * @param denied how many of its attempts were denied
+ * @param allowed how many of its attempts were allowed, as far as they were seen
+ * @param denied how many of its attempts were denied, as far as they were seen
  * @param alerts how many alerts there were
+ * @param partly whether there may be more of these than was seen
  * @param last the last attempt, in words
  */
 record Row(
@@ -26,7 +27,12 @@ record Row(
         Optional<Instant> since,
         OptionalLong sentPerSecond,
         OptionalLong receivedPerSecond,
-        long allowed,
-        long denied,
-        long alerts,
-        Optional<String> last) {}
+        OptionalLong allowed,
+        OptionalLong denied,
+        OptionalLong alerts,
+        boolean partly,
+        Optional<String> last) {
+    boolean hasAlerts() {
+        return alerts.orElse(0) > 0;
+    }
+}

@@ -41,9 +41,9 @@ final class Table {
                             .orElse("-")),
             new Column("SENT/s", 8, 4, (row, now) -> bytes(row.sentPerSecond())),
             new Column("RECV/s", 8, 4, (row, now) -> bytes(row.receivedPerSecond())),
-            new Column("ALLOWED", 7, 2, (row, now) -> count(row.allowed(), 7)),
-            new Column("DENIED", 6, 1, (row, now) -> count(row.denied(), 6)),
-            new Column("ALERTS", 6, 0, (row, now) -> count(row.alerts(), 6)));
+            new Column("ALLOWED", 7, 2, (row, now) -> count(row.allowed(), row.partly(), 7)),
+            new Column("DENIED", 6, 1, (row, now) -> count(row.denied(), row.partly(), 6)),
+            new Column("ALERTS", 6, 0, (row, now) -> count(row.alerts(), row.partly(), 6)));
 
     /**
      * All lines, none wider than {@code width}, not more than {@code height}.
@@ -68,14 +68,18 @@ final class Table {
 
     private static String text(News news) {
         String times = news.times() == 1 ? "" : " (" + news.times() + " times)";
-        return TIME.format(news.time()) + " " + news.vm() + " " + news.text() + times;
+        return TIME.format(news.time()) + " " + Plain.cut(news.vm(), MOST_NAME) + " " + news.text() + times;
     }
 
     private static String summary(View view) {
-        long alerts = view.rows().stream().mapToLong(Row::alerts).sum();
-        long denied = view.rows().stream().mapToLong(Row::denied).sum();
-        return view.rows().size() + " VMs  " + denied + " denied  " + alerts + " alerts  " + TIME.format(view.time())
-                + " UTC";
+        int vms = view.rows().size();
+        long denied =
+                view.rows().stream().mapToLong(row -> row.denied().orElse(0)).sum();
+        long alerts =
+                view.rows().stream().mapToLong(row -> row.alerts().orElse(0)).sum();
+        String more = view.rows().stream().anyMatch(Row::partly) ? "+" : "";
+        return vms + (vms == 1 ? " VM  " : " VMs  ") + denied + more + " denied  " + alerts + more
+                + (alerts == 1 ? " alert  " : " alerts  ") + TIME.format(view.time()) + " UTC";
     }
 
     private static List<Line> vms(View view, int width, int height) {
@@ -104,7 +108,7 @@ final class Table {
                     .collect(Collectors.joining());
             String text =
                     Plain.fit(row.name(), nameWidth) + cells + "  " + row.last().orElse("");
-            lines.add(line(text, width, row.alerts() > 0 ? Line.Tone.ALERT : Line.Tone.PLAIN));
+            lines.add(line(text, width, row.hasAlerts() ? Line.Tone.ALERT : Line.Tone.PLAIN));
         }
         if (shown < view.rows().size()) {
             lines.add(line("... and " + (view.rows().size() - shown) + " more", width, Line.Tone.FAINT));
@@ -138,9 +142,17 @@ final class Table {
         return seconds < 100 * 3600 ? seconds / 3600 + "h" : seconds / 86400 + "d";
     }
 
-    private static String count(long count, int width) {
-        String text = Long.toString(count);
-        return text.length() <= width ? text : count / 1_000_000 + "M";
+    /** What is not known is no 0, and what was partly seen may be more. */
+    private static String count(OptionalLong count, boolean partly, int width) {
+        if (count.isEmpty()) {
+            return "-";
+        }
+        long all = count.getAsLong();
+        String more = partly ? "+" : "";
+        if ((all + more).length() <= width) {
+            return all + more;
+        }
+        return (all < 1_000_000 ? all / 1000 + "K" : all / 1_000_000 + "M") + more;
     }
 
     private static String bytes(OptionalLong perSecond) {

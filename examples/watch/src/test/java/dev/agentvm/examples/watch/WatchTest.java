@@ -9,6 +9,8 @@ import dev.agentvm.LaunchStep;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.event.AnomalyDetected;
 import dev.agentvm.event.ConnectionAttempted;
+import dev.agentvm.event.EventsLost;
+import dev.agentvm.event.ObservationLimited;
 import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.network.Flow;
@@ -19,13 +21,17 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class WatchTest {
@@ -52,7 +58,7 @@ class WatchTest {
         await().untilAsserted(() -> assertThat(text(120, 20))
                 .anyMatch(line -> line.matches(
                         "agent +running +5m +1\\.0K +3\\.8M +1 +1 +0  DENIED to 169\\.254\\.169\\.254 tcp 80")));
-        assertThat(text(120, 20)).first().asString().startsWith("1 VMs  1 denied  0 alerts");
+        assertThat(text(120, 20)).first().asString().startsWith("1 VM  1 denied  0 alerts");
         assertThat(text(120, 20)).anyMatch(line -> line.contains("agent to 140.82.112.3 tcp 443"));
     }
 
@@ -119,6 +125,105 @@ class WatchTest {
     }
 
     @Test
+    void table_vmThatIsPartlySeen_claimsNoMoreThanThat() {
+        FakeVM vm = launch("agent");
+        vm.connect(Flow.tcp("10.0.0.1", 80));
+        hypervisor
+                .events()
+                .publish(new ObservationLimited.Builder()
+                        .time(hypervisor.time().now())
+                        .vm(identity(vm))
+                        .reason("its tap cannot be read")
+                        .build());
+
+        await().untilAsserted(() -> assertThat(text(120, 20))
+                .anyMatch(line -> line.endsWith("agent not everything is seen: its tap cannot be read")));
+        assertThat(text(120, 20)).anyMatch(line -> line.matches("agent +running .* 0\\+ +1\\+ +0\\+  DENIED .*"));
+        assertThat(text(120, 20)).first().asString().startsWith("1 VM  1+ denied  0+ alerts");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, false, 0",
+        "0, true, 0+",
+        "99999, true, 99999+",
+        "100000, true, 100K+",
+        "999999, false, 999999",
+        "999999, true, 999K+",
+        "1000000, false, 1M",
+        "25000000, true, 25M+"
+    })
+    void table_manyDenials_fitTheirColumn(long denied, boolean partly, String shown) {
+        Row row = new Row(
+                new UUID(0, 1),
+                "agent",
+                "running",
+                Optional.empty(),
+                OptionalLong.empty(),
+                OptionalLong.empty(),
+                OptionalLong.of(1),
+                OptionalLong.of(denied),
+                OptionalLong.of(0),
+                partly,
+                Optional.empty());
+        View view = new View(Instant.EPOCH, List.of(row), List.of(), List.of(), Optional.empty());
+
+        String line = Table.lines(view, 120, 20).get(2).text();
+
+        assertThat(line.split(" +")[6]).isEqualTo(shown);
+        assertThat(line).as("columns in their places").hasSize(65);
+    }
+
+    @Test
+    void table_eventsLostAgainAndAgain_leaveAlertsInTheirPlace() {
+        FakeVM vm = launch("agent");
+        hypervisor
+                .events()
+                .publish(new AnomalyDetected.Builder()
+                        .time(hypervisor.time().now())
+                        .vm(identity(vm))
+                        .kind("port-scan")
+                        .severity(AnomalyDetected.Severity.ALERT)
+                        .message("it tried 25 ports")
+                        .build());
+        for (int count = 1; count <= 60; count++) {
+            hypervisor
+                    .events()
+                    .publish(new EventsLost.Builder()
+                            .time(hypervisor.time().now())
+                            .vm(identity(vm))
+                            .cause(EventsLost.Cause.RATE)
+                            .count(count)
+                            .since(hypervisor.time().now())
+                            .build());
+        }
+
+        await().untilAsserted(() -> assertThat(text(100, 12))
+                .anyMatch(line -> line.endsWith("agent not everything is seen: 60 lost (rate)")));
+        assertThat(text(100, 12)).anyMatch(line -> line.contains("ALERT port-scan: it tried 25 ports"));
+        assertThat(text(100, 12)).first().asString().startsWith("1 VM  0+ denied  1+ alert ");
+    }
+
+    @Test
+    void table_longNames_hideNothingOfWhatStandsBehindThem() {
+        FakeVM vm = launch("a".repeat(61));
+        Flow flow = Flow.tcp("10.0.0.1", 80);
+        hypervisor
+                .events()
+                .publish(ConnectionAttempted.of(
+                        hypervisor.time().now(),
+                        identity(vm),
+                        flow,
+                        NetworkPolicy.agentDefault().evaluate(flow),
+                        Optional.of("github.com." + "x".repeat(60) + ".evil.example")));
+
+        await().untilAsserted(() -> assertThat(text(160, 20))
+                .anyMatch(line -> line.contains(
+                        "a~ DENIED to ~" + "x".repeat(26) + ".evil.example (10.0.0.1) tcp 80: private networks")));
+        assertThat(text(160, 20)).anyMatch(line -> line.startsWith("a".repeat(23) + "~ "));
+    }
+
+    @Test
     void table_sameAgainAndAgain_isOneLineThatSaysHowOften() {
         FakeVM vm = launch("agent");
         for (int i = 0; i < 7; i++) {
@@ -146,7 +251,8 @@ class WatchTest {
         other.launch(new VMTemplate.Builder().name("theirs").build());
 
         assertThat(text(120, 20))
-                .anyMatch(line -> line.startsWith("theirs ") && line.endsWith("(another program's, which watches it)"));
+                .as("what is not known is no 0")
+                .anyMatch(line -> line.matches("theirs +running( +-){6}  \\(another program's, which watches it\\)"));
         other.close();
     }
 
