@@ -27,6 +27,7 @@ final class Sameness {
                 .replace(address(mac), "ADDRESS")
                 .replace(tap, "TAP")
                 .replaceAll("portid='[^']*'", "portid")
+                .replaceAll("<genid>[^<]*</genid>", "<genid/>")
                 .replaceAll("(?<=<domain type='\\w{1,9}' id=)'\\d+'", "ID")
                 .replaceAll("/domain-\\d+-", "/domain-ID-")
                 .replaceAll("/dev/pts/\\d+", "/dev/pts/N");

@@ -109,7 +109,7 @@ class AgentDayIT {
         Lab.output(vm, Command.shell("head -c " + size + " /dev/urandom >/root/bytes"));
         try (VMProcess process = vm.start(
                 Command.shell(
-                        "exec 3<&0; seq 20 | while read -r i; do echo $i; read -r go <&3; done; pgrep -cx perl; cat /root/bytes"))) {
+                        "exec 3<&0; seq 20 | while read -r i; do echo $i; read -r go <&3; done; pgrep -cf '^agentvm /'; cat /root/bytes"))) {
             InputStream stdout = process.stdout();
             for (int i = 1; i <= 20; i++) {
                 assertThat(line(stdout)).isEqualTo(Integer.toString(i));

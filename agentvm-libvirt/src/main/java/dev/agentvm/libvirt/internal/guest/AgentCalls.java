@@ -187,6 +187,12 @@ final class AgentCalls {
      * @param late runs if a call was made although this gave up
      */
     void write(long handle, byte[] bytes, Duration atMost, Runnable late) {
+        hand(handle, bytes, atMost, late);
+        flush(handle, atMost, late);
+    }
+
+    /** Hands it to the agent, which may keep it until {@link #flush}, or until the file is closed. */
+    void hand(long handle, byte[] bytes, Duration atMost, Runnable late) {
         for (int from = 0; from < bytes.length; ) {
             byte[] piece = Arrays.copyOfRange(bytes, from, Math.min(bytes.length, from + WRITE_PIECE));
             from += result(
@@ -196,6 +202,10 @@ final class AgentCalls {
                     atMost,
                     reply -> late.run());
         }
+    }
+
+    /** Sees that the guest's kernel has what was written. */
+    void flush(long handle, Duration atMost, Runnable late) {
         Fields unused = result(
                 "guest-file-flush",
                 Map.of("handle", handle),

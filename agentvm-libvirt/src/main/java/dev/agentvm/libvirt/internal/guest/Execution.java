@@ -43,10 +43,7 @@ final class Execution {
     /** How much output there is, as far as is known. */
     private long size;
 
-    /** The shell that was to become the command is no more; the command was not run. */
-    static final class ShellGoneException extends Exception {
-        private static final long serialVersionUID = 1L;
-    }
+    private boolean delivered;
 
     private static final class TimeUpException extends Exception {
         private static final long serialVersionUID = 1L;
@@ -78,42 +75,43 @@ final class Execution {
         this.err = new OutputFile(calls, files + ".err");
     }
 
-    ExecResult run() throws Starter.WorkspaceGoneException, ShellGoneException {
+    ExecResult run() throws Starter.WorkspaceGoneException, Starter.ShellGoneException {
         List<String> toRemove = new ArrayList<>(Scripts.files(files));
         try {
             return result(shell.isPresent() ? taken(supervise(start(shell.get()))) : supervise(start(toRemove)));
         } finally {
-            List<Long> handles = new ArrayList<>();
-            shell.ifPresent(given -> handles.add(given.control()));
-            for (OutputFile file : List.of(out, err)) {
-                Long handle = file.handle();
-                if (handle != null) {
-                    handles.add(handle);
-                }
+            if (shell.isPresent() && !delivered) {
+                housekeeping.abandon(shell.get(), files);
+            } else {
+                housekeeping.discard(handles(), toRemove, size + command.stdin().length);
             }
-            housekeeping.discard(handles, toRemove, size + command.stdin().length);
         }
     }
 
-    private long start(WaitingShell given) throws ShellGoneException {
+    private List<Long> handles() {
+        List<Long> handles = new ArrayList<>();
+        shell.ifPresent(given -> handles.add(given.control()));
+        for (OutputFile file : List.of(out, err)) {
+            Long handle = file.handle();
+            if (handle != null) {
+                handles.add(handle);
+            }
+        }
+        return handles;
+    }
+
+    private long start(WaitingShell given) throws Starter.ShellGoneException {
         out.opened(given.out());
         err.opened(given.err());
-        try {
-            starter.start(given, Backoff.left(deadline));
-        } catch (GuestAgentException e) {
-            if (AgentCalls.saysUnknown(e)) {
-                starter.giveUp(given);
-                throw new ShellGoneException();
-            }
-            throw e;
-        }
+        starter.start(given, Backoff.left(deadline));
+        delivered = true;
         return given.pid();
     }
 
     /** What is left of the status when the shell became the command. */
-    private static AgentCalls.Status taken(AgentCalls.Status status) throws ShellGoneException {
+    private static AgentCalls.Status taken(AgentCalls.Status status) throws Starter.ShellGoneException {
         if (!status.output().startsWith(Scripts.TAKEN)) {
-            throw new ShellGoneException();
+            throw new Starter.ShellGoneException();
         }
         return status.withOutput(
                 status.output().substring(Scripts.TAKEN.length()).strip());

@@ -175,7 +175,7 @@ public final class GuestAgent {
         Optional<WaitingShell> shell = here.waiting().take(command);
         try {
             return execution(here, shell, command, begin).run();
-        } catch (Execution.ShellGoneException gone) {
+        } catch (Starter.ShellGoneException gone) {
             return started(here, command, begin);
         }
     }
@@ -183,7 +183,7 @@ public final class GuestAgent {
     private ExecResult started(Site here, Command command, long begin) throws Starter.WorkspaceGoneException {
         try {
             return execution(here, Optional.empty(), command, begin).run();
-        } catch (Execution.ShellGoneException e) {
+        } catch (Starter.ShellGoneException e) {
             throw new AssertionError("it was given no shell", e);
         }
     }

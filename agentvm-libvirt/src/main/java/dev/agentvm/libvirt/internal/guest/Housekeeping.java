@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,17 +35,21 @@ final class Housekeeping {
     private List<Long> handles = new ArrayList<>();
     private List<String> files = new ArrayList<>();
     private List<String> streams = new ArrayList<>();
+    private List<Abandoned> shells = new ArrayList<>();
     private long bytes;
     private int failures;
     private boolean scheduled;
     private boolean working;
 
+    /** A shell, and what its files' paths begin with. */
+    private record Abandoned(WaitingShell shell, String files) {}
+
     /** Files, and the beginnings of streams' paths; {@code bytes} is what all hold. */
-    private record Leftovers(List<String> files, List<String> streams, long bytes) {
-        static final Leftovers NONE = new Leftovers(List.of(), List.of(), 0);
+    private record Leftovers(List<String> files, List<String> streams, List<Abandoned> shells, long bytes) {
+        static final Leftovers NONE = new Leftovers(List.of(), List.of(), List.of(), 0);
 
         boolean isEmpty() {
-            return files.isEmpty() && streams.isEmpty();
+            return files.isEmpty() && streams.isEmpty() && shells.isEmpty();
         }
     }
 
@@ -85,6 +90,43 @@ final class Housekeeping {
         discard(List.of(), List.of(), size);
     }
 
+    /**
+     * Ends a shell that may have been told something, before its handles are closed: that would tell it what the agent
+     * has kept.
+     */
+    void abandon(WaitingShell shell, String filesOf) {
+        synchronized (lock) {
+            shells.add(new Abandoned(shell, filesOf));
+        }
+        discard(List.of(), List.of(), 0);
+    }
+
+    /** Ends a shell that waits, or the command that it became, at once. */
+    void end(WaitingShell shell, String filesOf) {
+        end(List.of(new Abandoned(shell, filesOf)));
+    }
+
+    private void end(List<Abandoned> all) {
+        List<String> parameters = all.stream()
+                .flatMap(one -> Stream.of(Long.toString(one.shell().pid()), one.files()))
+                .toList();
+        AgentCalls.Status unused = scripts.run("Ending a shell", Scripts.END_WAITING, parameters, PATIENCE);
+        all.forEach(one -> forget(one.shell().pid()));
+    }
+
+    /** The agent remembers a process until it is asked after its end. */
+    private void forget(long pid) {
+        try {
+            AgentCalls.Status unused =
+                    scripts.awaitEnd("A shell that waited", pid, System.nanoTime() + PATIENCE.toNanos());
+        } catch (GuestAgentException e) {
+            if (e.retryable()) {
+                throw e;
+            }
+            LOG.debug("A shell of {} is not known any more", calls.vmName(), e);
+        }
+    }
+
     private boolean isMuch() {
         return files.size() + streams.size() >= MANY_FILES || bytes >= MANY_BYTES;
     }
@@ -122,7 +164,8 @@ final class Housekeeping {
 
     /** Sees to it that what is there is removed when its time comes. */
     private void schedule() {
-        if (!(handles.isEmpty() && files.isEmpty() && streams.isEmpty()) && !scheduled) {
+        boolean isAll = handles.isEmpty() && files.isEmpty() && streams.isEmpty() && shells.isEmpty();
+        if (!isAll && !scheduled) {
             scheduled = true;
             CompletableFuture.delayedExecutor(SOON.toMillis() << failures, TimeUnit.MILLISECONDS, executor)
                     .execute(this::removeRest);
@@ -147,9 +190,10 @@ final class Housekeeping {
     }
 
     private Leftovers take() {
-        Leftovers taken = new Leftovers(files, streams, bytes);
+        Leftovers taken = new Leftovers(files, streams, shells, bytes);
         files = new ArrayList<>();
         streams = new ArrayList<>();
+        shells = new ArrayList<>();
         bytes = 0;
         return taken;
     }
@@ -176,6 +220,7 @@ final class Housekeeping {
                 handles.addAll(toClose.subList(closed, toClose.size()));
                 files.addAll(toRemove.files());
                 streams.addAll(toRemove.streams());
+                shells.addAll(toRemove.shells());
                 bytes += toRemove.bytes();
             }
         }
@@ -194,6 +239,13 @@ final class Housekeeping {
     }
 
     private void remove(Leftovers what) {
+        if (!what.shells().isEmpty()) {
+            end(what.shells());
+            for (Abandoned one : what.shells()) {
+                one.shell().handles().forEach(this::close);
+                scripts.remove(Scripts.files(one.files()), PATIENCE);
+            }
+        }
         if (!what.streams().isEmpty()) {
             AgentCalls.Status unused = scripts.run("Removing pipes", Scripts.REMOVE_STREAMS, what.streams(), PATIENCE);
         }

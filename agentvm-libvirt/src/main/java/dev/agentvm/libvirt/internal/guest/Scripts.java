@@ -326,10 +326,17 @@ final class Scripts {
                 .replace("NUMBER", Long.toString(number));
     }
 
-    /** What {@code pump} of {@link #STREAMS} does, from where that has got to; in perl without modules or single quotes. */
+    /**
+     * What {@code pump} of {@link #STREAMS} does, from where that has got to; in perl without modules or single quotes. It
+     * takes no name that whoever kills its own perls would find, leaves a sign before it takes anything, and lets lines
+     * gather that come faster than they are worth telling.
+     */
     private static final String PUMP = """
-            ($files, $events, $id, $stream, $file, $count, $pieces) = @ARGV;
+            ($files, $events, $id, $stream, $file, $count) = @ARGV;
             $out = "$files.$stream";
+            $0 = "agentvm $out";
+            open $sign, ">", "$out.p";
+            $size = -s "$out.$file";
             sub told {
               while (open $now, "<", $events) {
                 chomp($part = <$now>);
@@ -349,15 +356,15 @@ final class Scripts {
             }
             sub waste {
               1 while sysread STDIN, $piece, 65536;
-              exit;
+              exit 42;
             }
-            for (;; $file++, $pieces = 0) {
+            for (;; $file++, $size = 0) {
               $old = "$out." . ($file - 2);
               for ($turns = 0; -s $old; $turns++) {
                 select undef, undef, undef, $turns < 100 ? 0.03 : 1;
               }
               unlink $old;
-              for (; $pieces < 8; $pieces++) {
+              while ($size <= 7 * 65536) {
                 unless (-p $out) {
                   unlink "$out.$file", "$out." . ($file - 1);
                   waste;
@@ -365,13 +372,15 @@ final class Scripts {
                 $got = sysread STDIN, $piece, 65536;
                 if (defined $got && !$got) {
                   told ".", $file, $count;
-                  exit;
+                  exit 42;
                 }
                 unless ($got && kept $piece) {
                   told "!", $file, $count;
                   waste;
                 }
                 told "+", $file, ++$count or waste;
+                $size += $got;
+                select undef, undef, undef, 0.01 if $got < 65536;
               }
             }
             """;
@@ -405,11 +414,10 @@ final class Scripts {
               return 1
             }
             go_on() {
-              perl -e 'PERL' "$files" "$events" "$id" "$1" "$file" "$count" "$pieces"
-              case $? in
-                0) exit ;;
-                126 | 127) return ;;
-              esac
+              PERL5OPT= PERL5LIB= PERL_UNICODE= perl -e 'PUMP' "$files" "$events" "$id" "$1" "$file" "$count"
+              code=$?
+              [ -e "$out.p" ] || return
+              [ "$code" != 42 ] || exit
               tell "$1" ! "$file" "$count"
               exec cat >/dev/null
             }
@@ -483,7 +491,7 @@ final class Scripts {
             pump o <"$files.o" &
             pump e <"$files.e" &
             feed
-            """.replace("PERL", PUMP);
+            """.replace("PUMP", PUMP);
 
     /** What {@link #PREPARE_STREAMS} exits with if the directory is not there. */
     static final int NO_DIRECTORY = 3;
@@ -583,6 +591,19 @@ final class Scripts {
                 .toString()
                 .getBytes(StandardCharsets.UTF_8);
     }
+
+    /**
+     * Ends shells that wait, or the commands that they became: of each the process and what its files' paths begin with.
+     * Its process must have them open, as its number may be another's by now.
+     */
+    static final String END_WAITING = """
+            while [ $# -gt 1 ]; do
+              case $(ls -l "/proc/$1/fd" 2>/dev/null) in
+                *"-> $2."*) kill -9 "-$1" 2>/dev/null || kill -9 "$1" ;;
+              esac
+              shift 2
+            done
+            """;
 
     /** What is removed of a command that has ended, whose files' paths begin so. */
     static List<String> files(String files) {

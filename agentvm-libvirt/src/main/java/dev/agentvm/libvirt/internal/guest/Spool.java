@@ -89,7 +89,8 @@ final class Spool {
             case "!" ->
                 throw new GuestAgentException(
                         "A command's output is incomplete, since " + path + " of the guest of " + calls.vmName()
-                                + " takes no more: its file system is full, or its files were removed",
+                                + " takes no more: its file system is full, its files were removed, or what moves them"
+                                + " was killed",
                         calls.context());
             default -> throw new MalformedReplyException("an output has no event " + kind);
         }

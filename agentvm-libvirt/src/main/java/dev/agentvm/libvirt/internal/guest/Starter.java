@@ -48,6 +48,11 @@ final class Starter {
         }
     }
 
+    /** The shell that was to become the command is no more, or not of this agent; the command was not run. */
+    static final class ShellGoneException extends Exception {
+        private static final long serialVersionUID = 1L;
+    }
+
     Starter(
             AgentCalls calls,
             Killer killer,
@@ -96,20 +101,20 @@ final class Starter {
     }
 
     /** Lets a shell become it that was begun for its number. */
-    void start(WaitingShell shell, Duration atMost) {
+    void start(WaitingShell shell, Duration atMost) throws ShellGoneException {
         String script = Scripts.become(
                 command, Scripts.toOpenFiles(files, command.user().isPresent()));
         byte[] delivery = Scripts.delivery(script, Scripts.parameters(command), shell.end());
-        calls.write(shell.control(), delivery, atMost, () -> killLate(shell.pid()));
-    }
-
-    /** Kills a shell that waits in vain, as its agent has started anew. */
-    void giveUp(WaitingShell shell) {
+        Runnable late = () -> killLate(shell.pid());
         try {
-            boolean unused = killer.kill(shell.pid());
-        } catch (AgentVMException e) {
-            LOG.debug("A shell that waited in {} may be left", calls.vmName(), e);
+            calls.hand(shell.control(), delivery, atMost, late);
+        } catch (GuestAgentException e) {
+            if (AgentCalls.saysUnknown(e)) {
+                throw new ShellGoneException();
+            }
+            throw e;
         }
+        calls.flush(shell.control(), atMost, late);
     }
 
     /** Why the wrapper gave up, from what it said to the agent. */

@@ -33,7 +33,7 @@ final class Supervisor {
     private static final long UNHURRIED_PAUSE = TimeUnit.MILLISECONDS.toNanos(300);
 
     private static final long LONG_PAUSE = TimeUnit.SECONDS.toNanos(1);
-    /** Bytes of events in a second; honest helpers start a process for each, and cannot tell so much. */
+    /** Bytes of events in a second; honest helpers let what they tell gather, and do not tell so much. */
     private static final int MANY_EVENTS = 256 * 1024;
 
     private static final Duration RELEASE = Killer.PATIENCE.plusSeconds(5);

@@ -228,20 +228,36 @@ final class WaitingShells {
     }
 
     private void dismiss(List<WaitingShell> shells) {
+        AgentVMException failure = null;
         for (WaitingShell shell : shells) {
             try {
-                calls.write(shell.control(), Scripts.delivery("exit\n", List.of(), shell.end()), ENDING, () -> {});
-                AgentCalls.Status unused = killer.scripts()
-                        .awaitEnd("A shell that waited", shell.pid(), System.nanoTime() + ENDING.toNanos());
-            } catch (GuestAgentException e) {
-                if (!AgentCalls.saysUnknown(e)) {
-                    throw e;
+                dismiss(shell);
+            } catch (AgentVMException e) {
+                housekeeping.abandon(shell, workspace.files(shell.number()));
+                if (failure == null) {
+                    failure = e;
+                } else {
+                    failure.addSuppressed(e);
                 }
-                // The agent has started anew.
-                kill(shell.pid(), shell.number());
-            } finally {
-                forget(shell);
             }
         }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private void dismiss(WaitingShell shell) {
+        try {
+            calls.write(shell.control(), Scripts.delivery("exit\n", List.of(), shell.end()), ENDING, () -> {});
+            AgentCalls.Status unused =
+                    killer.scripts().awaitEnd("A shell that waited", shell.pid(), System.nanoTime() + ENDING.toNanos());
+        } catch (GuestAgentException e) {
+            if (!AgentCalls.saysUnknown(e)) {
+                throw e;
+            }
+            // The agent has started anew.
+            housekeeping.end(shell, workspace.files(shell.number()));
+        }
+        forget(shell);
     }
 }

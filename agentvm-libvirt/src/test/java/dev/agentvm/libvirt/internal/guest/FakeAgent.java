@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -46,6 +47,9 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
 
     private final Map<Long, Running> processes = new ConcurrentHashMap<>();
     private final Map<Long, RandomAccessFile> files = new ConcurrentHashMap<>();
+    private volatile AtomicBoolean standingStill = new AtomicBoolean();
+    private volatile String refused = "";
+    private final Map<Long, byte[]> unwritten = new ConcurrentHashMap<>();
     private final AtomicLong handles = new AtomicLong(1000);
     private final List<String> calls = new CopyOnWriteArrayList<>();
     private final Set<String> workspaces = ConcurrentHashMap.newKeySet();
@@ -144,12 +148,8 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
 
     /** From now on refuses calls of that name while {@code still}, as libvirt does those to a domain that is paused. */
     void standStillWhile(AtomicBoolean still, String name) {
-        distort(name, reply -> {
-            if (still.get()) {
-                throw standsStill();
-            }
-            return reply;
-        });
+        standingStill = still;
+        refused = name;
     }
 
     private static GuestAgentException standsStill() {
@@ -178,10 +178,16 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
     /** Processes that serve streams there. */
     static Stream<ProcessHandle> helpers(Path workspace) {
         return ProcessHandle.allProcesses()
-                .filter(process -> process.info()
-                        .commandLine()
-                        .filter(line -> line.contains(workspace + "/streams"))
-                        .isPresent());
+                .filter(process -> words(process.pid()).contains(workspace + "/"));
+    }
+
+    /** As ps says them, even of one that has named itself; empty if it is no more. */
+    private static String words(long pid) {
+        try {
+            return Files.readString(Path.of("/proc", Long.toString(pid), "cmdline"), StandardCharsets.ISO_8859_1);
+        } catch (IOException e) {
+            return "";
+        }
     }
 
     int openFiles() {
@@ -213,6 +219,9 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
             request = AgentJson.reply(json);
             name = request.text("execute");
             calls.add(name);
+            if (name.equals(refused) && standingStill.get()) {
+                throw standsStill();
+            }
             Fields arguments = request.has("arguments") ? request.object("arguments") : new Fields(Map.of());
             if (blocked.contains(name)) {
                 throw error(name, "Command " + name + " has been disabled: the command is not allowed");
@@ -225,7 +234,7 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
                 case "guest-file-read" -> read(arguments);
                 case "guest-file-seek" -> seek(arguments);
                 case "guest-file-write" -> write(arguments);
-                case "guest-file-flush" -> "{\"return\": {}}";
+                case "guest-file-flush" -> flush(arguments);
                 case "guest-file-close" -> close(arguments);
                 default -> throw error(name, "The command " + name + " has not been found");
             };
@@ -362,6 +371,25 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         }
     }
 
+    /** As QEMU's, it keeps what is written until it is flushed, or the file is read, moved in, or closed. */
+    private RandomAccessFile flushed(Fields arguments) throws MalformedReplyException, IOException {
+        RandomAccessFile file = file(arguments);
+        byte[] kept = unwritten.remove(arguments.number("handle", 0, Long.MAX_VALUE));
+        if (kept != null) {
+            file.write(kept);
+        }
+        return file;
+    }
+
+    private String flush(Fields arguments) throws MalformedReplyException {
+        try {
+            flushed(arguments);
+        } catch (IOException e) {
+            throw error("guest-file-flush", "failed to flush file: " + e.getMessage());
+        }
+        return "{\"return\": {}}";
+    }
+
     private RandomAccessFile file(Fields arguments) throws MalformedReplyException {
         long handle = arguments.number("handle", 0, Long.MAX_VALUE);
         RandomAccessFile file = files.get(handle);
@@ -375,7 +403,7 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
         int count = (int) arguments.number("count", 0, 48 * 1024 * 1024);
         try {
             byte[] buffer = new byte[count];
-            RandomAccessFile file = file(arguments);
+            RandomAccessFile file = flushed(arguments);
             int length = 0;
             for (int n = 0; n >= 0 && length < count; n = file.read(buffer, length, count - length)) {
                 length += n;
@@ -390,7 +418,7 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
 
     private String seek(Fields arguments) throws MalformedReplyException {
         try {
-            RandomAccessFile file = file(arguments);
+            RandomAccessFile file = flushed(arguments);
             long base = arguments.number("whence", 0, 2) == 0 ? 0 : file.length();
             file.seek(base + arguments.number("offset", 0, Long.MAX_VALUE));
             return "{\"return\": {\"position\": " + file.getFilePointer() + ", \"eof\": false}}";
@@ -401,17 +429,20 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
 
     private String write(Fields arguments) throws MalformedReplyException {
         byte[] bytes = arguments.bytes("buf-b64");
-        try {
-            file(arguments).write(bytes);
-        } catch (IOException e) {
-            throw error("guest-file-write", "failed to write to file: " + e.getMessage());
-        }
+        file(arguments);
+        unwritten.merge(arguments.number("handle", 0, Long.MAX_VALUE), bytes, FakeAgent::joined);
         return "{\"return\": {\"count\": " + bytes.length + ", \"eof\": false}}";
+    }
+
+    private static byte[] joined(byte[] first, byte[] second) {
+        byte[] both = java.util.Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
     }
 
     private String close(Fields arguments) throws MalformedReplyException {
         try {
-            file(arguments).close();
+            flushed(arguments).close();
             files.remove(arguments.number("handle", 0, Long.MAX_VALUE));
         } catch (IOException e) {
             throw error("guest-file-close", "failed to close handle: " + e.getMessage());
@@ -429,11 +460,11 @@ final class FakeAgent implements AgentChannel, AutoCloseable {
     @Override
     public void close() {
         closed.countDown();
+        workspaces().forEach(directory -> helpers(directory).forEach(ProcessHandle::destroyForcibly));
         for (Running process : processes.values()) {
             Awaitility.await().until(() -> process.status != null);
         }
         for (Path directory : workspaces()) {
-            helpers(directory).forEach(ProcessHandle::destroyForcibly);
             try (Stream<Path> files = Files.isDirectory(directory) ? Files.list(directory) : Stream.empty()) {
                 files.forEach(file -> file.toFile().delete());
                 Files.deleteIfExists(directory);

@@ -549,24 +549,44 @@ class GuestProcessTest {
         guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat", "mkfifo", "dd", "head");
         try (VMProcess process = start("while read -r line; do echo \"$line\"; done; head -c 1500000 /dev/zero")) {
             echo(process, 30);
+            assertThat(perls()).isEmpty();
             process.stdin().close();
 
             assertThat(process.stdout().readAllBytes()).isEqualTo(new byte[1_500_000]);
             assertThat(process.waitFor().success()).isTrue();
         }
-        assertThat(perls()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 2, 42, 127})
+    void start_guestsPerlDoesNothing_losesNothing(int code) throws IOException {
+        Path bin = guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat", "mkfifo", "dd");
+        Files.writeString(bin.resolve("perl"), "#!/bin/sh\nexit " + code + "\n");
+        assertThat(bin.resolve("perl").toFile().setExecutable(true)).isTrue();
+        try (VMProcess process = start("while read -r line; do echo \"$line\"; done")) {
+            echo(process, 9);
+        }
     }
 
     @Test
-    void start_guestsPerlThatFails_isSaid() throws IOException {
-        Path bin = guestHasOnly("mkdir", "rm", "sleep", "sh", "setsid", "cat", "mkfifo", "dd");
-        Files.writeString(bin.resolve("perl"), "#!/bin/sh\nexit 2\n");
-        assertThat(bin.resolve("perl").toFile().setExecutable(true)).isTrue();
+    void start_perlKilled_isSaid() throws IOException {
         try (VMProcess process = start("while read -r line; do echo \"$line\"; done")) {
+            echo(process, 9);
+            perls().forEach(ProcessHandle::destroyForcibly);
+
             assertThatThrownBy(() -> echo(process, 9))
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining("incomplete");
+                    .hasMessageContaining("what moves them was killed");
         }
+    }
+
+    /** So that a line that is told does not cost its reader many calls. */
+    @Test
+    void start_manyQuickLines_areToldTogether() throws IOException {
+        try (VMProcess process = start("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo $i; done")) {
+            assertThat(process.stdoutReader().lines()).hasSize(20_000).last().isEqualTo("20000");
+        }
+        assertThat(fake.calls().stream().filter("guest-file-read"::equals)).hasSizeLessThan(300);
     }
 
     private static void echo(VMProcess process, int lines) throws IOException {
@@ -577,14 +597,10 @@ class GuestProcessTest {
     }
 
     private Stream<ProcessHandle> perls() {
-        return ProcessHandle.allProcesses()
+        return FakeAgent.helpers(workspace())
                 .filter(process -> process.info()
                         .command()
                         .filter(command -> command.endsWith("/perl"))
-                        .isPresent())
-                .filter(process -> process.info()
-                        .commandLine()
-                        .filter(line -> line.contains(workspace().toString()))
                         .isPresent());
     }
 

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
@@ -227,6 +228,60 @@ class WaitingShellsTest {
                 .untilAsserted(() ->
                         assertThat(PidFile.isAlive(temporary.resolve("late"))).isFalse());
         assertThat(text(agent.exec(Command.of("echo", "next")))).isEqualTo("next\n");
+    }
+
+    /** As when the VM is paused just then: the agent keeps what it was handed until the file is closed. */
+    @Test
+    void exec_deliveryThatIsBrokenOff_neverRuns() {
+        List<ProcessHandle> before = processes(fake.workspace()).toList();
+        AtomicBoolean still = new AtomicBoolean(true);
+        fake.standStillWhile(still, "guest-file-flush");
+
+        assertThatThrownBy(() -> agent.exec(Command.shell("echo ran >" + temporary + "/ran")))
+                .isInstanceOf(GuestAgentException.class);
+
+        still.set(false);
+        Awaitility.await().untilAsserted(() -> {
+            assertThat(before).filteredOn(ProcessHandle::isAlive).hasSize(1);
+            assertThat(fake.openFiles()).isEqualTo(3);
+        });
+        assertThat(temporary.resolve("ran")).doesNotExist();
+    }
+
+    @Test
+    void exec_refusedAtOnce_leavesNoShell() {
+        List<ProcessHandle> before = processes(fake.workspace()).toList();
+        AtomicBoolean still = new AtomicBoolean(true);
+        fake.standStillWhile(still, "guest-file-write");
+
+        for (int i = 0; i < MOST; i++) {
+            assertThatThrownBy(() -> agent.exec(Command.of("true"))).isInstanceOf(GuestAgentException.class);
+        }
+
+        still.set(false);
+        Awaitility.await().until(() -> before.stream().noneMatch(ProcessHandle::isAlive));
+        assertThat(text(agent.exec(Command.of("echo", "on")))).isEqualTo("on\n");
+        awaitShells();
+    }
+
+    /** The number of a process that is no more may be another's. */
+    @Test
+    void exec_agentHasStartedAnew_killsNoStranger() throws Exception {
+        Process stranger = new ProcessBuilder("setsid", "sleep", "1000").start();
+        try {
+            AgentCalls calls = new AgentCalls("vm", new AgentQueue("vm", fake, Runnable::run), Duration.ofSeconds(10));
+            AgentCalls.Status ended = new ScriptRunner(calls)
+                    .run(
+                            "Ending",
+                            Scripts.END_WAITING,
+                            List.of(Long.toString(stranger.pid()), fake.workspace() + "/2"),
+                            Duration.ofSeconds(10));
+
+            assertThat(ended.exitCode()).hasValue(0);
+            assertThat(stranger.isAlive()).isTrue();
+        } finally {
+            stranger.destroyForcibly();
+        }
     }
 
     @Test
