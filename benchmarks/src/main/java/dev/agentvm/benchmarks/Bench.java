@@ -45,6 +45,9 @@ final class Bench {
     private static final Path POOL_DIRECTORY = Path.of("/var/lib/libvirt/agentvm");
     private static final Path IMAGE_DIRECTORY = Path.of("/var/lib/agentvm/images");
 
+    /** A lab's disks are on a tmpfs. */
+    private static final int LAYERS_IN_MEMORY = 1;
+
     private Bench() {}
 
     /** The library, with its files where this class expects them. */
@@ -103,7 +106,7 @@ final class Bench {
                 resources,
                 boot,
                 disk,
-                0,
+                LAYERS_IN_MEMORY,
                 Optional.empty(),
                 Optional.empty(),
                 Optional.of(new DomainPlan.Card(

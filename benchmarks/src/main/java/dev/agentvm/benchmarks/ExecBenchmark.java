@@ -11,8 +11,10 @@ import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -37,6 +39,12 @@ final class ExecBenchmark {
             "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/true\",\"capture-output\":true}}";
     private static final Pattern PID = Pattern.compile("\"pid\": ?([0-9]+)");
     private static final Pattern EXITED = Pattern.compile("\"exited\": ?true");
+    private static final Pattern NUMBER = Pattern.compile("\"return\": ?([0-9]+)");
+    private static final Pattern BYTES = Pattern.compile("\"buf-b64\": ?\"([^\"]+)\"");
+    private static final Pattern RETURN = Pattern.compile("(\"return\")");
+    /** In seconds. */
+    private static final double UPTIME_STEP = 0.01;
+
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     /** Says what the guest's clock says; by the shell alone, so that a line costs the guest next to nothing. */
     private static final String TELL_TIME = "read -r up idle </proc/uptime; echo \"$up\"";
@@ -196,11 +204,9 @@ final class ExecBenchmark {
     private List<Double> latencies(Command busy) {
         double zero = Double.NEGATIVE_INFINITY;
         for (int i = 0; i < CLOCK_READINGS; i++) {
-            double before = now();
-            zero = Math.max(
-                    zero, before - uptime(vm.exec(Command.shell(TELL_TIME)).stdoutText()));
+            zero = Math.max(zero, clockDifference());
         }
-        double offset = zero;
+        double offset = zero - UPTIME_STEP;
         ExecutorService readers = Executors.newFixedThreadPool(BUSY);
         try {
             List<CompletableFuture<List<Double>>> all = new ArrayList<>();
@@ -211,6 +217,25 @@ final class ExecBenchmark {
         } finally {
             readers.shutdown();
         }
+    }
+
+    /** What the host's clock is ahead of the guest's at least, in seconds: the guest's is read after the host's. */
+    private double clockDifference() {
+        String handle = agent("guest-file-open", "\"path\":\"/proc/uptime\"", NUMBER);
+        double before = now();
+        String bytes = agent("guest-file-read", "\"handle\":" + handle, BYTES);
+        String unused = agent("guest-file-close", "\"handle\":" + handle, RETURN);
+        return before - uptime(new String(Base64.getDecoder().decode(bytes), StandardCharsets.US_ASCII).split(" ")[0]);
+    }
+
+    private String agent(String name, String arguments, Pattern result) {
+        String reply = libvirt.agents()
+                .command(domain, "{\"execute\":\"" + name + "\",\"arguments\":{" + arguments + "}}", PATIENCE);
+        Matcher matcher = result.matcher(reply);
+        if (!matcher.find()) {
+            throw new IllegalStateException("the guest agent answered " + name + " with " + reply);
+        }
+        return matcher.group(1);
     }
 
     private List<Double> read(Command busy, double offset) {
