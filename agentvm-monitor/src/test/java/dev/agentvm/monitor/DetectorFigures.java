@@ -90,16 +90,16 @@ final class DetectorFigures {
         this.played = played;
     }
 
-    static DetectorFigures of(List<Trace> traces) {
+    static DetectorFigures of(List<Trace> traces, Thresholds thresholds) {
         return new DetectorFigures(traces.stream()
-                .map(trace -> new Played(trace, anomalies(trace)))
+                .map(trace -> new Played(trace, anomalies(trace, thresholds)))
                 .toList());
     }
 
     /** What is found in a trace, and what the observer of the VM had found when it was recorded. */
-    private static List<AnomalyDetected> anomalies(Trace trace) {
+    private static List<AnomalyDetected> anomalies(Trace trace, Thresholds thresholds) {
         List<AnomalyDetected> found = new ArrayList<>();
-        AnomalyMonitor monitor = new AnomalyMonitor(Thresholds.standard(), found::add);
+        AnomalyMonitor monitor = new AnomalyMonitor(thresholds, found::add);
         for (VMEvent event : trace.events()) {
             if (event instanceof AnomalyDetected anomaly) {
                 found.add(anomaly);
