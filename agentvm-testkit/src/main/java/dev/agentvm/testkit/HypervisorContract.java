@@ -3012,6 +3012,7 @@ public abstract class HypervisorContract {
                 call.run();
                 return vm.state();
             });
+            eventually("it waits", () -> meanwhile.waits() || meanwhile.isOver());
             finishInTime(restore);
             finishInTime(meanwhile);
 
