@@ -3532,7 +3532,7 @@ public abstract class HypervisorContract {
 
     private void meetLate(CountDownLatch all) {
         try {
-            assertTrue(all.await(patience().toSeconds(), TimeUnit.SECONDS));
+            assertTrue(all.await(patience().toMillis(), TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             fail("interrupted", e);
@@ -3547,7 +3547,7 @@ public abstract class HypervisorContract {
         long begin = System.nanoTime();
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() - begin > patience().toNanos()) {
-                fail("not so after " + patience().toSeconds() + " s: " + what);
+                fail("not so after " + patience().toMillis() + " ms: " + what);
             }
             pause();
         }
