@@ -18,7 +18,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.platform.testkit.engine.EngineTestKit;
@@ -74,9 +76,20 @@ class HypervisorContractPowerTest {
 
     /** The contract on a fake that is wrong. */
     static class Contract extends FakeHypervisorContractTest {
+        /** How soon a VM's end must be heard of where the test is to fail. */
+        static final Duration PROMPT = Duration.ofMillis(200);
+
         private static @Nullable WrongFake wrong;
 
         private final List<String> litter = new CopyOnWriteArrayList<>();
+        /** Whether the test is to fail. */
+        private boolean doomed;
+
+        @BeforeEach
+        void foresee(TestInfo test) {
+            String name = test.getTestMethod().orElseThrow().getName();
+            doomed = Objects.requireNonNull(wrong).noticedBy().contains(name);
+        }
 
         @Override
         protected Hypervisor connect(MetricsSink metrics) {
@@ -85,10 +98,15 @@ class HypervisorContractPowerTest {
                     .apply(new World(host(), litter, metrics), super.connect(metrics));
         }
 
-        /** What does not happen is waited for in vain. */
+        /** What does not happen is waited for in vain; what does happen may be late. */
         @Override
         protected Duration patience() {
-            return Duration.ofSeconds(2);
+            return doomed ? Duration.ofMillis(200) : Duration.ofSeconds(10);
+        }
+
+        @Override
+        protected Duration promptness() {
+            return doomed ? PROMPT : super.promptness();
         }
 
         @Override

@@ -285,7 +285,7 @@ final class WrongCommands {
                                 return exec.apply(command);
                             } catch (VMDestroyedException e) {
                                 if (command.argv().contains("318")) {
-                                    passASecond();
+                                    passTooLong();
                                 }
                                 throw e;
                             }
@@ -298,7 +298,7 @@ final class WrongCommands {
                             public Optional<ExitStatus> waitFor(Duration timeout) {
                                 Optional<ExitStatus> status = super.waitFor(timeout);
                                 if (command().argv().contains("310")) {
-                                    passASecond();
+                                    passTooLong();
                                 }
                                 return status;
                             }
@@ -311,7 +311,7 @@ final class WrongCommands {
                             public CompletableFuture<ExitStatus> onExit() {
                                 return super.onExit().thenApplyAsync(status -> {
                                     if (command().argv().contains("310")) {
-                                        passASecond();
+                                        passTooLong();
                                     }
                                     return status;
                                 });
@@ -397,10 +397,11 @@ final class WrongCommands {
         }
     }
 
-    /** More of the time in which tests run than the end of a VM may take to be heard of. */
-    private static void passASecond() {
+    /** Longer than the end of a VM may take to be heard of. */
+    private static void passTooLong() {
         try {
-            Thread.sleep(1100);
+            Thread.sleep(
+                    HypervisorContractPowerTest.Contract.PROMPT.plusMillis(100).toMillis());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -290,6 +290,23 @@ final class WrongFiles {
                         },
                         "files_writeWhileOthersRead_isThereAsAWhole"),
                 wrong(
+                        "who reads a file slowly and often sees a part",
+                        right -> new SpoiltFiles(right) {
+                            private int reads;
+
+                            @Override
+                            public byte[] read(String path, int maxBytes) {
+                                byte[] content = super.read(path, maxBytes);
+                                if (content.length != 100_000) {
+                                    return content;
+                                }
+                                pause();
+                                reads++;
+                                return reads == 3 ? Arrays.copyOf(content, 50_000) : content;
+                            }
+                        },
+                        "files_writeWhileOthersRead_isThereAsAWhole"),
+                wrong(
                         "one byte can be read whatever the bound",
                         right -> new SpoiltFiles(right) {
                             @Override

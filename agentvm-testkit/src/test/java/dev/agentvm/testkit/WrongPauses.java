@@ -132,6 +132,7 @@ final class WrongPauses {
                         launched(vm -> new SpoiltVM(vm) {
                             @Override
                             public void resume() {
+                                comeLate();
                                 if (state() == VMState.RESTORING) {
                                     throw new AgentVMException("It is being restored", CONTEXT);
                                 }
@@ -144,6 +145,7 @@ final class WrongPauses {
                         launched(vm -> new SpoiltVM(vm) {
                             @Override
                             public void pause() {
+                                comeLate();
                                 if (state() != VMState.RESTORING) {
                                     super.pause();
                                 }
@@ -174,6 +176,14 @@ final class WrongPauses {
                             }
                         }),
                         "pause_timeToLiveOver_endsTheVM"));
+    }
+
+    /** As a thread does that is not given a processor: it does not wait. */
+    private static void comeLate() {
+        long begin = System.nanoTime();
+        while (System.nanoTime() - begin < 20_000_000) {
+            Thread.onSpinWait();
+        }
     }
 
     private static void unlessOfAnother(Runnable call) {

@@ -23,17 +23,21 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /**
  * Remembers of each VM what is to be shown, and of what happened the latest. Of VMs that other programs launched it knows
- * that they are there; what they do is told to those programs. Safe for use by many threads.
+ * that they are there; what they do is told to those programs. A VM of which it is told anything is none of those, even if
+ * the beginning was lost. Safe for use by many threads.
  */
 final class Board implements VMEventListener {
     private static final int MAX_NEWS = 200;
@@ -45,10 +49,15 @@ final class Board implements VMEventListener {
     private final Deque<News> alerts = new ArrayDeque<>();
     private final Deque<News> news = new ArrayDeque<>();
 
+    /** Whether something was told of a VM for which there was no place. */
+    private boolean crowded;
+
     private static final class Watched {
-        private final Instant since;
-        private OptionalLong sent = OptionalLong.empty();
-        private OptionalLong received = OptionalLong.empty();
+        private final Optional<Instant> since;
+        /** What it had sent when that was last known. */
+        private OptionalLong sent;
+
+        private OptionalLong received;
         private OptionalLong sentPerSecond = OptionalLong.empty();
         private OptionalLong receivedPerSecond = OptionalLong.empty();
         private boolean launched;
@@ -58,8 +67,13 @@ final class Board implements VMEventListener {
         private boolean partly;
         private Optional<String> last = Optional.empty();
 
-        private Watched(Instant since) {
-            this.since = since;
+        private Watched(VMEvent first) {
+            boolean fromTheBeginning = first instanceof LaunchStarted;
+            since = fromTheBeginning ? Optional.of(first.time()) : Optional.empty();
+            sent = fromTheBeginning ? OptionalLong.of(0) : OptionalLong.empty();
+            received = sent;
+            launched = !fromTheBeginning;
+            partly = !fromTheBeginning;
         }
     }
 
@@ -71,16 +85,24 @@ final class Board implements VMEventListener {
             ended(event, "died: " + died.reason());
         } else if (event instanceof LaunchFailed failed) {
             ended(event, "launch failed: " + failed.reason());
-        } else if (event instanceof LaunchStarted) {
-            if (watched.size() < MAX_VMS) {
-                watched.put(event.vm().id(), new Watched(event.time()));
-            }
         } else {
-            Watched vm = watched.get(event.vm().id());
-            if (vm != null) {
-                update(vm, event);
-            }
+            update(watched(event), event);
         }
+    }
+
+    private Watched watched(VMEvent event) {
+        UUID id = event.vm().id();
+        Watched vm = watched.get(id);
+        if (vm != null) {
+            return vm;
+        }
+        Watched first = new Watched(event);
+        if (watched.size() < MAX_VMS) {
+            watched.put(id, first);
+        } else {
+            crowded = true;
+        }
+        return first;
     }
 
     private void ended(VMEvent event, String how) {
@@ -106,14 +128,16 @@ final class Board implements VMEventListener {
             vm.sent = sample.sentBytes();
             vm.received = sample.receivedBytes();
         } else if (event instanceof VMRestored) {
-            vm.sent = OptionalLong.empty();
-            vm.received = OptionalLong.empty();
+            vm.sent = OptionalLong.of(0);
+            vm.received = OptionalLong.of(0);
         } else if (event instanceof EventsLost lost) {
             vm.partly = true;
+            String what = lost.cause() == EventsLost.Cause.CAPTURE ? "a frame" : "an event";
             tell(
                     event,
-                    "not everything is seen: " + lost.count() + " lost (" + lower(lost.cause()) + ")",
-                    Line.Tone.DENIED);
+                    "not everything is seen: " + what + " was lost (" + lower(lost.cause()) + ")",
+                    Line.Tone.DENIED,
+                    lost.count());
         } else if (event instanceof ObservationLimited limited) {
             vm.partly = true;
             tell(event, "not everything is seen: " + limited.reason(), Line.Tone.DENIED);
@@ -137,10 +161,10 @@ final class Board implements VMEventListener {
 
     private static OptionalLong rate(OptionalLong before, OptionalLong now, TrafficSampled sample) {
         long millis = sample.interval().toMillis();
-        if (now.isEmpty() || millis == 0) {
+        if (before.isEmpty() || now.isEmpty() || millis == 0) {
             return OptionalLong.empty();
         }
-        long grown = Math.max(0, now.getAsLong() - before.orElse(0));
+        long grown = Math.max(0, now.getAsLong() - before.getAsLong());
         return OptionalLong.of(Math.round(grown * 1000.0 / millis));
     }
 
@@ -169,15 +193,20 @@ final class Board implements VMEventListener {
         };
     }
 
-    /** Alerts have a place of their own, since a VM that is up to something makes many news. */
     private void tell(VMEvent event, String text, Line.Tone tone) {
-        News one = new News(event.time(), Plain.of(event.vm().name()), Plain.of(text), tone, 1);
+        tell(event, text, tone, 1);
+    }
+
+    /**
+     * Alerts have a place of their own, since a VM that is up to something makes many news. What is like something earlier
+     * is told in its place: where events of many VMs are lost, they take turns.
+     */
+    private void tell(VMEvent event, String text, Line.Tone tone, long times) {
+        News one = new News(event.time(), Plain.of(event.vm().name()), Plain.of(text), tone, times);
         Deque<News> all = tone == Line.Tone.ALERT ? alerts : news;
-        News last = all.peekFirst();
-        if (last != null && one.isLike(last)) {
-            one = one.after(all.removeFirst());
-        }
-        all.addFirst(one);
+        Optional<News> earlier = all.stream().filter(one::isLike).findFirst();
+        earlier.ifPresent(all::remove);
+        all.addFirst(earlier.map(one::after).orElse(one));
         if (all.size() > MAX_NEWS) {
             all.removeLast();
         }
@@ -191,10 +220,13 @@ final class Board implements VMEventListener {
     View look(Hypervisor hypervisor, Instant now) {
         List<Row> rows = new ArrayList<>();
         Optional<String> trouble = Optional.empty();
+        Set<UUID> ended = launched();
         try {
             for (VM vm : hypervisor.list()) {
+                ended.remove(vm.id());
                 rows.add(row(vm));
             }
+            forget(ended);
         } catch (AgentVMException e) {
             trouble = Optional.of(Plain.of(String.valueOf(e.getMessage())));
         }
@@ -202,6 +234,18 @@ final class Board implements VMEventListener {
         synchronized (this) {
             return new View(now, List.copyOf(rows), List.copyOf(alerts), List.copyOf(news), trouble);
         }
+    }
+
+    private synchronized Set<UUID> launched() {
+        return watched.entrySet().stream()
+                .filter(vm -> vm.getValue().launched)
+                .map(Map.Entry::getKey)
+                .collect(Collectors.toCollection(HashSet::new));
+    }
+
+    /** The end of a VM may be lost, and something may be told of it after its end. */
+    private synchronized void forget(Set<UUID> ended) {
+        watched.keySet().removeAll(ended);
     }
 
     private synchronized Row row(VM vm) {
@@ -220,14 +264,17 @@ final class Board implements VMEventListener {
                     OptionalLong.empty(),
                     OptionalLong.empty(),
                     false,
-                    Optional.of("(another program's, which watches it)"));
+                    Optional.of(
+                            crowded
+                                    ? "(another program's, or too many to watch)"
+                                    : "(another program's, which watches it)"));
         }
         return new Row(
                 vm.id(),
                 name,
                 // Until its policy is in force, a VM that is launched is paused.
                 known.launched ? state : lower(VMState.STARTING),
-                Optional.of(known.since),
+                known.since,
                 known.sentPerSecond,
                 known.receivedPerSecond,
                 OptionalLong.of(known.allowed),

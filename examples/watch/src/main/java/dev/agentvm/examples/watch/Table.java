@@ -77,7 +77,11 @@ final class Table {
                 view.rows().stream().mapToLong(row -> row.denied().orElse(0)).sum();
         long alerts =
                 view.rows().stream().mapToLong(row -> row.alerts().orElse(0)).sum();
-        String more = view.rows().stream().anyMatch(Row::partly) ? "+" : "";
+        // What other programs' VMs do is not known here, and no 0.
+        String more = view.rows().stream()
+                        .anyMatch(row -> row.partly() || row.denied().isEmpty())
+                ? "+"
+                : "";
         return vms + (vms == 1 ? " VM  " : " VMs  ") + denied + more + " denied  " + alerts + more
                 + (alerts == 1 ? " alert  " : " alerts  ") + TIME.format(view.time()) + " UTC";
     }

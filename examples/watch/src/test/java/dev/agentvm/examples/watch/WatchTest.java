@@ -186,22 +186,76 @@ class WatchTest {
                         .severity(AnomalyDetected.Severity.ALERT)
                         .message("it tried 25 ports")
                         .build());
+        FakeVM other = launch("other");
         for (int count = 1; count <= 60; count++) {
-            hypervisor
-                    .events()
-                    .publish(new EventsLost.Builder()
-                            .time(hypervisor.time().now())
-                            .vm(identity(vm))
-                            .cause(EventsLost.Cause.RATE)
-                            .count(count)
-                            .since(hypervisor.time().now())
-                            .build());
+            hypervisor.events().publish(lost(identity(vm), count));
+            hypervisor.events().publish(lost(identity(other), 1));
         }
 
         await().untilAsserted(() -> assertThat(text(100, 12))
-                .anyMatch(line -> line.endsWith("agent not everything is seen: 60 lost (rate)")));
+                .filteredOn(line -> line.contains("lost"))
+                .map(line -> line.substring("00:00:00 ".length()))
+                .containsExactly(
+                        "other not everything is seen: an event was lost (rate) (60 times)",
+                        "agent not everything is seen: an event was lost (rate) (1830 times)"));
         assertThat(text(100, 12)).anyMatch(line -> line.contains("ALERT port-scan: it tried 25 ports"));
-        assertThat(text(100, 12)).first().asString().startsWith("1 VM  0+ denied  1+ alert ");
+        assertThat(text(100, 12)).first().asString().startsWith("2 VMs  0+ denied  1+ alert ");
+    }
+
+    @Test
+    void table_vmWhoseBeginningWasLost_isPartlySeenAndNotAnotherPrograms() {
+        FakeVM vm = launch("agent");
+        Board late = new Board();
+
+        late.onEvent(lost(identity(vm), 7));
+
+        assertThat(text(late, 120, 20))
+                .anyMatch(line -> line.matches("agent +running( +-){3}( +0\\+){3}"))
+                .anyMatch(line -> line.endsWith("agent not everything is seen: an event was lost (rate) (7 times)"));
+        assertThat(text(late, 120, 20)).first().asString().startsWith("1 VM  0+ denied  0+ alerts");
+    }
+
+    @Test
+    void table_vmThatIsHeardOfLate_hasNoRatesOfBefore() {
+        FakeVM vm = launch("agent");
+        Board late = new Board();
+
+        late.onEvent(sampled(vm, 1_000_000, 1_000_000));
+
+        assertThat(text(late, 120, 20)).anyMatch(line -> line.matches("agent +running( +-){3}( +0\\+){3}"));
+        late.onEvent(sampled(vm, 1_010_240, 1_000_000));
+        assertThat(text(late, 120, 20)).anyMatch(line -> line.matches("agent +running +- +1\\.0K +0B( +0\\+){3}"));
+    }
+
+    @Test
+    void table_lossToldAfterTheEnd_isNews() {
+        FakeVM vm = launch("agent");
+        vm.powerOff();
+        await().untilAsserted(() -> assertThat(text(100, 20)).anyMatch(line -> line.contains("agent died: ")));
+
+        board.onEvent(lost(identity(vm), 1));
+
+        assertThat(text(100, 20))
+                .anyMatch(line -> line.endsWith("agent not everything is seen: an event was lost (rate)"))
+                .noneMatch(line -> line.startsWith("agent "));
+    }
+
+    @Test
+    void table_moreVMsThanAreRemembered_saysSoUntilThoseThatEndedAreForgotten() {
+        FakeVM vm = launch("agent");
+        Board late = new Board();
+        for (int i = 0; i < 4096; i++) {
+            late.onEvent(lost(VMIdentity.of(new UUID(1, i), "vm-" + i), 1));
+        }
+
+        late.onEvent(lost(identity(vm), 1));
+
+        View full = late.look(hypervisor, hypervisor.time().now());
+        assertThat(full.rows())
+                .singleElement()
+                .satisfies(row -> assertThat(row.last()).contains("(another program's, or too many to watch)"));
+        late.onEvent(lost(identity(vm), 1));
+        assertThat(text(late, 120, 20)).anyMatch(line -> line.matches("agent +running( +-){3}( +0\\+){3}"));
     }
 
     @Test
@@ -253,6 +307,7 @@ class WatchTest {
         assertThat(text(120, 20))
                 .as("what is not known is no 0")
                 .anyMatch(line -> line.matches("theirs +running( +-){6}  \\(another program's, which watches it\\)"));
+        assertThat(text(120, 20)).first().asString().startsWith("1 VM  0+ denied  0+ alerts");
         other.close();
     }
 
@@ -365,26 +420,46 @@ class WatchTest {
     }
 
     private void sample(FakeVM vm, long sent, long received) {
-        hypervisor
-                .events()
-                .publish(new TrafficSampled.Builder()
-                        .time(hypervisor.time().now())
-                        .vm(identity(vm))
-                        .interval(Duration.ofSeconds(10))
-                        .sentBytes(sent)
-                        .receivedBytes(received)
-                        .build());
+        hypervisor.events().publish(sampled(vm, sent, received));
+    }
+
+    private TrafficSampled sampled(FakeVM vm, long sent, long received) {
+        return new TrafficSampled.Builder()
+                .time(hypervisor.time().now())
+                .vm(identity(vm))
+                .interval(Duration.ofSeconds(10))
+                .sentBytes(sent)
+                .receivedBytes(received)
+                .build();
+    }
+
+    private EventsLost lost(VMIdentity vm, long count) {
+        return new EventsLost.Builder()
+                .time(hypervisor.time().now())
+                .vm(vm)
+                .cause(EventsLost.Cause.RATE)
+                .count(count)
+                .since(hypervisor.time().now())
+                .build();
     }
 
     private static VMIdentity identity(FakeVM vm) {
         return VMIdentity.of(vm.id(), vm.name());
     }
 
-    private List<Line> lines(int width, int height) {
+    private List<Line> lines(Board board, int width, int height) {
         return Table.lines(board.look(hypervisor, hypervisor.time().now()), width, height);
     }
 
+    private List<Line> lines(int width, int height) {
+        return lines(board, width, height);
+    }
+
+    private List<String> text(Board board, int width, int height) {
+        return lines(board, width, height).stream().map(Line::text).toList();
+    }
+
     private List<String> text(int width, int height) {
-        return lines(width, height).stream().map(Line::text).toList();
+        return text(board, width, height);
     }
 }
