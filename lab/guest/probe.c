@@ -158,16 +158,26 @@ static int connected(const struct target *to, int type, long until) {
     if (errno != EINPROGRESS) {
         exit(refused_or_failed(fd, errno));
     }
-    if (wait_for(fd, POLLOUT, until) == 0) {
-        exit(outcome("timeout", 1));
+    for (;;) {
+        if (wait_for(fd, POLLOUT, until) == 0) {
+            exit(outcome("timeout", 1));
+        }
+        int error = 0;
+        socklen_t size = sizeof error;
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+        if (error != 0) {
+            exit(refused_or_failed(fd, error));
+        }
+        struct sockaddr_storage peer;
+        socklen_t length = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *) &peer, &length) == 0) {
+            return fd;
+        }
+        /* The kernel fills the error queue, which wakes us, before it says that the connection has failed. */
+        if (refused_by_icmp(fd)) {
+            exit(outcome("refused icmp", 1));
+        }
     }
-    int error = 0;
-    socklen_t size = sizeof error;
-    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) {
-        exit(refused_or_failed(fd, error));
-    }
-    return fd;
 }
 
 static int probe_tcp(const struct target *to, long ms) {
