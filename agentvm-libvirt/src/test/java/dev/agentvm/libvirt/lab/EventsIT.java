@@ -1,6 +1,7 @@
 package dev.agentvm.libvirt.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.agentvm.Hypervisor;
 import dev.agentvm.LaunchStep;
@@ -27,6 +28,12 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkPolicy;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -49,6 +56,8 @@ class EventsIT {
     private static final String WWW = Lab.fact("WWW_ADDRESS");
     private static final String WWW_NAME = Lab.fact("WWW_NAME");
     private static final String PRIVATE = "10.77.0.5";
+    /** An address of the host's that is no gateway. */
+    private static final String STRANGER = "10.88.0.1";
 
     private final List<VMEvent> events = new CopyOnWriteArrayList<>();
 
@@ -315,6 +324,45 @@ class EventsIT {
                 assertThat(denied.flow().destination()).isEqualTo(Optional.of(IPv4Address.of(WWW)));
                 assertThat(denied.flow().destinationPort()).hasValue(8080);
             });
+        }
+    }
+
+    /** A filter lets none of it come that far, or most of it would never be seen. */
+    @Test
+    void events_whatReachesAVM_areOneForEachAttemptAndAnAlert() throws IOException {
+        Lab.host("ip", "addr", "add", STRANGER, "dev", "lo");
+        try (Hypervisor hypervisor = connect();
+                VM vm = hypervisor.launch(Lab.tiny("reached"))) {
+            Lab.awaitNetwork(vm);
+            Lab.unfilter(vm);
+            String address = vm.attachment().orElseThrow().address().toString();
+
+            Lab.host("ping", "-c", "1", "-W", "5", address);
+            Lab.host("ping", "-c", "1", "-W", "5", "-I", STRANGER, address);
+            try (DatagramSocket socket = new DatagramSocket()) {
+                byte[] hello = "hello".getBytes(StandardCharsets.US_ASCII);
+                socket.send(new DatagramPacket(hello, hello.length, InetAddress.getByName(address), 4444));
+            }
+            assertThatThrownBy(() -> new Socket(address, 4445).close()).isInstanceOf(ConnectException.class);
+
+            eventually(() -> assertThat(attempts())
+                    .filteredOn(line -> line.startsWith("TO_VM"))
+                    .containsExactlyInAnyOrder(
+                            "TO_VM 1 " + address + ":8 ALLOWED the gateway may ping the VM",
+                            "TO_VM 1 " + address + ":8 DROPPED INBOUND",
+                            "TO_VM 17 " + address + ":4444 DROPPED INBOUND",
+                            "TO_VM 6 " + address + ":4445 DROPPED INBOUND"));
+            // Of its kind there is one a minute.
+            assertThat(told(AnomalyDetected.class)).singleElement().satisfies(alert -> {
+                assertThat(alert.kind()).isEqualTo(AnomalyDetected.POLICY_CONTRADICTED);
+                assertThat(alert.evidence())
+                        .singleElement()
+                        .isInstanceOfSatisfying(
+                                ConnectionDenied.class,
+                                denied -> assertThat(denied.flow().source()).contains(IPv4Address.of(STRANGER)));
+            });
+        } finally {
+            Lab.host("ip", "addr", "del", STRANGER + "/32", "dev", "lo");
         }
     }
 
