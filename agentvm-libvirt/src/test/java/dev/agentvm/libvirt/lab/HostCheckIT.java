@@ -12,8 +12,10 @@ import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -111,6 +113,34 @@ class HostCheckIT {
                 .extracting(HostCheck.Finding::id)
                 .containsExactly("confinement");
         assertThat(HostCheck.run().isReady()).isTrue();
+    }
+
+    @Test
+    void hostCheck_ofAProgramThatMayOnlyCapture_saysThatBytesAreNotTold() throws Exception {
+        Lab.withSysctl("net.netfilter.nf_conntrack_acct", "1", () -> {
+            assertThat(HostCheck.run().findings())
+                    .filteredOn(found -> found.id().equals("connection-log"))
+                    .singleElement()
+                    .satisfies(found -> assertThat(found.evidence()).doesNotContain("bytes"));
+
+            Process program = OtherJvm.start(
+                    List.of("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"), Checking.class);
+            String said = new String(program.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(program.waitFor()).as(said).isZero();
+            assertThat(said)
+                    .containsPattern("OK +connection-log: what passes the taps of VMs can be read;"
+                            + " how many bytes .* is not known, .* CAP_NET_ADMIN");
+        });
+    }
+
+    /** Prints what the host check finds. */
+    static final class Checking {
+        private Checking() {}
+
+        /** No arguments. */
+        public static void main(String[] args) {
+            System.out.println(HostCheck.run());
+        }
     }
 
     @Test

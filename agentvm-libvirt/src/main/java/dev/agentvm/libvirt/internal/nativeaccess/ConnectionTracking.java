@@ -40,6 +40,8 @@ public final class ConnectionTracking implements AutoCloseable {
     /** Answers to questions whose answers were not waited for. */
     private static final int MAX_STALE = 16;
 
+    private static final Tuple NOBODYS = new Tuple(0, 0, 6, 0, 0);
+
     private final Netlink netlink;
     private int sequence;
 
@@ -66,18 +68,33 @@ public final class ConnectionTracking implements AutoCloseable {
     public record Counters(long original, long reply, boolean open) {}
 
     /**
-     * Opens it.
+     * Opens it, which everybody may; to be answered takes more.
      *
-     * @throws IOException if this process may not
+     * @throws IOException if the kernel has nothing to be asked
      */
     public static ConnectionTracking open() throws IOException {
         return new ConnectionTracking(Netlink.open());
+    }
+
+    /** Whether the kernel tells this process of connections. */
+    public static boolean answers() {
+        try (ConnectionTracking tracking = open()) {
+            return tracking.ask(NOBODYS)
+                    .filter(answer -> answer.type() == Netlink.ERROR && answer.error() == ENOENT)
+                    .isPresent();
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /**
      * What was counted of it so far; empty if the kernel does not count, does not know it, or does not tell this process.
      */
     public Optional<Counters> counters(Tuple tuple) {
+        return ask(tuple).filter(answer -> answer.type() == NEW).flatMap(answer -> counters(answer.attributes()));
+    }
+
+    private Optional<Message> ask(Tuple tuple) {
         sequence++;
         try {
             netlink.send(GET, Netlink.REQUEST, sequence, question(tuple));
@@ -85,7 +102,7 @@ public final class ConnectionTracking implements AutoCloseable {
                 // The kernel has answered before the question is sent.
                 Message answer = Netlink.next(netlink.receiveNow());
                 if (answer.sequence() == sequence) {
-                    return answer.type() == NEW ? counters(answer.attributes()) : Optional.empty();
+                    return Optional.of(answer);
                 }
             }
         } catch (LastErrorException | BufferUnderflowException | IndexOutOfBoundsException e) {

@@ -192,9 +192,16 @@ public final class HostProbe {
     }
 
     private String connectionBytes() {
-        return host.read(CONNTRACK_ACCT).filter("1"::equals).isPresent()
+        List<String> causes = new ArrayList<>();
+        if (host.read(CONNTRACK_ACCT).filter("1"::equals).isEmpty()) {
+            causes.add("net.netfilter.nf_conntrack_acct is not 1");
+        }
+        if (!host.mayCountConnections()) {
+            causes.add("the kernel does not tell this program: run it as root, or give it CAP_NET_ADMIN");
+        }
+        return causes.isEmpty()
                 ? ""
-                : "; how many bytes a connection moved is not known, since net.netfilter.nf_conntrack_acct is not 1";
+                : "; how many bytes a connection moved is not known, since " + String.join(", and since ", causes);
     }
 
     private Finding bridge(String name) {

@@ -20,6 +20,9 @@ public interface HostView {
     /** Whether what passes the taps of VMs can be read, by this process or by the service for it. */
     boolean mayCapture();
 
+    /** Whether the kernel tells this process how many bytes a connection moved, if it counts them. */
+    boolean mayCountConnections();
+
     /** What a program, from where libvirt looks for them, prints if it ends well within two seconds; else empty. */
     Optional<String> run(String... command);
 

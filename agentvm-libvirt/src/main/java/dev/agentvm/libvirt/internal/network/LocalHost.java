@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.network;
 
 import dev.agentvm.AgentVMException;
 import dev.agentvm.FailureContext;
+import dev.agentvm.libvirt.internal.nativeaccess.ConnectionTracking;
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.network.Cidr;
 import dev.agentvm.network.IPv4Address;
@@ -66,6 +67,11 @@ final class LocalHost implements HostView {
     @Override
     public boolean mayCapture() {
         return PacketSocket.permitted() || Files.exists(flowLogSocket);
+    }
+
+    @Override
+    public boolean mayCountConnections() {
+        return ConnectionTracking.answers();
     }
 
     @Override

@@ -26,6 +26,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -92,22 +93,24 @@ class TapLoadIT {
                             Integer.toString(FLOWS_PER_SECOND),
                             Integer.toString(SECONDS))
                     .split(" ");
+            long flows = Long.parseLong(sent[0]);
+            // What still waits costs too, and threads that have ended no longer say what they used.
+            Awaitility.await("told or counted")
+                    .atMost(Duration.ofSeconds(30))
+                    .until(() -> attempts.get() + unread.get() + listening.lost() >= flows);
             long cpu = cpuNanos() - cpuBefore;
             watch.end();
             watch.done().toCompletableFuture().get();
             assertThat(listening.awaitDelivery(Duration.ofSeconds(30))).isTrue();
 
-            long flows = Long.parseLong(sent[0]);
             double seconds = Double.parseDouble(sent[1]);
             double core = cpu / 1e9 / seconds;
             System.out.printf(
                     "%d flows in %.1f s: %d told, %d unread or left out, %d events lost by the listener, %.3f of a core%n",
                     flows, seconds, attempts.get(), unread.get(), listening.lost(), core);
-            assertThat(attempts.get() + unread.get() + listening.lost())
-                    .as("told or counted")
-                    .isGreaterThanOrEqualTo(flows);
             assertThat(attempts.get()).isBetween(flows - flows / 100, flows);
-            assertThat(core).as("of one core").isLessThan(0.25);
+            // If it were less, other threads than these would do the work.
+            assertThat(core).as("of one core").isGreaterThan(0.005).isLessThan(0.25);
         } finally {
             run("ip", "link", "delete", CABLE);
         }

@@ -29,6 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class HostProbeTest {
     private static final String TABLES = "/proc/net/fib_trie";
     private static final String BRIDGE_NF = NwfilterEnforcer.BRIDGE_NF;
+    private static final String CONNTRACK_ACCT = "/proc/sys/net/netfilter/nf_conntrack_acct";
 
     private final PretendHost host = new PretendHost();
     private final Map<String, String> files = host.files;
@@ -233,12 +234,27 @@ class HostProbeTest {
 
     @Test
     void connectionLog_whereNoBytesAreCounted_saysSo() {
-        String acct = "/proc/sys/net/netfilter/nf_conntrack_acct";
-        files.put(acct, "0");
-        assertThat(find("connection-log", Needs.standard()).evidence()).contains("nf_conntrack_acct is not 1");
+        files.put(CONNTRACK_ACCT, "0");
+        assertThat(find("connection-log", Needs.standard()).evidence())
+                .contains("nf_conntrack_acct is not 1")
+                .doesNotContain("CAP_NET_ADMIN");
 
-        files.put(acct, "1");
+        files.put(CONNTRACK_ACCT, "1");
         assertThat(find("connection-log", Needs.standard()).evidence()).doesNotContain("bytes");
+    }
+
+    @Test
+    void connectionLog_whereTheKernelDoesNotTellTheProgramTheBytes_saysWhatThatTakes() {
+        host.counting = false;
+        files.put(CONNTRACK_ACCT, "1");
+        assertThat(severity("connection-log")).isEqualTo(Severity.OK);
+        assertThat(find("connection-log", Needs.standard()).evidence())
+                .contains("bytes", "run it as root, or give it CAP_NET_ADMIN")
+                .doesNotContain("nf_conntrack_acct");
+
+        files.put(CONNTRACK_ACCT, "0");
+        assertThat(find("connection-log", Needs.standard()).evidence())
+                .contains("nf_conntrack_acct is not 1", "CAP_NET_ADMIN");
     }
 
     @Test

@@ -28,10 +28,16 @@ final class PretendHost implements HostView {
 
     final Set<String> missing = new HashSet<>();
     boolean capturing = true;
+    boolean counting = true;
 
     @Override
     public boolean mayCapture() {
         return capturing;
+    }
+
+    @Override
+    public boolean mayCountConnections() {
+        return counting;
     }
 
     @Override
