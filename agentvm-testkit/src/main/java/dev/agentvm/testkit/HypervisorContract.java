@@ -55,6 +55,9 @@ import dev.agentvm.VMProcess;
 import dev.agentvm.VMRestoredException;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.cloudinit.CloudInit;
+import dev.agentvm.cloudinit.CloudInitFile;
+import dev.agentvm.cloudinit.CloudInitUser;
 import dev.agentvm.event.CommandEnded;
 import dev.agentvm.event.ConnectionAllowed;
 import dev.agentvm.event.ConnectionAttempted;
@@ -83,6 +86,8 @@ import dev.agentvm.network.NetworkPolicy;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -163,6 +168,21 @@ public abstract class HypervisorContract {
 
     private static final LaunchOptions RESETTABLE =
             new LaunchOptions.Builder().resettable(true).build();
+
+    /** The secret of {@link #SECRETIVE}: its text, its Base64, and what an array of its bytes prints as. */
+    private static final List<String> SECRET = List.of("s3cret", "czNjcmV0", "115, 51, 99, 114, 101, 116");
+
+    private static final CloudInit SECRETIVE = new CloudInit.Builder()
+            .addUser(new CloudInitUser.Builder()
+                    .name("alice")
+                    .passwordHash("$6$s3cret$s3crets3crets3cret")
+                    .build())
+            .addFile(new CloudInitFile.Builder()
+                    .path("/root/token")
+                    .text("s3cret")
+                    .build())
+            .addCommand("echo s3cret")
+            .build();
 
     /** For subclasses. */
     protected HypervisorContract() {}
@@ -396,6 +416,60 @@ public abstract class HypervisorContract {
         assertContains(refusal, "taken");
         assertEquals(before, left());
         assertTrue(first.exec(Command.of("true")).success());
+    }
+
+    @Test
+    void launch_cloudInit_succeedsAndTellsNobodyItsSecrets() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VMTemplate template = template("prepared").withCloudInit(SECRETIVE);
+
+        VM vm = hypervisor.launch(template);
+        assertTrue(vm.exec(Command.of("true")).success());
+        vm.close();
+
+        eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
+        assertNoSecret(template, withLabels(events), vm, vm.warnings());
+    }
+
+    /** Before anything is made for cloud-init, and when all has been made. */
+    @Test
+    void launch_cloudInitButFails_tellsNobodyItsSecrets() {
+        Hypervisor hypervisor = connect();
+        List<VMEvent> events = listen(hypervisor);
+        VMTemplate template = template("unprepared").withCloudInit(SECRETIVE);
+
+        AgentVMException early = assertThrows(
+                ImageNotFoundException.class,
+                () -> hypervisor.launch(template.withImage(GuestImage.named("no-such-image"))));
+        AgentVMException late = assertThrows(
+                AgentVMException.class,
+                () -> hypervisor.launch(template, listener((step, time) -> {
+                    if (step == LaunchStep.DISK_MADE) {
+                        throw new AgentVMException("stop", FailureContext.of("test"));
+                    }
+                })));
+
+        eventually("both are told", () -> of(events, LaunchFailed.class).size() == 2);
+        assertNoSecret(stackTrace(early), stackTrace(late), withLabels(events));
+    }
+
+    private static void assertNoSecret(Object... told) {
+        String text = Arrays.toString(told);
+        SECRET.forEach(secret -> assertFalse(text.contains(secret), () -> secret + " is told by: " + text));
+    }
+
+    /** Their own texts leave the labels out, but whoever listens has them. */
+    private static List<String> withLabels(List<VMEvent> events) {
+        return events.stream().map(event -> event + " " + event.vm().labels()).toList();
+    }
+
+    /** With the messages of its causes, and of what went wrong besides. */
+    private static String stackTrace(Throwable failure) {
+        StringWriter text = new StringWriter();
+        failure.printStackTrace(new PrintWriter(text));
+        return text.toString();
     }
 
     @Test

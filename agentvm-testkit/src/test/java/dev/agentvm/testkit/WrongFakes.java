@@ -12,6 +12,7 @@ import dev.agentvm.GuestImage;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.ImageInUseException;
+import dev.agentvm.ImageNotFoundException;
 import dev.agentvm.Images;
 import dev.agentvm.Isolation;
 import dev.agentvm.KernelImage;
@@ -31,6 +32,7 @@ import dev.agentvm.VMNotFoundException;
 import dev.agentvm.VMProcess;
 import dev.agentvm.VMState;
 import dev.agentvm.VMTemplate;
+import dev.agentvm.cloudinit.CloudInit;
 import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.ConnectionAttempt;
@@ -203,6 +205,7 @@ final class WrongFakes {
                                 // That is the fault.
                             }
                         }),
+                        "launch_cloudInitButFails_tellsNobodyItsSecrets",
                         "launch_listenerThrows_failsWithThatNamesTheStepAndLeavesNothing"),
                 wrong(
                         "what a listener throws is disguised",
@@ -243,9 +246,51 @@ final class WrongFakes {
                         "an unknown image is another",
                         launching((template, launch) -> launch.apply(template.withImage(GuestImage.named("default")))),
                         "events_launchThatFails_isToldWithItsReason",
+                        "launch_cloudInitButFails_tellsNobodyItsSecrets",
                         "launch_imageUnknown_isRefusedBeforeAnythingIsMade",
                         "removeImage_unused_isGoneForEveryProgram",
                         "removeImage_usedByAVM_isRefusedUntilItEnds"),
+                wrong(
+                        "a launch with cloud-init is refused",
+                        launching((template, launch) -> {
+                            if (template.cloudInit().isPresent()) {
+                                throw new AgentVMException("There is no cloud-init", CONTEXT);
+                            }
+                            return launch.apply(template);
+                        }),
+                        "launch_cloudInitButFails_tellsNobodyItsSecrets",
+                        "launch_cloudInit_succeedsAndTellsNobodyItsSecrets"),
+                wrong(
+                        "a password's hash becomes a label",
+                        launching((template, launch) -> launch.apply(template.cloudInit()
+                                .flatMap(wanted -> wanted.users().get(0).passwordHash())
+                                .map(hash -> template.withLabels(Map.of("password", hash)))
+                                .orElse(template))),
+                        "launch_cloudInitButFails_tellsNobodyItsSecrets",
+                        "launch_cloudInit_succeedsAndTellsNobodyItsSecrets"),
+                wrong(
+                        "a VM's text shows what cloud-init writes to a file",
+                        launching((template, launch) -> new SpoiltVM(launch.apply(template)) {
+                            @Override
+                            public String toString() {
+                                return template.cloudInit()
+                                        .map(wanted -> wanted.files().get(0).content())
+                                        .map(Arrays::toString)
+                                        .orElse("a VM");
+                            }
+                        }),
+                        "launch_cloudInit_succeedsAndTellsNobodyItsSecrets"),
+                wrong(
+                        "a failure tells the commands of cloud-init",
+                        launching((template, launch) -> {
+                            try {
+                                return launch.apply(template);
+                            } catch (ImageNotFoundException e) {
+                                throw new ImageNotFoundException(
+                                        e.getMessage() + template.cloudInit().map(CloudInit::commands), CONTEXT);
+                            }
+                        }),
+                        "launch_cloudInitButFails_tellsNobodyItsSecrets"),
                 wrong(
                         "a name that is taken is taken away",
                         (world, right) -> new SpoiltHypervisor(right) {
