@@ -2,7 +2,6 @@ package dev.agentvm.libvirt.internal.domain;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.agentvm.Accelerator;
 import dev.agentvm.VMState;
 import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMEvent;
@@ -11,12 +10,9 @@ import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.DomainStatistics;
 import dev.agentvm.libvirt.internal.connection.Domains;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
-import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.libvirt.internal.network.Stub;
-import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.spi.VMEventSource;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -58,20 +54,7 @@ class SamplerTest {
 
     @BeforeEach
     void open() {
-        parts = Parts.open(new Settings(
-                "test:///default",
-                directory.resolve("state"),
-                directory.resolve("images"),
-                "agentvm",
-                directory.resolve("pool"),
-                NetworkSettings.standard(),
-                Optional.of(Accelerator.TCG),
-                false,
-                Duration.ofHours(1),
-                directory.resolve("flowlog.sock"),
-                List.of(told::add),
-                MetricsSink.none(),
-                Clock.systemUTC()));
+        parts = Parts.open(TestDriverSettings.of(directory, told::add));
     }
 
     @AfterEach

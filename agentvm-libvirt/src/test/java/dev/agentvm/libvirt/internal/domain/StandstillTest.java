@@ -3,21 +3,17 @@ package dev.agentvm.libvirt.internal.domain;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.agentvm.Accelerator;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.event.VMLaunched;
 import dev.agentvm.event.VMPaused;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.journal.Resource;
-import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.storage.Volume;
-import dev.agentvm.metrics.MetricsSink;
 import dev.agentvm.spi.VMEventSource;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -42,20 +38,7 @@ class StandstillTest {
 
     @BeforeEach
     void open() {
-        host = LibvirtHost.openAsIs(new Settings(
-                "test:///default",
-                directory.resolve("state"),
-                directory.resolve("images"),
-                "agentvm",
-                directory.resolve("pool"),
-                NetworkSettings.standard(),
-                Optional.of(Accelerator.TCG),
-                false,
-                Duration.ofHours(1),
-                directory.resolve("flowlog.sock"),
-                List.of(told::add),
-                MetricsSink.none(),
-                Clock.systemUTC()));
+        host = LibvirtHost.openAsIs(TestDriverSettings.of(directory, told::add));
         events = VMEventSource.ofLaunch(
                 host.parts().events(),
                 host.parts().clock(),

@@ -104,9 +104,7 @@ class WatchTest {
         assertThat(lines.get(3).tone()).isEqualTo(Line.Tone.PLAIN);
     }
 
-    @Test
-    void table_alert_staysWhileItsVMMakesOtherNews() {
-        FakeVM vm = launch("agent");
+    private void alert(FakeVM vm) {
         hypervisor
                 .events()
                 .publish(new AnomalyDetected.Builder()
@@ -116,6 +114,12 @@ class WatchTest {
                         .severity(AnomalyDetected.Severity.ALERT)
                         .message("it tried 25 ports")
                         .build());
+    }
+
+    @Test
+    void table_alert_staysWhileItsVMMakesOtherNews() {
+        FakeVM vm = launch("agent");
+        alert(vm);
         for (int port = 1; port <= 60; port++) {
             vm.connect(Flow.tcp("10.0.0.1", port));
         }
@@ -177,15 +181,7 @@ class WatchTest {
     @Test
     void table_eventsLostAgainAndAgain_leaveAlertsInTheirPlace() {
         FakeVM vm = launch("agent");
-        hypervisor
-                .events()
-                .publish(new AnomalyDetected.Builder()
-                        .time(hypervisor.time().now())
-                        .vm(identity(vm))
-                        .kind("port-scan")
-                        .severity(AnomalyDetected.Severity.ALERT)
-                        .message("it tried 25 ports")
-                        .build());
+        alert(vm);
         FakeVM other = launch("other");
         for (int count = 1; count <= 60; count++) {
             hypervisor.events().publish(lost(identity(vm), count));
