@@ -12,6 +12,7 @@ import dev.agentvm.VMTemplate;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.DataRate;
+import dev.agentvm.network.NetworkMode;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.junit.jupiter.api.AfterEach;
@@ -60,6 +61,24 @@ class BandwidthIT {
                         .noneSatisfy(warning -> assertThat(warning).contains("bandwidth"));
             }
             assertThat(Lab.host("ip", "-brief", "link")).doesNotContain("avm");
+        });
+    }
+
+    @Test
+    void limits_onACallersBridge_areKeptInBothDirections_andChangeWhileTheVMRuns() throws Exception {
+        VMTemplate bridged = TEMPLATE.withNetworkMode(NetworkMode.bridge(Lan.BRIDGE, Lab.fact("DNS_ADDRESS")));
+        onHostThatShapes(() -> {
+            try (Lan lan = new Lan()) {
+                lan.serveDhcp("10.44.0.100", "10.44.0.150");
+                try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                        VM vm = hypervisor.launch(bridged)) {
+                    Lab.awaitNetwork(vm);
+                    assertKept(vm, 8, 4);
+
+                    vm.setBandwidth(megabits(3, 6));
+                    assertKept(vm, 3, 6);
+                }
+            }
         });
     }
 

@@ -49,14 +49,6 @@ public final class FilterXml {
                 .toList();
     }
 
-    /** The references to other filters among the entries. */
-    public List<FilterRefXml> filterRefs() {
-        return entries.stream()
-                .filter(FilterRefXml.class::isInstance)
-                .map(FilterRefXml.class::cast)
-                .toList();
-    }
-
     /** What a filter is made of: {@link Rule} or {@link FilterRefXml}. */
     public sealed interface Entry permits Rule, FilterRefXml {}
 
