@@ -105,6 +105,20 @@ class HostCheckIT {
     }
 
     @Test
+    void launch_ruleThatRefusesAllBeforeThoseOfTheNetwork_isRefused() {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(Lab.tiny("before"))) {
+            assertThat(vm.attachment()).isPresent();
+            Lab.host("iptables", "-I", "FORWARD", "-j", "DROP");
+            try {
+                assertRefused("forward-policy", "'-A FORWARD -j DROP' stands before", "iptables -D FORWARD -j DROP");
+            } finally {
+                Lab.host("iptables", "-D", "FORWARD", "-j", "DROP");
+            }
+        }
+    }
+
+    @Test
     void hostCheck_ofABuilder_findsWhatItsLaunchesWouldBeRefusedFor() {
         LibvirtHypervisor.Builder confined = new LibvirtHypervisor.Builder().requireConfinement();
 

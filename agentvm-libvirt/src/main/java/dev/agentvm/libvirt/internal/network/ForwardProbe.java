@@ -73,6 +73,14 @@ final class ForwardProbe {
                                 + " and restart libvirt, or: iptables -I FORWARD -o " + bridge + ANSWERS
                                 + (layer3(policy) ? "" : "; iptables -A FORWARD -i " + bridge + " -j ACCEPT"));
             }
+        } else if (rules.isPresent() && !accepts(rules.get(), policy)) {
+            Optional<String> refusal = rules.get().refuseBeforeLibvirt();
+            if (refusal.isPresent()) {
+                return Finding.fatal(
+                        "forward-policy",
+                        "'" + refusal.get() + "' stands before libvirt's rules, so nothing reaches a VM",
+                        refusal.get().replaceFirst("-A", "iptables -D") + ", and put it behind libvirt's with -A");
+            }
         }
         return tables();
     }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What iptables does with what the host forwards: the rules of {@code FORWARD} and of the chains that everything there
@@ -20,7 +21,9 @@ final class ForwardRules {
 
     private final List<Rule> rules = new ArrayList<>();
     private final boolean networksOfLibvirt;
-    private boolean drops;
+    private final boolean goesToLibvirt;
+    private final boolean dropsByPolicy;
+    private @Nullable Rule refusal;
 
     /** A rule of a chain, less its comment. */
     private record Rule(String chain, String text) {
@@ -32,7 +35,8 @@ final class ForwardRules {
 
     private ForwardRules(List<String> lines) {
         this.networksOfLibvirt = lines.stream().anyMatch(line -> line.startsWith("-A LIBVIRT_FWI "));
-        this.drops = lines.contains("-P FORWARD DROP");
+        this.goesToLibvirt = lines.contains("-A FORWARD " + NETWORKS_IN);
+        this.dropsByPolicy = lines.contains("-P FORWARD DROP");
         walk("FORWARD", lines, new HashSet<>());
     }
 
@@ -54,7 +58,7 @@ final class ForwardRules {
             Rule rule = new Rule(
                     chain, COMMENT.matcher(line.substring(prefix.length())).replaceAll(""));
             if (REFUSAL.matcher(rule.text()).matches()) {
-                drops = true;
+                refusal = rule;
                 return false;
             }
             String target = rule.text().startsWith("-j ") ? rule.text().substring("-j ".length()) : "";
@@ -70,7 +74,16 @@ final class ForwardRules {
 
     /** Whether what no rule accepts is dropped. */
     boolean drops() {
-        return drops;
+        return dropsByPolicy || refusal != null;
+    }
+
+    /** A rule that refuses everything ahead of libvirt's for its networks, which stay where they are once they are there. */
+    Optional<String> refuseBeforeLibvirt() {
+        return goesToLibvirt && !reachLibvirt() ? Optional.ofNullable(refusal).map(Rule::toString) : Optional.empty();
+    }
+
+    private boolean reachLibvirt() {
+        return rules.stream().anyMatch(rule -> rule.text().equals(NETWORKS_IN));
     }
 
     /** Whether a rule of others accepts answers to the VMs on that bridge. */
@@ -94,7 +107,7 @@ final class ForwardRules {
 
     /** A rule that accepts all connections to that bridge ahead of libvirt's for its networks, if these are there. */
     Optional<String> acceptBeforeLibvirt(String bridge) {
-        if (rules.stream().noneMatch(rule -> rule.text().equals(NETWORKS_IN))) {
+        if (!reachLibvirt()) {
             return Optional.empty();
         }
         return rules.stream()

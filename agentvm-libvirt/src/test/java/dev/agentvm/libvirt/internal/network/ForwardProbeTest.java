@@ -76,6 +76,32 @@ class ForwardProbeTest {
         assertThat(severity()).isEqualTo(Severity.OK);
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-A FORWARD -j DROP",
+                "-A FORWARD -m comment --comment \"nobody\" -j REJECT --reject-with icmp-port-unreachable",
+                "-N DOCKER-USER\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j DROP"
+            })
+    void policy_refusalBeforeTheRulesOfLibvirt_isFatal(String refusal) {
+        String libvirt = "-N LIBVIRT_FWI\n-A FORWARD -j LIBVIRT_FWI\n";
+        String rule = refusal.substring(refusal.lastIndexOf("-A ")).replace("-m comment --comment \"nobody\" ", "");
+        version = new LibvirtVersion(9, 0, 0);
+
+        rules(refusal + "\n" + libvirt);
+        assertThat(policy()).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.FATAL);
+            assertThat(found.evidence()).contains("'" + rule + "' stands before");
+            assertThat(found.remedy()).startsWith(rule.replace("-A", "iptables -D") + ",");
+        });
+        rules(ANSWERS + "-A FORWARD -i agentvm0 -j ACCEPT\n" + refusal + "\n" + libvirt);
+        assertThat(severity()).isEqualTo(Severity.OK);
+        rules(libvirt + refusal + "\n");
+        assertThat(severity()).isEqualTo(Severity.OK);
+        rules(refusal + "\n");
+        assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
     @Test
     void policy_backendThatNothingSays_isTakenForNftables() {
         rules(DROP);
