@@ -17,6 +17,8 @@ import dev.agentvm.network.BandwidthLimit;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -28,13 +30,13 @@ import java.util.function.ToDoubleFunction;
 import java.util.regex.Pattern;
 
 /**
- * What filters and the observer cost each packet: the same transfer and the same pings from VMs that differ in their
- * filter alone, or in being watched.
+ * What filters and the observer cost each packet: the same transfer and the same pings from one VM whose filter is
+ * changed in turns, and from another that nobody watches. Two VMs differ by more than filters cost.
  */
 final class TrafficBenchmark {
     private static final String SERVER = "151.101.1.6";
-    private static final int MEBIBYTES = 64;
-    private static final int PINGS = 300;
+    private static final int MEBIBYTES = 256;
+    private static final int PINGS = 3000;
     private static final Pattern PING_TIME = Pattern.compile("time=([0-9.]+) ms");
 
     /** What is compared. */
@@ -51,6 +53,10 @@ final class TrafficBenchmark {
             this.text = text;
             this.denied = denied;
         }
+
+        NetworkPolicy policy() {
+            return NetworkPolicy.agentDefault().toBuilder().denied(denied).build();
+        }
     }
 
     /**
@@ -61,10 +67,50 @@ final class TrafficBenchmark {
      */
     private record Seen(double roundTrip, double throughput) {}
 
-    private final Map<Variant, VM> vms = new EnumMap<>(Variant.class);
+    private final VM watched;
+    private final VM unwatched;
+    private final Binding binding;
     private final List<Map<Variant, Seen>> rounds = new ArrayList<>();
 
-    private TrafficBenchmark() {}
+    private TrafficBenchmark(VM watched, VM unwatched, Binding binding) {
+        this.watched = watched;
+        this.unwatched = unwatched;
+        this.binding = binding;
+    }
+
+    /** What ties a filter to the watched VM. The library itself never takes it off. */
+    private record Binding(String tap, String xml) {
+        static Binding of(Libvirt libvirt, VM vm) throws IOException, InterruptedException {
+            DomainXml domain =
+                    LibvirtXml.read(libvirt.domains().xml(new DomainRef(vm.id(), vm.name())), DomainXml.class);
+            String tap = requireNonNull(requireNonNull(domain.devices.interfaces.get(0).target).dev);
+            return new Binding(tap, virsh("", "nwfilter-binding-dumpxml", tap));
+        }
+
+        void put() throws IOException, InterruptedException {
+            String unused = virsh(xml, "nwfilter-binding-create", "/dev/stdin");
+        }
+
+        void take() throws IOException, InterruptedException {
+            String unused = virsh("", "nwfilter-binding-delete", tap);
+        }
+
+        private static String virsh(String input, String... words) throws IOException, InterruptedException {
+            List<String> command = new ArrayList<>(List.of("virsh", "-c", "qemu:///system", "-q"));
+            command.addAll(List.of(words));
+            Process virsh = new ProcessBuilder(command)
+                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .start();
+            try (OutputStream toVirsh = virsh.getOutputStream()) {
+                toVirsh.write(input.getBytes(StandardCharsets.UTF_8));
+            }
+            String output = new String(virsh.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            if (virsh.waitFor() != 0) {
+                throw new IllegalStateException(command + " failed");
+            }
+            return output;
+        }
+    }
 
     static Section run(int rounds) throws IOException, InterruptedException {
         double load = Machine.load();
@@ -80,12 +126,9 @@ final class TrafficBenchmark {
 
     private static Section measure(Hypervisor hypervisor, Libvirt libvirt, int rounds, double load)
             throws IOException, InterruptedException {
-        TrafficBenchmark benchmark = new TrafficBenchmark();
-        for (Variant variant : Variant.values()) {
-            VM vm = variant == Variant.UNWATCHED ? launchUnwatched(hypervisor) : launch(hypervisor, variant);
-            benchmark.vms.put(variant, vm);
-        }
-        unfilter(libvirt, requireNonNull(benchmark.vms.get(Variant.NONE)));
+        VM watched = launch(hypervisor, Variant.REJECT, LaunchOptions.standard());
+        TrafficBenchmark benchmark =
+                new TrafficBenchmark(watched, launchUnwatched(hypervisor), Binding.of(libvirt, watched));
         benchmark.round();
         benchmark.rounds.clear();
         for (int round = 0; round < rounds; round++) {
@@ -107,10 +150,6 @@ final class TrafficBenchmark {
         return vm;
     }
 
-    private static VM launch(Hypervisor hypervisor, Variant variant) {
-        return launch(hypervisor, variant, LaunchOptions.standard());
-    }
-
     private static String name(Variant variant) {
         return Bench.NAME + "-" + variant;
     }
@@ -120,40 +159,43 @@ final class TrafficBenchmark {
                 .name(name(variant))
                 .image(Bench.IMAGE)
                 .bandwidth(BandwidthLimit.unlimited())
-                .networkPolicy(NetworkPolicy.agentDefault().toBuilder()
-                        .denied(variant.denied)
-                        .build())
+                .networkPolicy(variant.policy())
                 .build();
         VM vm = hypervisor.launch(template, options);
         run(vm, "until ip route | grep -q ^default; do sleep 0.05; done");
         return vm;
     }
 
-    /** Takes the filter off a running VM, which the library itself never does. */
-    private static void unfilter(Libvirt libvirt, VM vm) throws IOException, InterruptedException {
-        DomainXml domain = LibvirtXml.read(libvirt.domains().xml(new DomainRef(vm.id(), vm.name())), DomainXml.class);
-        String tap = requireNonNull(requireNonNull(domain.devices.interfaces.get(0).target).dev);
-        Process virsh = new ProcessBuilder("virsh", "-c", "qemu:///system", "-q", "nwfilter-binding-delete", tap)
-                .inheritIO()
-                .start();
-        if (virsh.waitFor() != 0) {
-            throw new IllegalStateException("the filter of " + tap + " cannot be taken off");
-        }
-        ExecResult denied = vm.exec(Command.of("probe", "tcp", SERVER, "8080", "5000"));
-        if (!denied.success()) {
-            throw new IllegalStateException("the VM without a filter is filtered: " + denied.stdoutText());
-        }
-    }
-
-    private void round() {
+    private void round() throws IOException, InterruptedException {
         Map<Variant, Seen> round = new EnumMap<>(Variant.class);
         List<Variant> order = new ArrayList<>(Arrays.asList(Variant.values()));
         Collections.shuffle(order);
         for (Variant variant : order) {
-            VM vm = requireNonNull(vms.get(variant));
-            round.put(variant, new Seen(roundTrip(vm), throughput(vm)));
+            if (variant == Variant.UNWATCHED) {
+                round.put(variant, seen(unwatched));
+            } else if (variant == Variant.NONE) {
+                binding.take();
+                check(true);
+                round.put(variant, seen(watched));
+                binding.put();
+            } else {
+                watched.setNetworkPolicy(variant.policy());
+                check(false);
+                round.put(variant, seen(watched));
+            }
         }
         rounds.add(round);
+    }
+
+    private void check(boolean open) {
+        ExecResult denied = watched.exec(Command.of("probe", "tcp", SERVER, "8080", "700"));
+        if (denied.success() != open) {
+            throw new IllegalStateException("the watched VM's filter is another: " + denied.stdoutText());
+        }
+    }
+
+    private static Seen seen(VM vm) {
+        return new Seen(roundTrip(vm), throughput(vm));
     }
 
     private static double roundTrip(VM vm) {
