@@ -147,6 +147,20 @@ class HostCheckIT {
         });
     }
 
+    /** Such as a container's: which addresses are the host's it would look up in the wrong place. */
+    @Test
+    void hostCheck_ofAProgramInAnotherNetworkNamespace_isFatal() throws Exception {
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(TEMPLATE)) {
+            assertThat(vm.attachment()).isPresent();
+        }
+        List<String> elsewhere = List.of("unshare", "--net", "sh", "-ec", "ip link set lo up; exec \"$@\"", "sh");
+        Process program = OtherJvm.start(elsewhere, Checking.class);
+        String said = new String(program.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(program.waitFor()).as(said).isZero();
+        assertThat(said).containsPattern("FATAL +network: .*another network namespace");
+    }
+
     /** Prints what the host check finds. */
     static final class Checking {
         private Checking() {}

@@ -9,6 +9,8 @@ import dev.agentvm.libvirt.HostCheck;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.FilterRule;
+import dev.agentvm.network.FloorClause;
+import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
@@ -20,6 +22,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.concurrent.TimeUnit;
@@ -133,6 +136,43 @@ class PolicyIT {
                         (nc %2$s 80 </tmp/in%1$d >/tmp/out%1$d 2>&1 & echo $! >/tmp/nc%1$d)
                         until [ "$(netstat -tn | grep -c '%2$s:80 *ESTABLISHED')" = 3 ] || [ %1$d -lt 3 ]; do sleep 0.1; done
                         """.formatted(number, address)));
+    }
+
+    /** The kernel takes what is sent there for its own, whichever interface it comes by. */
+    @Test
+    void broadcastAddressOfAPublicSubnetOfTheHost_isClosed() throws Exception {
+        NetworkPolicy policy = NetworkPolicy.agentDefault().toBuilder()
+                .addRule(FilterRule.allow().udp(PORT).because("a service elsewhere that the host has too"))
+                .build();
+        String broadcast = "81.2.90.255";
+        Lab.host(
+                "sh",
+                "-ec",
+                "ip link add public0 type bridge; ip addr add 81.2.90.1/24 dev public0; ip link set public0 up");
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                DatagramSocket socket = new DatagramSocket(PORT);
+                VM vm = hypervisor.launch(Lab.tiny("shouting").withNetworkPolicy(policy));
+                VM unfiltered = hypervisor.launch(Lab.tiny("unfiltered"))) {
+            Lab.awaitNetwork(vm);
+            Lab.awaitNetwork(unfiltered);
+            Lab.unfilter(unfiltered);
+            socket.setSoTimeout(2000);
+            NetworkAttachment attachment = vm.attachment().orElseThrow();
+            assertThat(policy.evaluate(Flow.udp(broadcast, PORT), attachment).clause())
+                    .contains(FloorClause.HOST);
+
+            assertThat(Lab.probe(vm, "udp", broadcast, "" + PORT, "filtered", "300"))
+                    .isEqualTo("timeout");
+            assertThat(Lab.probe(unfiltered, "udp", broadcast, "" + PORT, "unfiltered", "300"))
+                    .isEqualTo("timeout");
+
+            DatagramPacket first = new DatagramPacket(new byte[100], 100);
+            socket.receive(first);
+            assertThat(new String(first.getData(), 0, first.getLength(), StandardCharsets.UTF_8))
+                    .isEqualTo("unfiltered");
+        } finally {
+            Lab.host("ip", "link", "del", "public0");
+        }
     }
 
     @Test

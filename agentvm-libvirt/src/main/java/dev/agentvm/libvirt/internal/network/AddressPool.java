@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.random.RandomGenerator;
+import java.util.regex.Pattern;
 
 /**
  * Reserves addresses of a network for VMs, among all programs that use the same libvirt. Safe for use by many threads.
@@ -133,8 +134,9 @@ public final class AddressPool {
 
     /** How many addresses of a network are reserved. */
     static long count(NetworkFilters filters, String network) {
-        String prefix = prefix(network);
-        return filters.list().stream().filter(name -> name.startsWith(prefix)).count();
+        // A network whose name goes on with a hyphen is another.
+        Pattern own = Pattern.compile(Pattern.quote(prefix(network)) + "[^-]+");
+        return filters.list().stream().filter(own.asMatchPredicate()).count();
     }
 
     /** One of the free at random, so that programs that reserve at the same moment seldom meet. */

@@ -223,7 +223,7 @@ public final class FilterCompiler {
         }
         blocks.forEach(opening -> in(ACCEPT, answersOf(opening), opening.reason()));
         if (anywhere) {
-            for (Cidr closed : CidrSet.merged(allClosed())) {
+            for (Cidr closed : allClosed()) {
                 in(DROP, Packet.any().from(closed), "no UDP from closed addresses");
             }
             in(ACCEPT, answers(UDP), "answers to UDP, fragments too; the host's NAT lets no others in");
@@ -302,20 +302,27 @@ public final class FilterCompiler {
                 : List.of();
     }
 
+    /** Where the host itself is, or its VMs are, somebody is, whatever the range. */
     private List<Cidr> closedAtLayer2() {
-        List<Cidr> closed = new ArrayList<>(allClosed());
+        List<Cidr> closed = floor();
         if (reject) {
             closed.removeAll(EMPTY_RANGES);
         }
+        closed.addAll(hostAndSubnet());
         return CidrSet.merged(closed);
     }
 
     private List<Cidr> allClosed() {
+        List<Cidr> closed = floor();
+        closed.addAll(hostAndSubnet());
+        return CidrSet.merged(closed);
+    }
+
+    private List<Cidr> floor() {
         List<Cidr> closed = new ArrayList<>(FloorClause.closedRanges());
         if (!attached.loopbackRouted()) {
             closed.remove(LOOPBACK);
         }
-        closed.addAll(hostAndSubnet());
         return closed;
     }
 

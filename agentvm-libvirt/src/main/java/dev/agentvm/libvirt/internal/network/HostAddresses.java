@@ -7,7 +7,7 @@ import java.util.Set;
 /**
  * What the host answers at.
  *
- * @param single the addresses that it has
+ * @param single the addresses that it has, and those to which its subnets broadcast
  * @param blocks blocks that it takes for its own without having each address ({@code ip route add local})
  */
 public record HostAddresses(Set<IPv4Address> single, Set<Cidr> blocks) {

@@ -120,8 +120,8 @@ final class LocalHost implements HostView {
     }
 
     /**
-     * The addresses of the interfaces, and those that the kernel takes for its own without an interface, single or in
-     * blocks. Loopback is left out: packets from elsewhere do not reach it, unless the host says so, which
+     * The addresses of the interfaces, and those that the kernel takes for its own without an interface, single (those
+     * to which its subnets broadcast among them) or in blocks. Loopback is left out: packets from elsewhere do not reach it, unless the host says so, which
      * {@link Attached} knows.
      */
     @Override

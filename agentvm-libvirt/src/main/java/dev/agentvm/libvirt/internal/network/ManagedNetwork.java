@@ -40,8 +40,8 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
      * Makes the network if it is not there, starts it if it does not run, and mends it if it is ours, differs from what
      * it should be, and nobody uses it. Programs that do this at the same moment end with the same network.
      *
-     * @throws HostNotReadyException if the name or the subnet is taken by something else, or the network is not as it
-     *     should be and in use
+     * @throws HostNotReadyException if the name or the subnet is taken by something else, the network is not as it should
+     *     be and in use, or this program is in another network namespace
      */
     public static ManagedNetwork ensure(Libvirt libvirt, NetworkSettings settings, HostView host) {
         Networks networks = libvirt.networks();
@@ -58,7 +58,13 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
                     if (!found.get().active()) {
                         start(networks, settings, subnet.get(), host);
                     }
-                    return of(settings, subnet.get());
+                    ManagedNetwork network = of(settings, subnet.get());
+                    if (network.isSeenBy(host)) {
+                        return network;
+                    }
+                    if (isActive(networks, settings)) {
+                        throw network.unseen();
+                    }
                 }
             } catch (HostNotReadyException e) {
                 throw e;
@@ -84,9 +90,13 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
             } else {
                 NetworkXml xml = ours(libvirt.networks(), settings);
                 Subnet subnet = subnet(xml, settings);
-                if (!found.get().active()) {
-                    requireFree(libvirt.networks(), settings, subnet, host);
+                if (found.get().active()) {
+                    ManagedNetwork network = of(settings, subnet);
+                    return network.isSeenBy(host)
+                            ? Optional.empty()
+                            : Optional.of(String.valueOf(network.unseen().getMessage()));
                 }
+                requireFree(libvirt.networks(), settings, subnet, host);
             }
             return Optional.empty();
         } catch (HostNotReadyException e) {
@@ -107,6 +117,24 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
     private static ManagedNetwork of(NetworkSettings settings, Subnet subnet) {
         return new ManagedNetwork(
                 settings.name(), settings.bridge(), subnet.block(), subnet.gateway(), Subnet.mac(subnet.gateway()));
+    }
+
+    private static boolean isActive(Networks networks, NetworkSettings settings) {
+        return networks.lookup(settings.name()).filter(Networks.Info::active).isPresent();
+    }
+
+    /** Whether that is the host the network is on. Which addresses must be closed can be told nowhere else. */
+    private boolean isSeenBy(HostView host) {
+        return host.addresses().contains(gateway);
+    }
+
+    private HostNotReadyException unseen() {
+        return new HostNotReadyException(
+                "The network '" + name + "' runs, but its gateway " + gateway + " is none of the addresses that this"
+                        + " program sees: it is in another network namespace than libvirt, as in a container, and"
+                        + " cannot tell which addresses are the host's and must be closed. Run it in the host's:"
+                        + " docker run --network=host, or nsenter --net=/proc/1/ns/net",
+                CONTEXT);
     }
 
     /** Under a UUID of its own, so that libvirt refuses the second of two programs instead of replacing the first's. */

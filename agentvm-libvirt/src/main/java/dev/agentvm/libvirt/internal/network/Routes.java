@@ -17,7 +17,7 @@ final class Routes {
 
     private static final Pattern HEADING = Pattern.compile("(?:Id )?(\\w+):");
     private static final Pattern LEAF = Pattern.compile("\\|-- ([0-9.]+)");
-    private static final Pattern ENTRY = Pattern.compile("/(\\d+) \\S+ (LOCAL|UNICAST)");
+    private static final Pattern ENTRY = Pattern.compile("/(\\d+) \\S+ (LOCAL|BROADCAST|UNICAST)");
     private static final Set<String> KNOWN_BY_DEVICE = Set.of("Main", "Local");
 
     /** The main table, with devices. */
@@ -91,7 +91,8 @@ final class Routes {
     }
 
     /**
-     * What the kernel takes for its own, in whichever table. All addresses at once are left out: in a table of its own
+     * What the kernel takes for its own, in whichever table: broadcast addresses of its subnets too, which it answers to
+     * whichever interface a packet comes by. All addresses at once are left out: in a table of its own
      * that is how a transparent proxy takes in what a mark sends there, and says nothing of any one address.
      */
     static Set<Cidr> local(HostView host) {
@@ -124,7 +125,7 @@ final class Routes {
                 leaf = next.group(1);
             } else if (entry.find() && !entry.group(1).equals("0")) {
                 Cidr destination = Cidr.of(IPv4Address.of(leaf), Integer.parseInt(entry.group(1)));
-                entries.add(new Entry(table, destination, entry.group(2).equals("LOCAL")));
+                entries.add(new Entry(table, destination, !entry.group(2).equals("UNICAST")));
             }
         }
         return entries;

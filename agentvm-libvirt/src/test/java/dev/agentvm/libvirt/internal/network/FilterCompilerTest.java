@@ -168,6 +168,19 @@ class FilterCompilerTest {
     }
 
     @Test
+    void compile_blockOfTheHostWhereNobodyShouldBe_isClosedWhereNothingUnlinksIt() {
+        for (String block : List.of("198.18.0.0/15", "203.0.113.0/24")) {
+            NetworkAttachment vm = VM.toBuilder().addHostBlock(Cidr.of(block)).build();
+
+            assertThat(dropped(
+                            FilterCompiler.compile(NetworkPolicy.agentDefault(), attached(vm), DenyAction.REJECT),
+                            Layer.ETHERNET,
+                            Direction.OUT))
+                    .contains(Cidr.of(block));
+        }
+    }
+
+    @Test
     void compile_openedBlock_keepsHostAndOtherVMsClosed() {
         NetworkAttachment vm =
                 VM.toBuilder().addHostAddress(IPv4Address.of("10.1.2.3")).build();

@@ -143,6 +143,36 @@ class ManagedNetworkIT {
     }
 
     @Test
+    void ensure_changedAndOnlyOneOfALongerNameInUse_isMended() {
+        ManagedNetwork network = ensure(libvirt);
+        NetworkSettings longer = SETTINGS.withName("avnet-2");
+        UUID vm = UUID.randomUUID();
+        try {
+            AddressPool.Reservation other =
+                    new AddressPool(libvirt).reserve(ManagedNetwork.ensure(libvirt, longer, HOST), vm);
+            assertThat(other.network()).isEqualTo("avnet-2");
+
+            assertThat(ManagedNetwork.ensure(libvirt, SETTINGS.withResolvers(List.of(IPv4Address.of("9.9.9.9"))), HOST))
+                    .isEqualTo(network);
+        } finally {
+            new AddressPool(libvirt).release(vm);
+            removeNetwork("avnet-2");
+        }
+    }
+
+    @Test
+    void ensure_gatewayThatThisProgramDoesNotSee_isRefused() {
+        HostView elsewhere = new PretendHost();
+
+        assertThatThrownBy(() -> ManagedNetwork.ensure(libvirt, SETTINGS, elsewhere))
+                .isInstanceOf(HostNotReadyException.class)
+                .hasMessageContainingAll("another network namespace", "--network=host");
+        assertThat(ManagedNetwork.obstacle(libvirt, SETTINGS, elsewhere).orElseThrow())
+                .contains("another network namespace");
+        assertThat(ManagedNetwork.obstacle(libvirt, SETTINGS, HOST)).isEmpty();
+    }
+
+    @Test
     void ensure_manyProgramsAtOnce_endWithOneNetwork() throws Exception {
         ExecutorService programs = Executors.newFixedThreadPool(4);
         try {

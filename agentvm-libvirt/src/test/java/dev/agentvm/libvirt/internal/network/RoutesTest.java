@@ -25,7 +25,7 @@ class RoutesTest {
     }
 
     @Test
-    void parseTrie_kernelTables_leavesEverythingAndBroadcastOut() {
+    void parseTrie_kernelTables_leavesEverythingOutAndTakesBroadcastForLocal() {
         String trie = """
                 Main:
                   +-- 0.0.0.0/0 3 0 5
@@ -59,6 +59,7 @@ class RoutesTest {
                         entry("Local", "127.0.0.0/8", true),
                         entry("Local", "127.0.0.1/32", true),
                         entry("Local", "81.2.69.2/32", true),
+                        entry("Local", "81.2.69.255/32", true),
                         entry("Local", "81.2.80.0/24", true),
                         entry("52", "100.64.0.0/10", false));
         assertThat(Routes.parseTrie("")).isEmpty();
