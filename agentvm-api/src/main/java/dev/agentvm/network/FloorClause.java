@@ -16,7 +16,7 @@ public enum FloorClause {
     PROTOCOL("only TCP, UDP and ICMP leave or reach the VM"),
     /** The VM must use the addresses that it was given. */
     OWN_ADDRESS("the VM may use no address but its own"),
-    /** Every address of the host, its gateway addresses on other networks included. */
+    /** Every address of the host, its gateways on other networks and those to which its subnets broadcast included. */
     HOST("the VM may not reach its host"),
     /** All other addresses of the VM's own network. No rule opens them: frames pass between the VM and its gateway only. */
     OTHER_VM("VMs may not reach each other"),
