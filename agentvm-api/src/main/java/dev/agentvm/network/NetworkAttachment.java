@@ -30,7 +30,10 @@ public abstract class NetworkAttachment implements WithNetworkAttachment {
     /** Where the VM may ask for names. */
     public abstract List<IPv4Address> resolvers();
 
-    /** All IPv4 addresses of the host, on whatever interface; the gateway counts as one whether it is listed or not. */
+    /**
+     * All IPv4 addresses of the host, on whatever interface, and those to which its subnets broadcast, where it answers
+     * too; the gateway counts as one whether it is listed or not.
+     */
     public abstract Set<IPv4Address> hostAddresses();
 
     /** Blocks of addresses all of which the host takes for its own, without having each ({@code ip route add local}). */
