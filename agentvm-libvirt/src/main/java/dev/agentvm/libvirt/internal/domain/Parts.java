@@ -62,7 +62,7 @@ record Parts(
             settings.listeners().forEach(events::listen);
             return new Parts(
                     libvirt,
-                    Journals.open(settings.stateDirectory(), libvirt.host().uri()),
+                    journals(settings, libvirt),
                     new ImageDirectory(settings.imageDirectory()),
                     new VolumePool(libvirt, settings.storagePool(), settings.storageDirectory()),
                     new Networking(libvirt, settings.network(), host),
@@ -76,6 +76,13 @@ record Parts(
             libvirt.close();
             throw e;
         }
+    }
+
+    private static Journals journals(Settings settings, Libvirt libvirt) {
+        String hypervisor = libvirt.host().uri();
+        return settings.launching()
+                ? Journals.open(settings.stateDirectory(), hypervisor)
+                : Journals.openToVisit(settings.stateDirectory(), hypervisor);
     }
 
     private static Taps taps(Settings settings) {

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -81,6 +82,10 @@ public final class LaunchJournal {
         try {
             text = read(file);
         } catch (FileNotFoundException e) {
+            if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+                // Such as for want of descriptors: it may well say something.
+                throw new JournalException("read", file, e);
+            }
             return Optional.empty();
         } catch (IOException e) {
             throw new JournalException("read", file, e);
@@ -100,7 +105,12 @@ public final class LaunchJournal {
         List<String> owner = head.getOrDefault(OWNER, List.of());
         List<String> vm = head.getOrDefault(VM, List.of());
         List<String> hypervisor = head.getOrDefault(HYPERVISOR, List.of());
-        if (owner.size() != 1 || vm.size() != 2 || hypervisor.size() != 1 || !isUuid(vm.get(0))) {
+        if (owner.size() != 1
+                || vm.size() != 2
+                || hypervisor.size() != 1
+                || !isUuid(vm.get(0))
+                // A file is named after it.
+                || !isUuid(owner.get(0))) {
             return Optional.empty();
         }
         return Optional.of(new Content(
