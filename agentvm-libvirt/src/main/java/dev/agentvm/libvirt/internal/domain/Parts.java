@@ -5,16 +5,19 @@ import dev.agentvm.libvirt.internal.capture.OwnTaps;
 import dev.agentvm.libvirt.internal.capture.TapWatcher;
 import dev.agentvm.libvirt.internal.capture.Taps;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.connection.HostFacts;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
 import dev.agentvm.libvirt.internal.flowlog.ServiceTaps;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
+import dev.agentvm.libvirt.internal.journal.HypervisorId;
 import dev.agentvm.libvirt.internal.journal.Journals;
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.storage.ImageDirectory;
 import dev.agentvm.libvirt.internal.storage.VolumePool;
 import dev.agentvm.libvirt.internal.xml.ActivityXml;
+import dev.agentvm.libvirt.internal.xml.CapabilitiesXml;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
@@ -23,7 +26,9 @@ import java.nio.file.Files;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What a host is made of.
@@ -79,10 +84,21 @@ record Parts(
     }
 
     private static Journals journals(Settings settings, Libvirt libvirt) {
-        String hypervisor = libvirt.host().uri();
+        HypervisorId hypervisor = identity(libvirt.host());
         return settings.launching()
                 ? Journals.open(settings.stateDirectory(), hypervisor)
                 : Journals.openToVisit(settings.stateDirectory(), hypervisor);
+    }
+
+    /** The URI alone is the same on all hosts that share a state directory, such as one in a home directory on NFS. */
+    static HypervisorId identity(HostFacts host) {
+        Set<String> names = new HashSet<>();
+        names.add(host.hostname());
+        CapabilitiesXml capabilities = LibvirtXml.read(host.capabilitiesXml(), CapabilitiesXml.class);
+        if (capabilities.host != null && capabilities.host.uuid != null) {
+            names.add(capabilities.host.uuid);
+        }
+        return new HypervisorId(host.uri(), names);
     }
 
     private static Taps taps(Settings settings) {

@@ -37,11 +37,11 @@ public final class Journals implements AutoCloseable {
 
     private final Path launches;
     private final Path owners;
-    private final String hypervisor;
+    private final HypervisorId hypervisor;
     private final String ownerId = UUID.randomUUID().toString();
     private @Nullable Owner owner;
 
-    private Journals(Path stateDirectory, String hypervisor) {
+    private Journals(Path stateDirectory, HypervisorId hypervisor) {
         this.launches = stateDirectory.resolve("launches");
         this.owners = stateDirectory.resolve("owners");
         this.hypervisor = hypervisor;
@@ -54,7 +54,7 @@ public final class Journals implements AutoCloseable {
      *
      * @param hypervisor what tells this libvirt from others that share the directory
      */
-    public static Journals open(Path stateDirectory, String hypervisor) {
+    public static Journals open(Path stateDirectory, HypervisorId hypervisor) {
         Journals journals = openToVisit(stateDirectory, hypervisor);
         journals.own();
         return journals;
@@ -64,7 +64,7 @@ public final class Journals implements AutoCloseable {
      * The same, to visit what others have written: unless a launch begins nothing is made, which would be this user's where
      * it is to be theirs.
      */
-    public static Journals openToVisit(Path stateDirectory, String hypervisor) {
+    public static Journals openToVisit(Path stateDirectory, HypervisorId hypervisor) {
         return new Journals(stateDirectory, hypervisor);
     }
 
@@ -150,7 +150,7 @@ public final class Journals implements AutoCloseable {
         Map<String, List<Path>> byOwner = new HashMap<>();
         for (Path file : files(launches, SUFFIX)) {
             Optional<LaunchJournal.Content> content = LaunchJournal.at(file).read();
-            if (content.isPresent() && content.get().hypervisor().equals(hypervisor)) {
+            if (content.isPresent() && isHandedOver(content.get())) {
                 byOwner.computeIfAbsent(content.get().owner(), unused -> new ArrayList<>())
                         .add(file);
             } else if (content.isEmpty() && !dryRun) {
@@ -177,11 +177,14 @@ public final class Journals implements AutoCloseable {
         List<Path> files = files(launches, SUFFIX).stream()
                 .filter(file -> LaunchJournal.at(file)
                         .read()
-                        .filter(content -> content.owner().equals(owner)
-                                && content.hypervisor().equals(hypervisor))
+                        .filter(content -> content.owner().equals(owner) && isHandedOver(content))
                         .isPresent())
                 .toList();
         return visit(owner, files, visitor);
+    }
+
+    private boolean isHandedOver(LaunchJournal.Content content) {
+        return hypervisor.isSame(content.hypervisor()) || hypervisor.mayBe(content.hypervisor());
     }
 
     /** A program died while it made the file: nothing was announced. One that is being made now is left alone. */
@@ -232,10 +235,15 @@ public final class Journals implements AutoCloseable {
         return true;
     }
 
-    private static Orphan orphan(LaunchJournal.Content content) {
+    private Orphan orphan(LaunchJournal.Content content) {
         List<Entry> lastFirst = new ArrayList<>(content.entries());
         Collections.reverse(lastFirst);
-        return new Orphan(content.id(), content.vmName(), content.standsAlone(), lastFirst);
+        return new Orphan(
+                content.id(),
+                content.vmName(),
+                content.standsAlone(),
+                hypervisor.isSame(content.hypervisor()),
+                lastFirst);
     }
 
     private static List<Path> files(Path directory, String suffix) {
@@ -279,9 +287,10 @@ public final class Journals implements AutoCloseable {
      * @param id the VM's
      * @param vmName the VM's
      * @param standsAlone whether the VM was launched detached and complete, so that it is no orphan while it lives
+     * @param hostKnown whether it is known that the VM was launched on this host; else it may have been on another
      * @param entries what it made, last first
      */
-    public record Orphan(UUID id, String vmName, boolean standsAlone, List<Entry> entries) {}
+    public record Orphan(UUID id, String vmName, boolean standsAlone, boolean hostKnown, List<Entry> entries) {}
 
     /** Is handed orphans. */
     @FunctionalInterface

@@ -30,10 +30,11 @@ public final class LaunchJournal {
     private static final String OWNER = "owner";
     private static final String VM = "vm";
     private static final String HYPERVISOR = "hypervisor";
+    private static final String HOST = "host";
     private static final String DETACHED = "detached";
     private static final String READY = "ready";
 
-    private static final Set<String> KNOWN = Set.of(OWNER, VM, HYPERVISOR, DETACHED, READY);
+    private static final Set<String> KNOWN = Set.of(OWNER, VM, HYPERVISOR, HOST, DETACHED, READY);
 
     private final Path file;
 
@@ -41,10 +42,14 @@ public final class LaunchJournal {
         this.file = file;
     }
 
-    static LaunchJournal begin(Path file, String owner, String hypervisor, UUID id, String vmName, boolean detached) {
+    static LaunchJournal begin(
+            Path file, String owner, HypervisorId hypervisor, UUID id, String vmName, boolean detached) {
         LaunchJournal journal = new LaunchJournal(file);
         StringBuilder head = new StringBuilder();
-        head.append(line(OWNER, owner)).append(line(HYPERVISOR, hypervisor)).append(line(VM, id.toString(), vmName));
+        head.append(line(OWNER, owner))
+                .append(line(HYPERVISOR, hypervisor.uri()))
+                .append(line(HOST, hypervisor.host().toArray(String[]::new)))
+                .append(line(VM, id.toString(), vmName));
         if (detached) {
             head.append(line(DETACHED));
         }
@@ -115,7 +120,7 @@ public final class LaunchJournal {
         }
         return Optional.of(new Content(
                 owner.get(0),
-                hypervisor.get(0),
+                new HypervisorId(hypervisor.get(0), Set.copyOf(head.getOrDefault(HOST, List.of()))),
                 UUID.fromString(vm.get(0)),
                 vm.get(1),
                 head.containsKey(DETACHED) && head.containsKey(READY),
@@ -181,7 +186,7 @@ public final class LaunchJournal {
      * What a journal says.
      *
      * @param owner who launched
-     * @param hypervisor the identity of the libvirt that it was launched on
+     * @param hypervisor the libvirt that it was launched on
      * @param id the VM's
      * @param vmName the VM's
      * @param standsAlone whether the VM was launched detached, and the launch was completed
@@ -190,7 +195,7 @@ public final class LaunchJournal {
      */
     record Content(
             String owner,
-            String hypervisor,
+            HypervisorId hypervisor,
             UUID id,
             String vmName,
             boolean standsAlone,

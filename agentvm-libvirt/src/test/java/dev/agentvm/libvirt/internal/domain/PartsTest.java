@@ -2,12 +2,18 @@ package dev.agentvm.libvirt.internal.domain;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.agentvm.libvirt.internal.connection.HostFacts;
+import dev.agentvm.libvirt.internal.journal.HypervisorId;
+import dev.agentvm.libvirt.internal.network.Stub;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** On libvirt's test driver. */
 class PartsTest {
+    private static final String FIRST = "0a000000-0000-4000-8000-000000000001";
+    private static final String SECOND = "0a000000-0000-4000-8000-000000000002";
+
     @TempDir
     Path directory = Path.of("");
 
@@ -29,5 +35,23 @@ class PartsTest {
             parts.journals().visit((orphan, journal) -> true);
             assertThat(state()).doesNotExist();
         }
+    }
+
+    /** Where the hardware has no UUID, libvirt makes one up at each start. */
+    @Test
+    void identity_isThatOfTheHostAndOutlastsAChangeOfItsNameOrItsUuid() {
+        HypervisorId here = identity("alpha", FIRST);
+
+        assertThat(here.isSame(identity("beta", SECOND))).isFalse();
+        assertThat(here.isSame(identity("alpha", SECOND))).isTrue();
+        assertThat(here.isSame(identity("beta", FIRST))).isTrue();
+    }
+
+    private static HypervisorId identity(String name, String uuid) {
+        return Parts.identity(Stub.of(HostFacts.class)
+                .on("uri", "qemu:///system")
+                .on("hostname", name)
+                .on("capabilitiesXml", "<capabilities><host><uuid>" + uuid + "</uuid></host></capabilities>")
+                .get());
     }
 }

@@ -21,9 +21,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class JournalsTest {
-    private static final String HERE = "qemu:///system on host";
+    private static final String URI = "qemu:///system";
+    private static final HypervisorId HERE = new HypervisorId(URI, Set.of("host", "uuid"));
 
     @TempDir
     private Path state;
@@ -95,12 +98,40 @@ class JournalsTest {
         assertThat(files()).isEmpty();
     }
 
-    @Test
-    void visit_otherHypervisor_isHandedNothing() throws Exception {
+    @ParameterizedTest
+    @CsvSource({"qemu:///system, another, other-uuid", "qemu+unix:///system?socket=other, host, uuid"})
+    void visit_otherHypervisor_isHandedNothingAndRemovesNothing(String uri, String name, String uuid) throws Exception {
+        killed("detached");
+        List<Path> before = files();
+
+        try (Journals other = Journals.open(state, new HypervisorId(uri, Set.of(name, uuid)))) {
+            assertThat(orphans(other)).isEmpty();
+        }
+        assertThat(files()).containsExactlyInAnyOrderElementsOf(before);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"renamed, uuid", "host, made-up-at-the-next-start"})
+    void visit_hostThatHasChangedOneOfItsNames_isHandedItsLaunches(String name, String uuid) throws Exception {
         killed("attached");
 
-        try (Journals other = Journals.open(state, "qemu:///system on another")) {
-            assertThat(orphans(other)).isEmpty();
+        try (Journals other = Journals.open(state, new HypervisorId(URI, Set.of(name, uuid)))) {
+            assertThat(orphans(other)).singleElement().matches(Journals.Orphan::hostKnown);
+        }
+    }
+
+    @Test
+    void visit_journalThatNamesNoHost_saysThatItIsNotKnown() throws Exception {
+        killed("attached");
+        Path journal = journal();
+        Files.write(
+                journal,
+                Files.readAllLines(journal).stream()
+                        .filter(line -> !line.startsWith("host\t"))
+                        .toList());
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other)).singleElement().matches(orphan -> !orphan.hostKnown());
         }
     }
 
@@ -191,7 +222,7 @@ class JournalsTest {
         Journals.open(state, HERE).close();
         Files.writeString(
                 state.resolve("launches").resolve(id + ".journal"),
-                "owner\t../elsewhere\nhypervisor\t" + HERE + "\nvm\t" + id + "\tvm\n");
+                "owner\t../elsewhere\nhypervisor\t" + URI + "\nvm\t" + id + "\tvm\n");
 
         try (Journals other = Journals.open(state, HERE)) {
             assertThat(orphans(other)).isEmpty();
