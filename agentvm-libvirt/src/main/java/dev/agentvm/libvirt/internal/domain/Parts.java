@@ -60,11 +60,18 @@ record Parts(
     /** Connects, and opens all else that {@code settings} name. */
     static Parts open(Settings settings) {
         LibvirtXml.prepare();
+        return open(settings, Libvirt.open(LibvirtOptions.of(settings.uri())));
+    }
+
+    /** Opens all else; {@code libvirt} is closed if that fails. */
+    static Parts open(Settings settings, Libvirt libvirt) {
         HostView host = HostView.local(settings.flowLogSocket());
-        Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()));
         EventDispatcher events = new EventDispatcher();
         try {
             settings.listeners().forEach(events::listen);
+            // What asks libvirt may fail, so it comes before what would then have to be closed.
+            Requirements requirements =
+                    new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement());
             return new Parts(
                     libvirt,
                     journals(settings, libvirt),
@@ -74,9 +81,9 @@ record Parts(
                     new TapWatcher(settings.clock(), taps(settings)),
                     events,
                     settings.sampling(),
-                    new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),
+                    requirements,
                     settings.clock());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             events.close();
             libvirt.close();
             throw e;
