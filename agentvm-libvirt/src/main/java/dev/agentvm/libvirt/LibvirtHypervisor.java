@@ -101,6 +101,7 @@ public final class LibvirtHypervisor implements Hypervisor {
         private @Nullable Accelerator accelerator;
         private boolean confinement;
         private boolean reaping = true;
+        private boolean launching = true;
         private Duration sampling = Duration.ofSeconds(10);
         private Path flowLogSocket = HostView.FLOW_LOG_SOCKET;
         private final List<VMEventListener> listeners = new ArrayList<>();
@@ -274,10 +275,16 @@ public final class LibvirtHypervisor implements Hypervisor {
          * @throws InvalidValueException if there are {@link #resolvableDomains} and no {@link #resolvers}
          */
         public LibvirtHypervisor connect() {
+            Settings settings = settings();
+            return new LibvirtHypervisor(reaping ? LibvirtHost.open(settings) : LibvirtHost.openAsIs(settings));
+        }
+
+        Settings settings() {
             network.requireComplete();
-            Settings settings = new Settings(
+            return new Settings(
                     uri,
                     stateDirectory,
+                    launching,
                     imageDirectory,
                     storagePool,
                     storageDirectory,
@@ -289,7 +296,12 @@ public final class LibvirtHypervisor implements Hypervisor {
                     List.copyOf(listeners),
                     metrics,
                     Clock.systemUTC());
-            return new LibvirtHypervisor(reaping ? LibvirtHost.open(settings) : LibvirtHost.openAsIs(settings));
+        }
+
+        /** Makes nothing in the state directory, which may be another user's, and reaps only when it is told to. */
+        Builder withoutLaunching() {
+            launching = false;
+            return withoutReaping();
         }
 
         String uri() {

@@ -132,12 +132,17 @@ public final class ReaperCommand {
         return worst;
     }
 
+    static LibvirtHypervisor.Builder builder(Optional<String> uri, Optional<Path> stateDirectory) {
+        LibvirtHypervisor.Builder builder = new LibvirtHypervisor.Builder().withoutLaunching();
+        uri.ifPresent(builder::uri);
+        stateDirectory.ifPresent(builder::stateDirectory);
+        return builder;
+    }
+
     /** Connects anew each time, since libvirt may have been restarted, and holds nothing meanwhile. */
     private int reap(Optional<Path> stateDirectory) {
-        LibvirtHypervisor.Builder builder = new LibvirtHypervisor.Builder().withoutReaping();
-        Optional.ofNullable(uri).ifPresent(builder::uri);
-        stateDirectory.ifPresent(builder::stateDirectory);
-        try (LibvirtHypervisor hypervisor = builder.connect()) {
+        try (LibvirtHypervisor hypervisor =
+                builder(Optional.ofNullable(uri), stateDirectory).connect()) {
             ReapReport report = hypervisor.reap(dryRun);
             report.removed().forEach(line -> out.println((dryRun ? "would remove " : "removed ") + line));
             report.failed().forEach(line -> err.println("could not remove " + line));

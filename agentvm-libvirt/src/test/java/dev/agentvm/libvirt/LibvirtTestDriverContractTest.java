@@ -68,6 +68,7 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
         Hypervisor hypervisor = LibvirtHost.open(new Settings(
                 URI,
                 directory.resolve("state"),
+                true,
                 directory.resolve("images"),
                 POOL,
                 directory.resolve("pool"),

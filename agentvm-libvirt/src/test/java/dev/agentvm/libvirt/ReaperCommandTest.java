@@ -2,10 +2,12 @@ package dev.agentvm.libvirt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.agentvm.libvirt.internal.domain.Settings;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +45,16 @@ class ReaperCommandTest {
 
         assertThat(run("--uri", uri, "--state-directory", directory.toString())).isEqualTo(ReaperCommand.UNAVAILABLE);
         assertThat(text(err)).startsWith("agentvm-reaper: ").contains("no-socket");
+    }
+
+    /** It may be another user's, whose programs could not write there any more. */
+    @Test
+    void stateDirectory_isNotMadeReadyForLaunches(@TempDir Path directory) {
+        Settings settings =
+                ReaperCommand.builder(Optional.empty(), Optional.of(directory)).settings();
+
+        assertThat(settings.stateDirectory()).isEqualTo(directory);
+        assertThat(settings.launching()).isFalse();
     }
 
     private int run(String... arguments) throws InterruptedException {

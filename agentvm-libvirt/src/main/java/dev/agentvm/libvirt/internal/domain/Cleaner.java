@@ -7,10 +7,11 @@ import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.journal.Entry;
 import dev.agentvm.libvirt.internal.journal.Resource;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /** Removes what launches made. What is gone already is no fault. Safe for use by many threads. */
 final class Cleaner {
@@ -23,16 +24,22 @@ final class Cleaner {
     }
 
     /**
-     * Removes all of {@code entries}, going on where one fails: domains first, since one that runs may still be given or
-     * make what stands in the others; these in their order.
+     * Removes all of {@code entries}: domains first, then the others in their order, going on where one fails. While a
+     * domain is not known to be gone, all else stays: its guest may still run, and another VM must get neither its
+     * address nor the place of its disk.
      *
      * @return what could not be removed
      */
     List<Failure> removeAll(List<Entry> entries) {
+        Map<Boolean, List<Entry>> byDomain =
+                entries.stream().collect(Collectors.partitioningBy(entry -> entry.resource() == Resource.DOMAIN));
+        List<Failure> failures = removeEach(byDomain.getOrDefault(true, List.of()));
+        return failures.isEmpty() ? removeEach(byDomain.getOrDefault(false, List.of())) : failures;
+    }
+
+    private List<Failure> removeEach(List<Entry> entries) {
         List<Failure> failures = new ArrayList<>();
-        List<Entry> inOrder = new ArrayList<>(entries);
-        inOrder.sort(Comparator.comparing(entry -> entry.resource() != Resource.DOMAIN));
-        for (Entry entry : inOrder) {
+        for (Entry entry : entries) {
             try {
                 remove(entry);
             } catch (AgentVMException e) {

@@ -47,6 +47,7 @@ public final class GuardProgram {
         this.settings = new Settings(
                 uri,
                 stateDirectory,
+                false,
                 stateDirectory.resolve("images"),
                 "agentvm",
                 stateDirectory,

@@ -5,16 +5,19 @@ import dev.agentvm.libvirt.internal.capture.OwnTaps;
 import dev.agentvm.libvirt.internal.capture.TapWatcher;
 import dev.agentvm.libvirt.internal.capture.Taps;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
+import dev.agentvm.libvirt.internal.connection.HostFacts;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.LibvirtOptions;
 import dev.agentvm.libvirt.internal.flowlog.ServiceTaps;
 import dev.agentvm.libvirt.internal.guest.GuestAgent;
+import dev.agentvm.libvirt.internal.journal.HypervisorId;
 import dev.agentvm.libvirt.internal.journal.Journals;
 import dev.agentvm.libvirt.internal.nativeaccess.PacketSocket;
 import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.storage.ImageDirectory;
 import dev.agentvm.libvirt.internal.storage.VolumePool;
 import dev.agentvm.libvirt.internal.xml.ActivityXml;
+import dev.agentvm.libvirt.internal.xml.CapabilitiesXml;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.LibvirtXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
@@ -23,7 +26,9 @@ import java.nio.file.Files;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What a host is made of.
@@ -55,27 +60,52 @@ record Parts(
     /** Connects, and opens all else that {@code settings} name. */
     static Parts open(Settings settings) {
         LibvirtXml.prepare();
+        return open(settings, Libvirt.open(LibvirtOptions.of(settings.uri())));
+    }
+
+    /** Opens all else; {@code libvirt} is closed if that fails. */
+    static Parts open(Settings settings, Libvirt libvirt) {
         HostView host = HostView.local(settings.flowLogSocket());
-        Libvirt libvirt = Libvirt.open(LibvirtOptions.of(settings.uri()));
         EventDispatcher events = new EventDispatcher();
         try {
             settings.listeners().forEach(events::listen);
+            // What asks libvirt may fail, so it comes before what would then have to be closed.
+            Requirements requirements =
+                    new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement());
             return new Parts(
                     libvirt,
-                    Journals.open(settings.stateDirectory(), libvirt.host().uri()),
+                    journals(settings, libvirt),
                     new ImageDirectory(settings.imageDirectory()),
                     new VolumePool(libvirt, settings.storagePool(), settings.storageDirectory()),
                     new Networking(libvirt, settings.network(), host),
                     new TapWatcher(settings.clock(), taps(settings)),
                     events,
                     settings.sampling(),
-                    new Requirements(libvirt, host, settings.network(), settings.accelerator(), settings.confinement()),
+                    requirements,
                     settings.clock());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             events.close();
             libvirt.close();
             throw e;
         }
+    }
+
+    private static Journals journals(Settings settings, Libvirt libvirt) {
+        HypervisorId hypervisor = identity(libvirt.host());
+        return settings.launching()
+                ? Journals.open(settings.stateDirectory(), hypervisor)
+                : Journals.openToVisit(settings.stateDirectory(), hypervisor);
+    }
+
+    /** The URI alone is the same on all hosts that share a state directory, such as one in a home directory on NFS. */
+    static HypervisorId identity(HostFacts host) {
+        Set<String> names = new HashSet<>();
+        names.add(host.hostname());
+        CapabilitiesXml capabilities = LibvirtXml.read(host.capabilitiesXml(), CapabilitiesXml.class);
+        if (capabilities.host != null && capabilities.host.uuid != null) {
+            names.add(capabilities.host.uuid);
+        }
+        return new HypervisorId(host.uri(), names);
     }
 
     private static Taps taps(Settings settings) {

@@ -6,6 +6,7 @@ import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.journal.Entry;
 import dev.agentvm.libvirt.internal.journal.Journals;
 import dev.agentvm.libvirt.internal.journal.LaunchJournal;
+import dev.agentvm.libvirt.internal.journal.Resource;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import java.time.Instant;
@@ -17,9 +18,13 @@ import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One search for what nobody owns any more. */
 final class Reaper {
+    private static final Logger LOG = LoggerFactory.getLogger(Reaper.class);
+
     private final Parts parts;
     private final Function<DomainRef, Ledger> ledgers;
     private final boolean dryRun;
@@ -69,6 +74,14 @@ final class Reaper {
         if (dryRun && overdue.contains(orphan.id())) {
             return false;
         }
+        if (!orphan.hostKnown() && !isHere(orphan)) {
+            LOG.warn(
+                    "{} ({}) was launched by an earlier version, which did not write down where, and is not known here;"
+                            + " its journal is left",
+                    orphan.vmName(),
+                    orphan.id());
+            return false;
+        }
         if (orphan.standsAlone() && isAlive(orphan.id())) {
             return false;
         }
@@ -81,6 +94,17 @@ final class Reaper {
             journal.remove();
         }
         return gone;
+    }
+
+    /** Disks may be on storage that hosts share; domains and filters are each host's own. */
+    private boolean isHere(Journals.Orphan orphan) {
+        return isAlive(orphan.id())
+                || orphan.entries().stream()
+                        .filter(entry -> entry.resource() == Resource.FILTER)
+                        .anyMatch(entry -> parts.libvirt()
+                                .filters()
+                                .lookup(entry.names().get(0))
+                                .isPresent());
     }
 
     private boolean isAlive(UUID id) {

@@ -15,6 +15,7 @@ import java.util.Optional;
  *
  * @param uri libvirt's connection URI
  * @param stateDirectory where launches are written down
+ * @param launching whether VMs are to be launched, for which the state directory is made ready from the start
  * @param imageDirectory where named images are
  * @param storagePool the name of the pool of the VMs' disks
  * @param storageDirectory where that pool's files are
@@ -30,6 +31,7 @@ import java.util.Optional;
 public record Settings(
         String uri,
         Path stateDirectory,
+        boolean launching,
         Path imageDirectory,
         String storagePool,
         Path storageDirectory,

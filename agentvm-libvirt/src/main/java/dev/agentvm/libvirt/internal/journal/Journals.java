@@ -5,6 +5,7 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -36,15 +37,16 @@ public final class Journals implements AutoCloseable {
 
     private final Path launches;
     private final Path owners;
-    private final String hypervisor;
+    private final HypervisorId hypervisor;
     private final String ownerId = UUID.randomUUID().toString();
-    private final Owner owner;
+    private @Nullable Owner owner;
 
-    private Journals(Path stateDirectory, String hypervisor) {
-        this.launches = directory(stateDirectory.resolve("launches"));
-        this.owners = directory(stateDirectory.resolve("owners"));
+    private Journals(Path stateDirectory, HypervisorId hypervisor) {
+        this.launches = stateDirectory.resolve("launches");
+        this.owners = stateDirectory.resolve("owners");
         this.hypervisor = hypervisor;
-        this.owner = Owner.create(owners.resolve(ownerId + LOCK), owners.resolve(ownerId + UNNAMED));
+        requireTrusted(launches);
+        requireTrusted(owners);
     }
 
     /**
@@ -52,12 +54,30 @@ public final class Journals implements AutoCloseable {
      *
      * @param hypervisor what tells this libvirt from others that share the directory
      */
-    public static Journals open(Path stateDirectory, String hypervisor) {
+    public static Journals open(Path stateDirectory, HypervisorId hypervisor) {
+        Journals journals = openToVisit(stateDirectory, hypervisor);
+        journals.own();
+        return journals;
+    }
+
+    /**
+     * The same, to visit what others have written: unless a launch begins nothing is made, which would be this user's where
+     * it is to be theirs.
+     */
+    public static Journals openToVisit(Path stateDirectory, HypervisorId hypervisor) {
         return new Journals(stateDirectory, hypervisor);
     }
 
-    /** For its owner alone: what a journal lists is removed by whoever may, so nobody else may write one. */
-    private static Path directory(Path path) {
+    /** From now on what is begun here belongs to a program that lives. */
+    private synchronized void own() {
+        if (owner == null) {
+            make(launches);
+            make(owners);
+            owner = Owner.create(owners.resolve(ownerId + LOCK), owners.resolve(ownerId + UNNAMED));
+        }
+    }
+
+    private static void make(Path path) {
         try {
             if (!Files.isDirectory(path)) {
                 // Others may need what lies beside, such as images.
@@ -70,13 +90,19 @@ public final class Journals implements AutoCloseable {
         } catch (IOException e) {
             throw new JournalException("create", path, e);
         }
+        requireTrusted(path);
+    }
+
+    /** For its owner alone: what a journal lists is removed by whoever may, so nobody else may write one. */
+    private static void requireTrusted(Path path) {
         try {
             Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(path);
             if (permissions.contains(PosixFilePermission.OTHERS_WRITE)
                     || permissions.contains(PosixFilePermission.GROUP_WRITE)) {
                 throw new IOException("others may write it: " + PosixFilePermissions.toString(permissions));
             }
-            return path;
+        } catch (NoSuchFileException e) {
+            LOG.debug("{} is not there", path);
         } catch (IOException e) {
             throw new JournalException("trust", path, e);
         }
@@ -89,6 +115,7 @@ public final class Journals implements AutoCloseable {
 
     /** Begins a launch. */
     public LaunchJournal begin(UUID id, String vmName, boolean detached) {
+        own();
         return LaunchJournal.begin(file(id), ownerId, hypervisor, id, vmName, detached);
     }
 
@@ -123,7 +150,7 @@ public final class Journals implements AutoCloseable {
         Map<String, List<Path>> byOwner = new HashMap<>();
         for (Path file : files(launches, SUFFIX)) {
             Optional<LaunchJournal.Content> content = LaunchJournal.at(file).read();
-            if (content.isPresent() && content.get().hypervisor().equals(hypervisor)) {
+            if (content.isPresent() && isHandedOver(content.get())) {
                 byOwner.computeIfAbsent(content.get().owner(), unused -> new ArrayList<>())
                         .add(file);
             } else if (content.isEmpty() && !dryRun) {
@@ -150,11 +177,14 @@ public final class Journals implements AutoCloseable {
         List<Path> files = files(launches, SUFFIX).stream()
                 .filter(file -> LaunchJournal.at(file)
                         .read()
-                        .filter(content -> content.owner().equals(owner)
-                                && content.hypervisor().equals(hypervisor))
+                        .filter(content -> content.owner().equals(owner) && isHandedOver(content))
                         .isPresent())
                 .toList();
         return visit(owner, files, visitor);
+    }
+
+    private boolean isHandedOver(LaunchJournal.Content content) {
+        return hypervisor.isSame(content.hypervisor()) || hypervisor.mayBe(content.hypervisor());
     }
 
     /** A program died while it made the file: nothing was announced. One that is being made now is left alone. */
@@ -205,16 +235,26 @@ public final class Journals implements AutoCloseable {
         return true;
     }
 
-    private static Orphan orphan(LaunchJournal.Content content) {
+    private Orphan orphan(LaunchJournal.Content content) {
         List<Entry> lastFirst = new ArrayList<>(content.entries());
         Collections.reverse(lastFirst);
-        return new Orphan(content.id(), content.vmName(), content.standsAlone(), lastFirst);
+        return new Orphan(
+                content.id(),
+                content.vmName(),
+                content.standsAlone(),
+                hypervisor.isSame(content.hypervisor()),
+                lastFirst);
     }
 
     private static List<Path> files(Path directory, String suffix) {
         List<Path> found = new ArrayList<>();
         try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory, "*" + suffix)) {
-            stream.forEach(found::add);
+            for (Path file : stream) {
+                // A link may lead anywhere, and what another user hides is for that user to clean up after.
+                if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && Files.isReadable(file)) {
+                    found.add(file);
+                }
+            }
         } catch (NoSuchFileException e) {
             return List.of();
         } catch (IOException | DirectoryIteratorException e) {
@@ -225,15 +265,19 @@ public final class Journals implements AutoCloseable {
 
     /** Lets go of the owner's lock, and removes it if nothing of this owner is left. */
     @Override
-    public void close() {
+    public synchronized void close() {
+        Owner held = owner;
+        if (held == null) {
+            return;
+        }
         boolean none = files(launches, SUFFIX).stream()
                 .map(file -> LaunchJournal.at(file).read())
                 .flatMap(Optional::stream)
                 .noneMatch(content -> content.owner().equals(ownerId));
         if (none) {
-            owner.remove();
+            held.remove();
         } else {
-            owner.close();
+            held.close();
         }
     }
 
@@ -243,9 +287,10 @@ public final class Journals implements AutoCloseable {
      * @param id the VM's
      * @param vmName the VM's
      * @param standsAlone whether the VM was launched detached and complete, so that it is no orphan while it lives
+     * @param hostKnown whether it is known that the VM was launched on this host; else it may have been on another
      * @param entries what it made, last first
      */
-    public record Orphan(UUID id, String vmName, boolean standsAlone, List<Entry> entries) {}
+    public record Orphan(UUID id, String vmName, boolean standsAlone, boolean hostKnown, List<Entry> entries) {}
 
     /** Is handed orphans. */
     @FunctionalInterface

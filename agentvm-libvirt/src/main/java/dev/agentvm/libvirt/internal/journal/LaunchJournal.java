@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -29,10 +30,11 @@ public final class LaunchJournal {
     private static final String OWNER = "owner";
     private static final String VM = "vm";
     private static final String HYPERVISOR = "hypervisor";
+    private static final String HOST = "host";
     private static final String DETACHED = "detached";
     private static final String READY = "ready";
 
-    private static final Set<String> KNOWN = Set.of(OWNER, VM, HYPERVISOR, DETACHED, READY);
+    private static final Set<String> KNOWN = Set.of(OWNER, VM, HYPERVISOR, HOST, DETACHED, READY);
 
     private final Path file;
 
@@ -40,10 +42,14 @@ public final class LaunchJournal {
         this.file = file;
     }
 
-    static LaunchJournal begin(Path file, String owner, String hypervisor, UUID id, String vmName, boolean detached) {
+    static LaunchJournal begin(
+            Path file, String owner, HypervisorId hypervisor, UUID id, String vmName, boolean detached) {
         LaunchJournal journal = new LaunchJournal(file);
         StringBuilder head = new StringBuilder();
-        head.append(line(OWNER, owner)).append(line(HYPERVISOR, hypervisor)).append(line(VM, id.toString(), vmName));
+        head.append(line(OWNER, owner))
+                .append(line(HYPERVISOR, hypervisor.uri()))
+                .append(line(HOST, hypervisor.host().toArray(String[]::new)))
+                .append(line(VM, id.toString(), vmName));
         if (detached) {
             head.append(line(DETACHED));
         }
@@ -81,6 +87,10 @@ public final class LaunchJournal {
         try {
             text = read(file);
         } catch (FileNotFoundException e) {
+            if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+                // Such as for want of descriptors: it may well say something.
+                throw new JournalException("read", file, e);
+            }
             return Optional.empty();
         } catch (IOException e) {
             throw new JournalException("read", file, e);
@@ -100,12 +110,17 @@ public final class LaunchJournal {
         List<String> owner = head.getOrDefault(OWNER, List.of());
         List<String> vm = head.getOrDefault(VM, List.of());
         List<String> hypervisor = head.getOrDefault(HYPERVISOR, List.of());
-        if (owner.size() != 1 || vm.size() != 2 || hypervisor.size() != 1 || !isUuid(vm.get(0))) {
+        if (owner.size() != 1
+                || vm.size() != 2
+                || hypervisor.size() != 1
+                || !isUuid(vm.get(0))
+                // A file is named after it.
+                || !isUuid(owner.get(0))) {
             return Optional.empty();
         }
         return Optional.of(new Content(
                 owner.get(0),
-                hypervisor.get(0),
+                new HypervisorId(hypervisor.get(0), Set.copyOf(head.getOrDefault(HOST, List.of()))),
                 UUID.fromString(vm.get(0)),
                 vm.get(1),
                 head.containsKey(DETACHED) && head.containsKey(READY),
@@ -171,7 +186,7 @@ public final class LaunchJournal {
      * What a journal says.
      *
      * @param owner who launched
-     * @param hypervisor the identity of the libvirt that it was launched on
+     * @param hypervisor the libvirt that it was launched on
      * @param id the VM's
      * @param vmName the VM's
      * @param standsAlone whether the VM was launched detached, and the launch was completed
@@ -180,7 +195,7 @@ public final class LaunchJournal {
      */
     record Content(
             String owner,
-            String hypervisor,
+            HypervisorId hypervisor,
             UUID id,
             String vmName,
             boolean standsAlone,

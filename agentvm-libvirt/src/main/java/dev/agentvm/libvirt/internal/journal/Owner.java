@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -88,9 +90,18 @@ final class Owner implements AutoCloseable {
     }
 
     private static Optional<Owner> lock(Path file) {
+        if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+            LOG.warn("{} is no file, and so no lock", file);
+            return Optional.empty();
+        }
         FileChannel channel;
         try {
-            channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            // Root cleans up in the directories of others, where a link may lead anywhere.
+            channel = FileChannel.open(
+                    file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+        } catch (AccessDeniedException e) {
+            LOG.debug("{} is the lock of another user, who alone can tell whether its owner is gone", file);
+            return Optional.empty();
         } catch (IOException e) {
             throw new JournalException("open", file, e);
         }

@@ -19,6 +19,7 @@ final class LabSettings {
         return new Settings(
                 "qemu:///system",
                 Path.of("/var/lib/agentvm"),
+                true,
                 Path.of("/var/lib/agentvm/images"),
                 "agentvm",
                 Path.of("/var/lib/libvirt/agentvm"),

@@ -15,9 +15,14 @@ final class TestDriverSettings {
     private TestDriverSettings() {}
 
     static Settings of(Path directory, VMEventListener listener) {
+        return of(directory, true, listener);
+    }
+
+    static Settings of(Path directory, boolean launching, VMEventListener listener) {
         return new Settings(
                 "test:///default",
                 directory.resolve("state"),
+                launching,
                 directory.resolve("images"),
                 "agentvm",
                 directory.resolve("pool"),

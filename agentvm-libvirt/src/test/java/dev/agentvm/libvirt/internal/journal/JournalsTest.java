@@ -3,6 +3,7 @@ package dev.agentvm.libvirt.internal.journal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.agentvm.libvirt.lab.OtherJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,14 +14,19 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class JournalsTest {
-    private static final String HERE = "qemu:///system on host";
+    private static final String URI = "qemu:///system";
+    private static final HypervisorId HERE = new HypervisorId(URI, Set.of("host", "uuid"));
 
     @TempDir
     private Path state;
@@ -92,22 +98,48 @@ class JournalsTest {
         assertThat(files()).isEmpty();
     }
 
-    @Test
-    void visit_otherHypervisor_isHandedNothing() throws Exception {
+    @ParameterizedTest
+    @CsvSource({"qemu:///system, another, other-uuid", "qemu+unix:///system?socket=other, host, uuid"})
+    void visit_otherHypervisor_isHandedNothingAndRemovesNothing(String uri, String name, String uuid) throws Exception {
+        killed("detached");
+        List<Path> before = files();
+
+        try (Journals other = Journals.open(state, new HypervisorId(uri, Set.of(name, uuid)))) {
+            assertThat(orphans(other)).isEmpty();
+        }
+        assertThat(files()).containsExactlyInAnyOrderElementsOf(before);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"renamed, uuid", "host, made-up-at-the-next-start"})
+    void visit_hostThatHasChangedOneOfItsNames_isHandedItsLaunches(String name, String uuid) throws Exception {
         killed("attached");
 
-        try (Journals other = Journals.open(state, "qemu:///system on another")) {
-            assertThat(orphans(other)).isEmpty();
+        try (Journals other = Journals.open(state, new HypervisorId(URI, Set.of(name, uuid)))) {
+            assertThat(orphans(other)).singleElement().matches(Journals.Orphan::hostKnown);
+        }
+    }
+
+    @Test
+    void visit_journalThatNamesNoHost_saysThatItIsNotKnown() throws Exception {
+        killed("attached");
+        Path journal = journal();
+        Files.write(
+                journal,
+                Files.readAllLines(journal).stream()
+                        .filter(line -> !line.startsWith("host\t"))
+                        .toList());
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other)).singleElement().matches(orphan -> !orphan.hostKnown());
         }
     }
 
     @Test
     void visit_lockFileGone_isHandedTheLaunch() throws Exception {
         killed("attached");
-        try (Stream<Path> locks = Files.list(state.resolve("owners"))) {
-            for (Path lock : locks.toList()) {
-                Files.delete(lock);
-            }
+        for (Path lock : locks()) {
+            Files.delete(lock);
         }
 
         try (Journals other = Journals.open(state, HERE)) {
@@ -116,11 +148,101 @@ class JournalsTest {
     }
 
     @Test
+    void openToVisit_whereThereIsNothing_makesNothing() {
+        Path home = state.resolve("home");
+        try (Journals other = Journals.openToVisit(home.resolve("agentvm"), HERE)) {
+            assertThat(orphans(other)).isEmpty();
+        }
+        assertThat(home).doesNotExist();
+    }
+
+    @Test
+    void openToVisit_launchesAllTheSame_isTakenForAnOwnerThatLives() {
+        try (Journals living = Journals.openToVisit(state, HERE);
+                Journals other = Journals.open(state, HERE)) {
+            living.begin(id, "vm", false).announce(Resource.FILTER, "agentvm-x");
+
+            assertThat(orphans(other)).isEmpty();
+            living.at(id).remove();
+        }
+    }
+
+    @Test
+    void visit_lockOfAnotherUser_isTakenForThatOfAnOwnerThatLives() throws Exception {
+        try (Journals anothers = Journals.open(state, HERE)) {
+            anothers.begin(id, "vm", false).announce(Resource.FILTER, "agentvm-x");
+            Files.setPosixFilePermissions(locks().get(0), Set.of());
+
+            assertThat(run(ordinaryUser(), "count")).isZero();
+            anothers.at(id).remove();
+        }
+    }
+
+    @Test
+    void visit_journalThatAnotherUserHides_isLeftAlone() throws Exception {
+        killed("attached");
+        Path hidden = journal();
+        Files.setPosixFilePermissions(hidden, Set.of());
+        Files.setLastModifiedTime(hidden, FileTime.from(Instant.now().minus(Duration.ofHours(1))));
+
+        assertThat(run(ordinaryUser(), "count")).isZero();
+        assertThat(hidden).exists();
+    }
+
+    @Test
+    void visit_lockThatIsALink_makesNothingWhereItLeads() throws Exception {
+        killed("attached");
+        Path lock = locks().get(0);
+        Path elsewhere = state.resolve("elsewhere");
+        Files.delete(lock);
+        Files.createSymbolicLink(lock, elsewhere);
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other)).isEmpty();
+        }
+        assertThat(elsewhere).doesNotExist();
+    }
+
+    @Test
+    @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void visit_pipesInPlaceOfFiles_waitsForNobody() throws Exception {
+        killed("attached");
+        Path lock = locks().get(0);
+        Files.delete(lock);
+        pipe(lock);
+        pipe(state.resolve("launches").resolve(id + ".journal"));
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other)).isEmpty();
+        }
+    }
+
+    @Test
+    void visit_ownerThatIsAPath_namesNoLockElsewhere() throws Exception {
+        Journals.open(state, HERE).close();
+        Files.writeString(
+                state.resolve("launches").resolve(id + ".journal"),
+                "owner\t../elsewhere\nhypervisor\t" + URI + "\nvm\t" + id + "\tvm\n");
+
+        try (Journals other = Journals.open(state, HERE)) {
+            assertThat(orphans(other)).isEmpty();
+        }
+        assertThat(state.resolve("elsewhere.lock")).doesNotExist();
+    }
+
+    @Test
+    void entries_thatCannotBeRead_areNotTakenForNone() throws Exception {
+        try (Journals journals = Journals.open(state, HERE)) {
+            Files.createDirectory(state.resolve("launches").resolve(id + ".journal"));
+
+            assertThatExceptionOfType(JournalException.class).isThrownBy(() -> journals.entries(id));
+        }
+    }
+
+    @Test
     void visit_lastLineTorn_isLeftOut() throws Exception {
         killed("attached");
-        try (Stream<Path> journals = Files.list(state.resolve("launches"))) {
-            Files.writeString(journals.findFirst().orElseThrow(), "FILTER\tagentvm-", StandardOpenOption.APPEND);
-        }
+        Files.writeString(journal(), "FILTER\tagentvm-", StandardOpenOption.APPEND);
 
         try (Journals other = Journals.open(state, HERE)) {
             assertThat(orphans(other))
@@ -132,10 +254,7 @@ class JournalsTest {
     @Test
     void visit_journalOfALaterVersion_isLeftAlone() throws Exception {
         killed("attached");
-        Path journal;
-        try (Stream<Path> journals = Files.list(state.resolve("launches"))) {
-            journal = journals.findFirst().orElseThrow();
-        }
+        Path journal = journal();
         Files.writeString(journal, "SOMETHING_NEW\tits-name\n", StandardOpenOption.APPEND);
 
         try (Journals other = Journals.open(state, HERE)) {
@@ -169,7 +288,7 @@ class JournalsTest {
 
     @Test
     void visit_byAnotherProgramWhileOwnersComeAndGo_isHandedNothing() throws Exception {
-        Process watcher = start("watch");
+        Process watcher = OtherJvm.start(List.of(), OtherProgram.class, state.toString(), "watch");
         try {
             assertThat(watcher.getInputStream().read()).isEqualTo('w');
             for (int i = 0; i < 500; i++) {
@@ -271,27 +390,44 @@ class JournalsTest {
         }
     }
 
+    private List<Path> locks() throws IOException {
+        try (Stream<Path> locks = Files.list(state.resolve("owners"))) {
+            return locks.toList();
+        }
+    }
+
+    private Path journal() throws IOException {
+        try (Stream<Path> journals = Files.list(state.resolve("launches"))) {
+            return journals.findFirst().orElseThrow();
+        }
+    }
+
+    private static void pipe(Path path) throws Exception {
+        assertThat(new ProcessBuilder("mkfifo", path.toString()).start().waitFor())
+                .isZero();
+    }
+
+    /** What starts a program that may not do with files whatever it likes, as root may. */
+    private static List<String> ordinaryUser() {
+        String rights = "-dac_override,-dac_read_search";
+        return "root".equals(System.getProperty("user.name"))
+                ? List.of("setpriv", "--bounding-set=" + rights, "--inh-caps=" + rights)
+                : List.of();
+    }
+
     /** Another program begins a launch and dies without a chance to clean up. */
     private void killed(String how) throws Exception {
         assertThat(run(how)).isEqualTo(137);
     }
 
     private int run(String how) throws Exception {
-        Process process = start(how);
-        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        return process.exitValue();
+        return run(List.of(), how);
     }
 
-    private Process start(String how) throws IOException {
-        return new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        OtherProgram.class.getName(),
-                        state.toString(),
-                        how)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
+    private int run(List<String> launcher, String how) throws Exception {
+        Process process = OtherJvm.start(launcher, OtherProgram.class, state.toString(), how);
+        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        return process.exitValue();
     }
 
     /** A program beside this one. */
