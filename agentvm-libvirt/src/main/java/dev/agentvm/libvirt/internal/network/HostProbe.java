@@ -88,16 +88,20 @@ public final class HostProbe {
             findings.add(spanningTree(bridge.name()));
             findings.add(routing(bridge.name()));
             findings.add(leases(bridge));
+            findings.add(forward(bridge.name()).bridged(bridge.address().isEmpty()));
         }
         if (needs.mode().equals(NetworkMode.NAT_FILTERED)) {
             findings.add(network(needs));
             findings.add(forwarding(needs));
-            ForwardProbe forward = new ForwardProbe(
-                    host, libvirt.host().daemonVersion(), needs.settings().bridge());
+            ForwardProbe forward = forward(needs.settings().bridge());
             findings.add(forward.policy(needs.policy()));
             findings.add(forward.connections());
         }
         return List.copyOf(findings);
+    }
+
+    private ForwardProbe forward(String bridge) {
+        return new ForwardProbe(host, libvirt.host().daemonVersion(), bridge);
     }
 
     private Finding uri() {

@@ -222,6 +222,19 @@ class HostProbeTest {
     }
 
     @Test
+    void check_bridgeUnderAForwardThatDrops_isFatal() {
+        bridgeIsThere();
+        host.commands.put(
+                "iptables -w 1 -S",
+                "-P FORWARD DROP\n-A FORWARD -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n");
+        assertThat(onBridge("forward-policy", NetworkMode.bridge("br0")).severity())
+                .isEqualTo(Severity.FATAL);
+        assertThat(onBridge("forward-policy", NetworkMode.bridge("br0").withAddress("10.0.0.9"))
+                        .severity())
+                .isEqualTo(Severity.OK);
+    }
+
+    @Test
     void check_leasesThatCannotBeRead_areFatalUnlessTheAddressIsFixed() {
         bridgeIsThere();
         files.remove("/run/libvirt/network/nwfilter.leases");
