@@ -363,6 +363,49 @@ class BridgeIT {
         return vm.attachment().orElseThrow().address().toString();
     }
 
+    /** Layer 3 has no word for a packet that is not tracked, so it judges none. */
+    @Test
+    void bridge_whoseConnectionsAreNotTracked_isRefusedUntilTheRemedyIsDone() {
+        lan.serveDhcp("10.44.0.100", "10.44.0.150");
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(template("tracked", MODE))) {
+            Lab.awaitNetwork(vm);
+            listen(vm);
+            assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).doesNotContain("guest");
+            String remedy = "iptables -t raw -I PREROUTING -i lan0 -j ACCEPT";
+            sh("iptables -t raw -A PREROUTING -i lan0 -p tcp -j NOTRACK");
+            try {
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).contains("guest");
+                assertThat(Lab.probe(vm, "tcp", WWW, "8080", "700"))
+                        .as("nobody refuses it")
+                        .isEqualTo("timeout");
+                assertRefused(MODE, "connection-tracking", "'-A PREROUTING -i lan0 -p tcp -j NOTRACK'", remedy);
+                sh(remedy);
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).doesNotContain("guest");
+                assertThat(Lab.probe(vm, "tcp", WWW, "8080")).startsWith("refused");
+                assertTracked();
+            } finally {
+                sh("iptables -t raw -F PREROUTING");
+            }
+            sh("nft 'add table inet early; add chain inet early pre { type filter hook prerouting priority raw; };"
+                    + " add rule inet early pre iifname lan0 meta l4proto tcp notrack'");
+            try {
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).contains("guest");
+                assertRefused(MODE, "connection-tracking", "meta l4proto tcp notrack'");
+                sh("nft insert rule inet early pre iifname lan0 accept");
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).doesNotContain("guest");
+                assertTracked();
+            } finally {
+                sh("nft delete table inet early");
+            }
+        }
+    }
+
+    private static void assertTracked() {
+        assertThat(HostCheck.run("qemu:///system", template("checked", MODE)).isReady())
+                .isTrue();
+    }
+
     @Test
     void bridge_withoutNotesOfLeases_isRefusedUnlessTheAddressIsFixed() {
         String notes = "/run/libvirt/network/nwfilter.leases";

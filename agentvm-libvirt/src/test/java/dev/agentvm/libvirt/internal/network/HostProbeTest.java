@@ -99,7 +99,7 @@ class HostProbeTest {
                         assertThat(finding.severity()).as(finding.toString()).isEqualTo(Severity.OK))
                 .extracting(Finding::id)
                 .doesNotHaveDuplicates()
-                .hasSize(13);
+                .hasSize(14);
     }
 
     @Test
@@ -232,6 +232,26 @@ class HostProbeTest {
         assertThat(onBridge("forward-policy", NetworkMode.bridge("br0").withAddress("10.0.0.9"))
                         .severity())
                 .isEqualTo(Severity.OK);
+    }
+
+    /** Nothing of DROP depends on it but what only a caller's bridge lets in. */
+    @Test
+    void check_connectionsThatAreNotTracked_dependOnModeAndPolicy() {
+        bridgeIsThere();
+        NetworkPolicy refusing = NetworkPolicy.agentDefault();
+        NetworkPolicy dropping = refusing.toBuilder().denied(DenyAction.DROP).build();
+        BandwidthLimit limit = BandwidthLimit.unlimited();
+        host.commands.put("iptables -w 1 -t raw -S", "-A PREROUTING -j NOTRACK\n");
+
+        assertThat(severity("connection-tracking")).isEqualTo(Severity.WARNING);
+        assertThat(find("connection-tracking", needs(NetworkMode.NAT_FILTERED, dropping, limit))
+                        .severity())
+                .isEqualTo(Severity.OK);
+        for (NetworkPolicy policy : List.of(refusing, dropping)) {
+            assertThat(find("connection-tracking", needs(NetworkMode.bridge("br0"), policy, limit))
+                            .severity())
+                    .isEqualTo(Severity.FATAL);
+        }
     }
 
     @Test
