@@ -15,10 +15,12 @@ import dev.agentvm.cloudinit.CloudInit;
 import dev.agentvm.libvirt.HostCheck;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.libvirt.internal.network.CallerBridge;
+import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
+import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -33,6 +35,8 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** VMs on a bridge of the caller's, with a router, a neighbour and a DHCP server on it. */
 @FirstFailureCounts
@@ -296,6 +300,110 @@ class BridgeIT {
     void bridge_thatIsDown_isRefused() {
         Lab.host("ip", "link", "set", Lan.BRIDGE, "down");
         assertRefused(MODE, "the bridge 'lan0' is down", "ip link set lan0 up");
+    }
+
+    @Test
+    void bridge_underAForwardThatDrops_isRefusedUntilTheRemedyIsDone() {
+        String accept = "-i lan0 -o lan0 -j ACCEPT";
+        lan.serveDhcp("10.44.0.100", "10.44.0.150");
+        underAForwardThatDrops(accept, () -> {
+            String remedy = "iptables -A FORWARD " + accept;
+            assertRefused(MODE, "forward-policy", "FORWARD in iptables drops", "bridged packets too", remedy);
+            sh(remedy);
+            try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                    VM vm = hypervisor.launch(template("remedied", MODE))) {
+                Lab.awaitNetwork(vm);
+                assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
+                assertThat(Lab.probe(vm, "tcp", WWW, "8080")).startsWith("refused");
+                listen(vm);
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).doesNotContain("guest");
+            }
+        });
+    }
+
+    /** The VM's filter lets pass what it sends, and DHCP; before an address is learnt it has no such rules. */
+    @ParameterizedTest
+    @EnumSource
+    void bridge_fixedAddressUnderAForwardThatDrops_needsAnswersAlone(DenyAction denied) {
+        String accept = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT";
+        String own = "10.44.0.9";
+        NetworkMode fixed = MODE.withAddress(own);
+        NetworkPolicy policy =
+                NetworkPolicy.agentDefault().toBuilder().denied(denied).build();
+        lan.serveDhcp(own, own);
+        underAForwardThatDrops(accept, () -> {
+            assertRefused(fixed, "forward-policy");
+            sh("iptables -A FORWARD " + accept);
+            try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                    VM vm = hypervisor.launch(template("answered", fixed).withNetworkPolicy(policy))) {
+                Lab.awaitNetwork(vm);
+                assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
+                assertThat(Lab.probe(vm, "ping", WWW)).startsWith("reply");
+            }
+        });
+    }
+
+    /** As Docker sets it; what the host routes for the lab's router passes. */
+    private static void underAForwardThatDrops(String accept, Runnable body) {
+        sh("iptables -A FORWARD -i lanup -j ACCEPT; iptables -A FORWARD -o lanup -j ACCEPT;"
+                + " iptables -P FORWARD DROP");
+        try {
+            body.run();
+        } finally {
+            sh("iptables -P FORWARD ACCEPT; iptables -D FORWARD -i lanup -j ACCEPT;"
+                    + " iptables -D FORWARD -o lanup -j ACCEPT; iptables -D FORWARD " + accept);
+        }
+    }
+
+    private static void sh(String line) {
+        String unused = Lab.host("sh", "-ec", line);
+    }
+
+    private static String address(VM vm) {
+        return vm.attachment().orElseThrow().address().toString();
+    }
+
+    /** Layer 3 has no word for a packet that is not tracked, so it judges none. */
+    @Test
+    void bridge_whoseConnectionsAreNotTracked_isRefusedUntilTheRemedyIsDone() {
+        lan.serveDhcp("10.44.0.100", "10.44.0.150");
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(template("tracked", MODE))) {
+            Lab.awaitNetwork(vm);
+            listen(vm);
+            assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).doesNotContain("guest");
+            String remedy = "iptables -t raw -I PREROUTING -i lan0 -j ACCEPT";
+            sh("iptables -t raw -A PREROUTING -i lan0 -p tcp -j NOTRACK");
+            try {
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).contains("guest");
+                assertThat(Lab.probe(vm, "tcp", WWW, "8080", "700"))
+                        .as("nobody refuses it")
+                        .isEqualTo("timeout");
+                assertRefused(MODE, "connection-tracking", "'-A PREROUTING -i lan0 -p tcp -j NOTRACK'", remedy);
+                sh(remedy);
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).doesNotContain("guest");
+                assertThat(Lab.probe(vm, "tcp", WWW, "8080")).startsWith("refused");
+                assertTracked();
+            } finally {
+                sh("iptables -t raw -F PREROUTING");
+            }
+            sh("nft 'add table inet early; add chain inet early pre { type filter hook prerouting priority raw; };"
+                    + " add rule inet early pre iifname lan0 meta l4proto tcp notrack'");
+            try {
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).contains("guest");
+                assertRefused(MODE, "connection-tracking", "meta l4proto tcp notrack'");
+                sh("nft insert rule inet early pre iifname lan0 accept");
+                assertThat(Lan.connectFromRouter(address(vm), 2222, 443)).doesNotContain("guest");
+                assertTracked();
+            } finally {
+                sh("nft delete table inet early");
+            }
+        }
+    }
+
+    private static void assertTracked() {
+        assertThat(HostCheck.run("qemu:///system", template("checked", MODE)).isReady())
+                .isTrue();
     }
 
     @Test

@@ -74,7 +74,8 @@ class FloodIT {
         }
     }
 
-    private static void flood(VM vm, byte[] packet) {
+    /** Lets the guest send that packet to its gateway again and again, hundreds of times a second. */
+    static void flood(VM vm, byte[] packet) {
         NetworkAttachment own = vm.attachment().orElseThrow();
         byte[] frame = Frames.ethernet(Lab.gatewayMac(vm), own.mac(), Frames.IPV4, packet);
         flood(vm, "probe frame eth0 " + HexFormat.of().formatHex(frame) + " 100; usleep 10000");

@@ -183,8 +183,16 @@ final class Exchanges {
         return new Parties(fromVM, falseSource(frame, fromVM), frame.etherType(), 0, from, to);
     }
 
+    /** In the frame, or in what it asks by DHCP. */
     private @Nullable MacAddress falseSource(Headers frame, boolean fromVM) {
-        return fromVM && !frame.source().equals(own) ? frame.source() : null;
+        if (!fromVM) {
+            return null;
+        }
+        if (!frame.source().equals(own)) {
+            return frame.source();
+        }
+        MacAddress client = frame.ip() == null ? null : frame.ip().dhcpClient();
+        return client == null || client.equals(own) ? null : client;
     }
 
     private Sighting see(Headers frame, Ip ip, boolean fromVM, long nanos) {
@@ -336,6 +344,10 @@ final class Exchanges {
         }
         Ip ip = frame.ip();
         if (ip != null) {
+            MacAddress falseSource = falseSource(frame, fromVM);
+            if (falseSource != null) {
+                flow.sourceMac(falseSource);
+            }
             flow.source(ip.source()).destination(ip.destination()).ipProtocol(ip.protocol());
             Headers.Ports ports = ip.ports();
             if (ports != null) {

@@ -11,7 +11,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the headers of a frame say: Ethernet, ARP (RFC 826), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792).
+ * What the headers of a frame say: Ethernet, ARP (RFC 826), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792), and
+ * who asks by DHCP (RFC 2131).
  *
  * @param source the source MAC address
  * @param etherType the ethertype, that of a VLAN tag if there is one, or a length below 0x600
@@ -29,6 +30,12 @@ record Headers(
     private static final int SMALLEST_HEADER = 20;
     /** How much of a TCP header is read after its ports. */
     private static final int TCP_AFTER_PORTS = 10;
+
+    private static final int DHCP_CLIENT = 68;
+    private static final int DHCP_SERVER = 67;
+    private static final int UDP_AFTER_PORTS = 4;
+    /** Where a message of DHCP has the MAC address of whom it is about. */
+    private static final int DHCP_HARDWARE = 28;
 
     private static final int FIN = 0x01;
     private static final int SYN = 0x02;
@@ -53,6 +60,7 @@ record Headers(
      * @param ports those of TCP and UDP
      * @param tcp what TCP says of a connection; null also for a first fragment that is too short for it
      * @param icmp what ICMP says
+     * @param dhcpClient for whom DHCP is asked
      */
     record Ip(
             IPv4Address source,
@@ -63,7 +71,8 @@ record Headers(
             boolean laterFragment,
             @Nullable Ports ports,
             @Nullable Tcp tcp,
-            @Nullable Icmp icmp) {}
+            @Nullable Icmp icmp,
+            @Nullable MacAddress dhcpClient) {}
 
     /** The ports of TCP and UDP. */
     record Ports(int source, int destination) {}
@@ -162,7 +171,17 @@ record Headers(
         if (!later && protocol == Flow.ICMP) {
             icmp = icmp(bytes, outermost);
         }
-        return new Ip(source, destination, protocol, id, cut, later, ports, tcp, icmp);
+        boolean dhcp = protocol == Flow.UDP && new Ports(DHCP_CLIENT, DHCP_SERVER).equals(ports);
+        MacAddress client = dhcp && outermost ? dhcpClient(bytes) : null;
+        return new Ip(source, destination, protocol, id, cut, later, ports, tcp, icmp, client);
+    }
+
+    private static @Nullable MacAddress dhcpClient(ByteBuffer bytes) {
+        if (bytes.remaining() < UDP_AFTER_PORTS + DHCP_HARDWARE + MAC_BYTES) {
+            return null;
+        }
+        skip(bytes, UDP_AFTER_PORTS + DHCP_HARDWARE);
+        return mac(bytes);
     }
 
     private static Tcp tcp(ByteBuffer bytes) {

@@ -4,6 +4,7 @@ import dev.agentvm.libvirt.internal.connection.LibvirtVersion;
 import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.NetworkPolicy;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 
 /**
@@ -82,7 +83,38 @@ final class ForwardProbe {
                         refusal.get().replaceFirst("-A", "iptables -D") + ", and put it behind libvirt's with -A");
             }
         }
-        return tables();
+        return tables(
+                chain -> "nft insert rule " + chain + " iifname " + bridge + " accept; nft insert rule " + chain
+                        + " oifname " + bridge + " ct state established,related accept",
+                backend == Backend.IPTABLES
+                        ? "libvirt's networks use iptables, where libvirt puts its rules before those of others"
+                        : "libvirt's networks use nftables, and FORWARD lets their traffic pass");
+    }
+
+    /**
+     * Whether the host lets pass what it bridges for VMs on a caller's bridge. Their filters accept in iptables what they
+     * send, and DHCP, but no answers; and of an address that is yet to be learnt, nothing.
+     *
+     * @param learnt whether the address is learnt
+     */
+    Finding bridged(boolean learnt) {
+        if (rules.isEmpty()) {
+            return unseen("whether FORWARD in iptables drops what is bridged could not be seen");
+        }
+        if (rules.get().drops() && !rules.get().acceptBridged(bridge, !learnt)) {
+            Optional<String> refusal = rules.get().refusal();
+            String chain = refusal.map(rule -> rule.split(" ")[1]).orElse("FORWARD");
+            String accept = "iptables -A " + chain + " -i " + bridge + " -o " + bridge + " -j ACCEPT";
+            return Finding.fatal(
+                    "forward-policy",
+                    "FORWARD in iptables drops what it does not accept (as Docker sets it), bridged packets too, so nothing"
+                            + " reaches a VM on the bridge '" + bridge + "'",
+                    refusal.map(rule -> rule.replaceFirst("-A", "iptables -D") + "; " + accept + "; iptables " + rule)
+                            .orElse(accept));
+        }
+        return tables(
+                chain -> "nft insert rule " + chain + " iifname " + bridge + " oifname " + bridge + " accept",
+                "FORWARD lets pass what is bridged");
     }
 
     /** What VMs begin libvirt's filters themselves accept in iptables, if they have rules there. */
@@ -95,12 +127,17 @@ final class ForwardProbe {
                 && host.read(NwfilterEnforcer.BRIDGE_NF).filter("1"::equals).isPresent();
     }
 
-    /** Tables that somebody made with nftables drop whatever libvirt accepts, with either backend. */
-    private Finding tables() {
+    /**
+     * Tables that somebody made with nftables drop whatever libvirt accepts, with either backend.
+     *
+     * @param remedy what makes a chain let their traffic pass
+     * @param good what is found if none drops it
+     */
+    private Finding tables(UnaryOperator<String> remedy, String good) {
         if (chains.isEmpty()) {
             return host.hasProgram("nft")
                     ? unseen("whether a table of nftables drops what the host forwards could not be seen")
-                    : Finding.ok("forward-policy", "libvirt's networks use iptables, and there is no nft");
+                    : Finding.ok("forward-policy", good + ", and there is no nft");
         }
         for (String chain : chains.get().droppingForward()) {
             Optional<String> text = host.run(("nft list chain " + chain).split(" "));
@@ -111,17 +148,12 @@ final class ForwardProbe {
                     text.filter(there -> !ACCEPTS.matcher(there).find()).isEmpty();
             String evidence =
                     "the chain '" + chain + "' of nftables drops what it does not accept, and does not name " + bridge;
-            String remedy = "nft insert rule " + chain + " iifname " + bridge + " accept; nft insert rule " + chain
-                    + " oifname " + bridge + " ct state established,related accept";
             return mayAccept
-                    ? Finding.warning("forward-policy", evidence + ", so it may drop the traffic of VMs", remedy)
-                    : Finding.fatal("forward-policy", evidence + ", so nothing reaches a VM", remedy);
+                    ? Finding.warning(
+                            "forward-policy", evidence + ", so it may drop the traffic of VMs", remedy.apply(chain))
+                    : Finding.fatal("forward-policy", evidence + ", so nothing reaches a VM", remedy.apply(chain));
         }
-        return Finding.ok(
-                "forward-policy",
-                backend == Backend.IPTABLES
-                        ? "libvirt's networks use iptables, where libvirt puts its rules before those of others"
-                        : "libvirt's networks use nftables, and FORWARD lets their traffic pass");
+        return Finding.ok("forward-policy", good);
     }
 
     private static Finding unseen(String what) {

@@ -25,11 +25,16 @@ final class ForwardRules {
     private final boolean dropsByPolicy;
     private @Nullable Rule refusal;
 
-    /** A rule of a chain, less its comment. */
-    private record Rule(String chain, String text) {
+    /**
+     * A rule of a chain.
+     *
+     * @param printed all of it, as iptables takes it too
+     * @param text what it does, less its comment
+     */
+    private record Rule(String printed, String text) {
         @Override
         public String toString() {
-            return "-A " + chain + " " + text;
+            return printed;
         }
     }
 
@@ -56,7 +61,7 @@ final class ForwardRules {
                 continue;
             }
             Rule rule = new Rule(
-                    chain, COMMENT.matcher(line.substring(prefix.length())).replaceAll(""));
+                    line, COMMENT.matcher(line.substring(prefix.length())).replaceAll(""));
             if (REFUSAL.matcher(rule.text()).matches()) {
                 refusal = rule;
                 return false;
@@ -77,9 +82,14 @@ final class ForwardRules {
         return dropsByPolicy || refusal != null;
     }
 
+    /** The rule that refuses everything that gets to it, if there is one. */
+    Optional<String> refusal() {
+        return Optional.ofNullable(refusal).map(Rule::toString);
+    }
+
     /** A rule that refuses everything ahead of libvirt's for its networks, which stay where they are once they are there. */
     Optional<String> refuseBeforeLibvirt() {
-        return goesToLibvirt && !reachLibvirt() ? Optional.ofNullable(refusal).map(Rule::toString) : Optional.empty();
+        return goesToLibvirt && !reachLibvirt() ? refusal() : Optional.empty();
     }
 
     private boolean reachLibvirt() {
@@ -94,6 +104,13 @@ final class ForwardRules {
     /** Whether a rule of others accepts what the VMs on that bridge begin. */
     boolean acceptRequests(String bridge) {
         return accept("(-i " + Pattern.quote(bridge) + " )?" + "(! -o " + Pattern.quote(bridge) + " )?" + state("NEW"));
+    }
+
+    /** Whether a rule of others accepts what is bridged between that bridge's ports; of answers alone, if that is enough. */
+    boolean acceptBridged(String bridge, boolean answersOnly) {
+        String name = Pattern.quote(bridge);
+        return accept("(-i " + name + " )?(-o " + name + " )?(-m physdev +--physdev-is-bridged )?"
+                + (answersOnly ? state("RELATED,ESTABLISHED") : ""));
     }
 
     private static String state(String needed) {

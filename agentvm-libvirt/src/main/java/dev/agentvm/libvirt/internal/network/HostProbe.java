@@ -88,16 +88,22 @@ public final class HostProbe {
             findings.add(spanningTree(bridge.name()));
             findings.add(routing(bridge.name()));
             findings.add(leases(bridge));
+            findings.add(forward(bridge.name()).bridged(bridge.address().isEmpty()));
+            findings.add(new TrackingProbe(host, bridge.name()).check(Finding.Severity.FATAL));
         }
         if (needs.mode().equals(NetworkMode.NAT_FILTERED)) {
             findings.add(network(needs));
             findings.add(forwarding(needs));
-            ForwardProbe forward = new ForwardProbe(
-                    host, libvirt.host().daemonVersion(), needs.settings().bridge());
+            ForwardProbe forward = forward(needs.settings().bridge());
             findings.add(forward.policy(needs.policy()));
             findings.add(forward.connections());
+            findings.add(tracking(needs));
         }
         return List.copyOf(findings);
+    }
+
+    private ForwardProbe forward(String bridge) {
+        return new ForwardProbe(host, libvirt.host().daemonVersion(), bridge);
     }
 
     private Finding uri() {
@@ -322,6 +328,12 @@ public final class HostProbe {
         return Finding.ok(
                 "ip-forward",
                 "net.ipv4.ip_forward is " + value + (active ? "" : "; libvirt turns it on with the network"));
+    }
+
+    private Finding tracking(Needs needs) {
+        return needs.policy().denied() == DenyAction.DROP
+                ? Finding.ok("connection-tracking", "the policy drops, which does not need it")
+                : new TrackingProbe(host, needs.settings().bridge()).check(Finding.Severity.WARNING);
     }
 
     private Finding confinement(Needs needs) {

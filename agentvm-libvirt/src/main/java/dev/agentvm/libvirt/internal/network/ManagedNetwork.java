@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +33,7 @@ import org.slf4j.LoggerFactory;
 public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Address gateway, MacAddress gatewayMac) {
     private static final Logger LOG = LoggerFactory.getLogger(ManagedNetwork.class);
     private static final FailureContext CONTEXT = FailureContext.of("prepare network");
+    private static final Pattern NOTES = Pattern.compile("/network/(metadata|title|description)\\b");
     private static final int ATTEMPTS = 5;
     private static final int FIRST_THIRD_OCTET = 101;
     private static final int LAST_THIRD_OCTET = 254;
@@ -157,17 +159,17 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
         Subnet wanted = settings.subnet().map(Subnet::new).orElse(subnet);
         String expected = LibvirtXml.write(NetworkRenderer.render(settings, wanted, info.uuid()));
         List<String> differences = new ArrayList<>();
-        if (!content(defined).equals(expected)) {
+        if (differs(networks.inactiveXml(settings.name()), expected)) {
             differences.add("its definition");
         }
-        NetworkXml live = info.active() ? read(networks.xml(settings.name())) : null;
-        if (live != null && !content(live).equals(expected)) {
+        String live = info.active() ? networks.xml(settings.name()) : null;
+        if (live != null && differs(live, expected)) {
             differences.add("its running state");
         }
         if (differences.isEmpty()) {
             return Optional.of(subnet);
         }
-        int users = live == null || live.connections == null ? 0 : live.connections;
+        int users = live == null ? 0 : users(read(live));
         long reservations = AddressPool.count(libvirt.filters(), settings.name());
         if (users > 0 || reservations > 0) {
             throw new HostNotReadyException(
@@ -214,13 +216,21 @@ public record ManagedNetwork(String name, String bridge, Cidr subnet, IPv4Addres
         return LibvirtXml.read(xml, NetworkXml.class);
     }
 
-    /** The network without what comes and goes with its VMs. */
-    private static String content(NetworkXml network) {
+    private static int users(NetworkXml network) {
         Integer connections = network.connections;
+        return connections == null ? 0 : connections;
+    }
+
+    /**
+     * Whether the network is another than expected: in anything, whether this library knows it or not, but for what comes
+     * and goes with its VMs, and what others note down about it.
+     */
+    private static boolean differs(String xml, String expected) {
+        NetworkXml network = read(xml);
         network.connections = null;
-        String content = LibvirtXml.write(network);
-        network.connections = connections;
-        return content;
+        return !LibvirtXml.write(network).equals(expected)
+                || LibvirtXml.unread(xml, NetworkXml.class).stream()
+                        .anyMatch(path -> !NOTES.matcher(path).lookingAt());
     }
 
     private static Subnet freeSubnet(Networks networks, NetworkSettings settings, HostView host) {

@@ -85,7 +85,7 @@ class ForwardProbeTest {
             })
     void policy_refusalBeforeTheRulesOfLibvirt_isFatal(String refusal) {
         String libvirt = "-N LIBVIRT_FWI\n-A FORWARD -j LIBVIRT_FWI\n";
-        String rule = refusal.substring(refusal.lastIndexOf("-A ")).replace("-m comment --comment \"nobody\" ", "");
+        String rule = refusal.substring(refusal.lastIndexOf("-A "));
         version = new LibvirtVersion(9, 0, 0);
 
         rules(refusal + "\n" + libvirt);
@@ -224,6 +224,88 @@ class ForwardProbeTest {
         assertThat(severity()).isEqualTo(Severity.OK);
         table("ip6", "drop", "");
         assertThat(severity()).isEqualTo(Severity.OK);
+    }
+
+    private Finding bridged(boolean learnt) {
+        return new ForwardProbe(host, version, "br0").bridged(learnt);
+    }
+
+    @Test
+    void bridged_droppingForward_isFatalUntilItAcceptsWhatIsBridged() {
+        rules(DROP + "-N DOCKER\n-A FORWARD -o docker0 -j DOCKER\n");
+        assertThat(bridged(true)).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.FATAL);
+            assertThat(found.id()).isEqualTo("forward-policy");
+            assertThat(found.evidence()).contains("bridged packets too", "'br0'");
+            assertThat(found.remedy()).isEqualTo("iptables -A FORWARD -i br0 -o br0 -j ACCEPT");
+        });
+        assertThat(bridged(false).severity()).isEqualTo(Severity.FATAL);
+        rules(DROP + "-A FORWARD -i br0 -o br0 -j ACCEPT\n");
+        assertThat(bridged(true).severity()).isEqualTo(Severity.OK);
+        assertThat(bridged(false).severity()).isEqualTo(Severity.OK);
+        rules("-P FORWARD ACCEPT\n");
+        assertThat(bridged(true).severity()).isEqualTo(Severity.OK);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-A FORWARD -m comment --comment \"the last\" -j REJECT --reject-with icmp-host-prohibited",
+                "-N DOCKER-USER\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j DROP"
+            })
+    void bridged_ruleThatRefusesAll_isFatalUntilTheAcceptStandsBeforeIt(String refusal) {
+        String rule = refusal.substring(refusal.lastIndexOf("-A "));
+        String accept = rule.substring(0, rule.indexOf(' ', 3)) + " -i br0 -o br0 -j ACCEPT";
+
+        rules("-P FORWARD ACCEPT\n" + refusal + "\n" + accept + "\n");
+        assertThat(bridged(true)).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.FATAL);
+            assertThat(found.remedy())
+                    .isEqualTo(rule.replace("-A", "iptables -D") + "; iptables " + accept + "; iptables " + rule);
+        });
+        rules("-P FORWARD ACCEPT\n" + refusal.replace(rule, accept + "\n" + rule) + "\n");
+        assertThat(bridged(true).severity()).isEqualTo(Severity.OK);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-m physdev --physdev-is-bridged -j ACCEPT",
+                "-i br0 -j ACCEPT",
+                "-o br0 -m physdev  --physdev-is-bridged -j ACCEPT",
+                "-j ACCEPT"
+            })
+    void bridged_otherWaysToAcceptIt_areGood(String accept) {
+        rules(DROP + "-A FORWARD " + accept + "\n");
+        assertThat(bridged(true).severity()).isEqualTo(Severity.OK);
+    }
+
+    /** libvirt's filter lets pass what the VM sends, and its DHCP, once it has an address. */
+    @Test
+    void bridged_answersAccepted_areEnoughForAnAddressThatIsSaid() {
+        rules(DROP + "-A FORWARD -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n");
+        assertThat(bridged(false).severity()).isEqualTo(Severity.OK);
+        assertThat(bridged(true).severity()).isEqualTo(Severity.FATAL);
+        rules(DROP + "-A FORWARD -i eth0 -o br0 -j ACCEPT\n-A FORWARD -i br1 -o br1 -j ACCEPT\n");
+        assertThat(bridged(false).severity()).isEqualTo(Severity.FATAL);
+    }
+
+    @Test
+    void bridged_tableThatDrops_isFatal() {
+        table("inet", "drop", "");
+        assertThat(bridged(true)).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.FATAL);
+            assertThat(found.remedy()).isEqualTo("nft insert rule inet guard forward iifname br0 oifname br0 accept");
+        });
+    }
+
+    @Test
+    void bridged_rulesThatCannotBeSeen_areWarnedOf() {
+        host.commands.clear();
+        assertThat(bridged(true)).satisfies(found -> {
+            assertThat(found.severity()).isEqualTo(Severity.WARNING);
+            assertThat(found.evidence()).contains("drops what is bridged could not be seen", "root");
+        });
     }
 
     /** nftables keeps the rules of iptables in a table of its own. */

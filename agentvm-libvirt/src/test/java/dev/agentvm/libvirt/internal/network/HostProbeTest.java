@@ -99,7 +99,7 @@ class HostProbeTest {
                         assertThat(finding.severity()).as(finding.toString()).isEqualTo(Severity.OK))
                 .extracting(Finding::id)
                 .doesNotHaveDuplicates()
-                .hasSize(13);
+                .hasSize(14);
     }
 
     @Test
@@ -219,6 +219,39 @@ class HostProbeTest {
         assertThat(onBridge("bridge-routing", mode).severity()).isEqualTo(Severity.WARNING);
         files.put("/proc/sys/net/ipv4/ip_forward", "0");
         assertThat(onBridge("bridge-routing", mode).severity()).isEqualTo(Severity.OK);
+    }
+
+    @Test
+    void check_bridgeUnderAForwardThatDrops_isFatal() {
+        bridgeIsThere();
+        host.commands.put(
+                "iptables -w 1 -S",
+                "-P FORWARD DROP\n-A FORWARD -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n");
+        assertThat(onBridge("forward-policy", NetworkMode.bridge("br0")).severity())
+                .isEqualTo(Severity.FATAL);
+        assertThat(onBridge("forward-policy", NetworkMode.bridge("br0").withAddress("10.0.0.9"))
+                        .severity())
+                .isEqualTo(Severity.OK);
+    }
+
+    /** Nothing of DROP depends on it but what only a caller's bridge lets in. */
+    @Test
+    void check_connectionsThatAreNotTracked_dependOnModeAndPolicy() {
+        bridgeIsThere();
+        NetworkPolicy refusing = NetworkPolicy.agentDefault();
+        NetworkPolicy dropping = refusing.toBuilder().denied(DenyAction.DROP).build();
+        BandwidthLimit limit = BandwidthLimit.unlimited();
+        host.commands.put("iptables -w 1 -t raw -S", "-A PREROUTING -j NOTRACK\n");
+
+        assertThat(severity("connection-tracking")).isEqualTo(Severity.WARNING);
+        assertThat(find("connection-tracking", needs(NetworkMode.NAT_FILTERED, dropping, limit))
+                        .severity())
+                .isEqualTo(Severity.OK);
+        for (NetworkPolicy policy : List.of(refusing, dropping)) {
+            assertThat(find("connection-tracking", needs(NetworkMode.bridge("br0"), policy, limit))
+                            .severity())
+                    .isEqualTo(Severity.FATAL);
+        }
     }
 
     @Test

@@ -23,6 +23,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ManagedNetworkIT {
     private static final HostView HOST = HostView.local();
@@ -126,6 +128,46 @@ class ManagedNetworkIT {
         assertThat(ensure(libvirt)).isEqualTo(first);
         assertThat(libvirt.networks().xml("avnet")).contains("isolated='yes'");
         assertThat(libvirt.networks().inactiveXml("avnet")).contains(OwnerXml.NAMESPACE);
+    }
+
+    /** As {@code virsh net-edit} leaves it: with what this library never writes and so has no fields for. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "<portgroup name='all' default='yes'><bandwidth><inbound average='1'/></bandwidth></portgroup>",
+                "<route address='10.77.9.0' prefix='24' gateway='GATEWAY'/>"
+            })
+    void ensure_changedInWhatTheLibraryDoesNotKnow_isMended(String change) {
+        ManagedNetwork first = ensure(libvirt);
+        String xml = libvirt.networks().xml("avnet");
+        redefine(
+                "<port isolated='yes'/>",
+                change.replace("GATEWAY", first.gateway().toString().replaceAll("1$", "2")));
+        String element = change.substring(0, change.indexOf(' '));
+        assertThat(libvirt.networks().xml("avnet")).contains(element);
+
+        assertThat(ensure(libvirt)).isEqualTo(first);
+        assertThat(libvirt.networks().xml("avnet")).isEqualTo(xml);
+        assertThat(libvirt.networks().inactiveXml("avnet")).doesNotContain(element);
+    }
+
+    @Test
+    void ensure_notesOfOthers_stay() {
+        ensure(libvirt);
+        redefine(
+                "<metadata>",
+                "<theirs:note xmlns:theirs='https://example.com/theirs'>of the administrator</theirs:note>");
+
+        ensure(libvirt);
+
+        assertThat(libvirt.networks().xml("avnet")).contains("of the administrator");
+    }
+
+    private void redefine(String after, String more) {
+        String xml = libvirt.networks().inactiveXml("avnet");
+        libvirt.networks().destroy("avnet");
+        libvirt.networks().define(xml.replace(after, after + more));
+        libvirt.networks().start("avnet");
     }
 
     @Test
