@@ -406,6 +406,11 @@ public final class FakeVM implements VM {
         }
     }
 
+    /** Whether another program launched it, which alone knows some of it. */
+    private boolean isForeign() {
+        return machine.program() != program;
+    }
+
     private void require(String operation) {
         machine.requireAlive(operation);
         program.requireOpen(operation);
@@ -424,12 +429,12 @@ public final class FakeVM implements VM {
 
     @Override
     public List<String> warnings() {
-        return kind == Kind.FOUND ? List.of() : machine.warnings();
+        return isForeign() ? List.of() : machine.warnings();
     }
 
     @Override
     public String serialLog() {
-        return kind == Kind.FOUND ? "" : machine.serialText();
+        return isForeign() ? "" : machine.serialText();
     }
 
     @Override
