@@ -148,7 +148,10 @@ public abstract class Command implements WithCommand {
         return new Builder().from(this);
     }
 
-    /** Makes a {@link Command}. Not thread-safe. */
+    /**
+     * Makes a {@link Command}; {@code build()} throws {@link InvalidValueException} that names the field. Not
+     * thread-safe.
+     */
     public static final class Builder extends ImmutableCommand.Builder {
         /** Starts with nothing set. */
         public Builder() {}

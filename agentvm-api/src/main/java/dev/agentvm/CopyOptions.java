@@ -15,13 +15,13 @@ public abstract class CopyOptions implements WithCopyOptions {
         return new Builder().build();
     }
 
-    /** How many bytes the files may hold together; 10 GiB if not said. */
+    /** How many bytes the files may hold together, not negative; 10 GiB if not said. */
     @Value.Default
     public long maxBytes() {
         return 10L << 30;
     }
 
-    /** How many files, directories and links there may be; a million if not said. */
+    /** How many files, directories and links there may be, not negative; a million if not said. */
     @Value.Default
     public long maxEntries() {
         return 1_000_000;
@@ -71,7 +71,10 @@ public abstract class CopyOptions implements WithCopyOptions {
         return new Builder().from(this);
     }
 
-    /** Makes {@link CopyOptions}. Not thread-safe. */
+    /**
+     * Makes {@link CopyOptions}; {@code build()} throws {@link InvalidValueException} that names the field. Not
+     * thread-safe.
+     */
     public static final class Builder extends ImmutableCopyOptions.Builder {
         /** Starts with the standard options. */
         public Builder() {}

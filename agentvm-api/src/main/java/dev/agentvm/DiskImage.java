@@ -34,7 +34,10 @@ public abstract non-sealed class DiskImage implements GuestImage, WithDiskImage 
         return new Builder().from(this);
     }
 
-    /** Makes a {@link DiskImage}. Not thread-safe. */
+    /**
+     * Makes a {@link DiskImage}; {@code build()} throws {@link InvalidValueException} that names the field. Not
+     * thread-safe.
+     */
     public static final class Builder extends ImmutableDiskImage.Builder {
         /** Starts with nothing set. */
         public Builder() {}

@@ -9,7 +9,11 @@ import java.util.Map;
  * use by many threads and programs.
  */
 public interface Images {
-    /** All named images, by name. One that could not be launched is left out, with a warning in the log. */
+    /**
+     * All named images, by name. One that could not be launched is left out, with a warning in the log.
+     *
+     * @throws HostNotReadyException if this program may not read the image directory
+     */
     List<StoredImage> list();
 
     /** Adds an image without checking sums; see {@link #add(String, GuestImage, Map)}. */

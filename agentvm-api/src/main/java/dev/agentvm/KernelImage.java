@@ -44,7 +44,10 @@ public abstract non-sealed class KernelImage implements GuestImage, WithKernelIm
         return new Builder().from(this);
     }
 
-    /** Makes a {@link KernelImage}. Not thread-safe. */
+    /**
+     * Makes a {@link KernelImage}; {@code build()} throws {@link InvalidValueException} that names the field. Not
+     * thread-safe.
+     */
     public static final class Builder extends ImmutableKernelImage.Builder {
         /** Starts with nothing set. */
         public Builder() {}

@@ -60,7 +60,10 @@ public abstract class LaunchOptions implements WithLaunchOptions {
         return new Builder().from(this);
     }
 
-    /** Makes {@link LaunchOptions}. Not thread-safe. */
+    /**
+     * Makes {@link LaunchOptions}; {@code build()} throws {@link InvalidValueException} that names the field. Not
+     * thread-safe.
+     */
     public static final class Builder extends ImmutableLaunchOptions.Builder {
         /** Starts with the standard options. */
         public Builder() {}

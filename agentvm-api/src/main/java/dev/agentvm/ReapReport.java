@@ -11,7 +11,7 @@ public abstract class ReapReport {
 
     /**
      * Each thing removed, or in a dry run each that would be, in words such as
-     * {@code domain vm-1 (4f0c…): its program is gone}.
+     * {@code vm-1 (4f0c…): its time to live is over}.
      */
     public abstract List<String> removed();
 

@@ -57,7 +57,10 @@ public abstract class Resources implements WithResources {
         return new Builder().from(this);
     }
 
-    /** Makes {@link Resources}; starts as {@link Resources#standard()}. Not thread-safe. */
+    /**
+     * Makes {@link Resources}; starts as {@link Resources#standard()}. {@code build()} throws
+     * {@link InvalidValueException} that names the field. Not thread-safe.
+     */
     public static final class Builder extends ImmutableResources.Builder {
         /** Starts with the standard resources. */
         public Builder() {}

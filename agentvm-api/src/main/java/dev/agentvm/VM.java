@@ -13,7 +13,8 @@ import java.util.UUID;
 /**
  * A virtual machine. Safe for use by many threads.
  *
- * <p>Calls on a VM that is gone throw {@link VMDestroyedException}, except those that say otherwise.
+ * <p>Calls on a VM that is gone throw {@link VMDestroyedException}, except those that say otherwise; calls that need a
+ * hypervisor which cannot be reached, was lost meanwhile or is closed throw {@link HypervisorUnavailableException}.
  */
 public interface VM extends AutoCloseable {
     /** Its name. Answers for a VM that is gone too. */
@@ -29,15 +30,15 @@ public interface VM extends AutoCloseable {
     VMState state();
 
     /**
-     * Why it is gone, in words, or empty if it is not. If its time to live was over, they say {@code time to live}, if it
-     * was idle for too long, {@code idle}, whichever program has ended it.
+     * Why it is gone, in words, or empty if it is not. If its time to live was over, they say {@code time to live}, if
+     * it was idle for too long, {@code idle}, whichever program has ended it. Answers for a VM that is gone too.
      */
     Optional<String> endReason();
 
     /**
-     * Waits until the VM is gone.
+     * Waits until the VM is gone. Answers for a VM that is gone too.
      *
-     * @param timeout how long to wait at most
+     * @param timeout how long to wait at most; zero or less only looks
      * @return whether it is gone
      * @throws AgentVMException if the thread is interrupted, whose interrupt status is then set
      */
@@ -61,19 +62,21 @@ public interface VM extends AutoCloseable {
      * @throws OutputLimitException if it writes more than its {@link Command#outputLimit}, unless that is to keep the
      *     ends; it was then killed
      * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense
+     * @throws VMRestoredException if the VM is being put back to an earlier state, or is meanwhile
      * @throws VMDestroyedException if the VM is or goes away
      */
     ExecResult exec(Command command);
 
     /**
-     * Starts a command in the guest and returns while it runs. What it writes can be read as it comes, its standard input
-     * be written meanwhile. It counts as running for the template's idle timeout. Closing this handle kills it, also when
-     * the VM lives on.
+     * Starts a command in the guest and returns while it runs. What it writes can be read as it comes, its standard
+     * input be written meanwhile. It counts as running for the template's idle timeout. Closing this handle kills it,
+     * also when the VM lives on.
      *
      * @throws CommandStartException if the guest has no such program, or may not run it, or cannot enter the working
      *     directory
-     * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense, or if the guest lacks
-     *     {@code setsid}, {@code mkfifo}, {@code dd}, {@code cat} or {@code sleep}
+     * @throws GuestAgentException if the guest's agent is silent, or refuses, or answers nonsense, or if the guest
+     *     lacks {@code setsid}, {@code mkfifo}, {@code dd}, {@code cat} or {@code sleep}
+     * @throws VMRestoredException if the VM is being put back to an earlier state
      * @throws VMDestroyedException if the VM is or goes away
      * @throws AgentVMException if the thread is interrupted, whose interrupt status is then set; the command was killed
      */
@@ -112,9 +115,9 @@ public interface VM extends AutoCloseable {
     void setBandwidth(BandwidthLimit limit);
 
     /**
-     * What the VM has tried on its network since its launch or last restore, and what has reached it there. Attempts appear within a
-     * second. A VM that another program launched is watched by that program; here its log is empty and says so. Answers
-     * for a VM that is gone too.
+     * What the VM has tried on its network since its launch or last restore, and what has reached it there. Attempts
+     * appear within a second. A VM that another program launched is watched by that program; here its log is empty and
+     * says so. Answers for a VM that is gone too.
      */
     ConnectionLog connectionLog();
 
@@ -122,51 +125,53 @@ public interface VM extends AutoCloseable {
     Isolation isolation();
 
     /**
-     * The promises that this host keeps in a weaker form now, each with its reason; empty if there are none, and on a VM
-     * that was found, which does not remember them.
+     * The promises that this host keeps in a weaker form now, each with its reason; empty if there are none, and on a
+     * VM that another program launched, which alone knows them. Answers for a VM that is gone too.
      */
     List<String> warnings();
 
     /**
-     * The last that the guest wrote to its serial console since its launch or last restore, 64 KiB at most; empty on a VM that was found, whose launching
-     * program reads it. Answers for a VM that is gone too.
+     * The last that the guest wrote to its serial console since its launch or last restore, 64 KiB at most; empty on a
+     * VM that another program launched, which reads it. Answers for a VM that is gone too.
      */
     String serialLog();
 
     /**
      * Keeps the VM as it is now, memory and disk together, under a name. The guest stands still meanwhile, for about as
      * long as the host takes to write its memory to a disk; then its clock is set, and commands go on, though their
-     * timeouts run on meanwhile, and file copies that hear nothing for too long fail. If this fails, nothing is kept and
-     * the VM goes on, unless it cannot be known whether it failed: then the VM is destroyed, and the exception says so.
-     * Snapshots are gone with their VM.
+     * timeouts run on meanwhile, and file copies that hear nothing for too long fail. If this fails, nothing is kept
+     * and the VM goes on, unless it cannot be known whether it failed: then the VM is destroyed, and the exception says
+     * so. Snapshots are gone with their VM.
      *
      * @param name a letter, then up to 60 of A-Z a-z 0-9 _ . -
      * @throws InvalidValueException if that is no name
      * @throws SnapshotAlreadyExistsException if the name is taken
      * @throws VMDestroyedException if the VM is or goes away
-     * @throws AgentVMException if the VM was not launched {@linkplain LaunchOptions#resettable resettable}, is paused, has
-     *     as many snapshots as it can have, or was launched by another program, which alone knows its snapshots
+     * @throws AgentVMException if the VM was not launched {@linkplain LaunchOptions#resettable resettable}, is paused,
+     *     has as many snapshots as it can have, or was launched by another program, which alone knows its snapshots; or
+     *     if the thread is interrupted when it calls. Once begun, this goes on
      */
     Snapshot snapshot(String name);
 
     /**
      * Puts the VM back to a snapshot. What the guest has done since is gone from its memory and its disk; its identity,
-     * name, labels and address stay, and so do all snapshots. What the guest's kernel knows of its connections is that of
-     * the snapshot, while the host has forgotten them, where it lets this program do so; else {@link #warnings()} says so.
-     * Before this returns, the guest's clock is set and its random numbers take another course.
+     * name, labels and address stay, and so do all snapshots. What the guest's kernel knows of its connections is that
+     * of the snapshot, while the host has forgotten them, where it lets this program do so; else {@link #warnings()}
+     * says so. Before this returns, the guest's clock is set and its random numbers take another course.
      *
      * <p>The network policy and the bandwidth limit that are in force stay in force, from the first instruction on.
      * {@link #connectionLog()} and {@link #serialLog()} begin anew; the times of the template count on.
      *
-     * <p>Commands and file copies under way, and what is called meanwhile, fail with {@link VMRestoredException}. Programs
-     * that commands ran at the time of the snapshot run again in the guest, and belong to nobody. If the restore fails
-     * after it has begun, the VM is destroyed, and the exception says so.
+     * <p>Commands and file copies under way, and what is called meanwhile, fail with {@link VMRestoredException}.
+     * Programs that commands ran at the time of the snapshot run again in the guest, and belong to nobody. If the
+     * restore fails after it has begun, the VM is destroyed, and the exception says so.
      *
      * @throws SnapshotNotFoundException if there is none of that name
      * @throws HostNotReadyException if the policy was not found in force; the VM was not let run
      * @throws VMDestroyedException if the VM is or goes away
      * @throws GuestAgentException if the guest does not answer afterwards, or its clock cannot be set
-     * @throws AgentVMException if the VM is paused, or was launched by another program
+     * @throws AgentVMException if the VM is paused, or was launched by another program, or if the thread is interrupted
+     *     when it calls. Once begun, this goes on
      */
     void restore(String name);
 
@@ -187,15 +192,16 @@ public interface VM extends AutoCloseable {
     void deleteSnapshot(String name);
 
     /**
-     * Puts the VM back to what it was just after its launch, as {@link #restore} does, and deletes its snapshots. If it was
-     * launched {@linkplain LaunchOptions#resettable resettable}, it goes on from the memory that was kept then; else it
-     * boots anew from a fresh disk, which takes as long as at its launch.
+     * Puts the VM back to what it was just after its launch, as {@link #restore} does, and deletes its snapshots. If it
+     * was launched {@linkplain LaunchOptions#resettable resettable}, it goes on from the memory that was kept then;
+     * else it boots anew from a fresh disk, which takes as long as at its launch.
      *
      * @throws HostNotReadyException if the policy was not found in force; the VM was not let run
      * @throws VMDestroyedException if the VM is or goes away
      * @throws OperationTimeoutException if it boots anew and the guest agent does not answer in time
      * @throws GuestAgentException if the guest does not answer afterwards, or its clock cannot be set
-     * @throws AgentVMException if the VM is paused, or was launched by another program
+     * @throws AgentVMException if the VM is paused, or was launched by another program, or if the thread is interrupted
+     *     when it calls. Once begun, this goes on
      */
     void reset();
 

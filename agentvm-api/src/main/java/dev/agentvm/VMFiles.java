@@ -7,10 +7,11 @@ import java.util.List;
 /**
  * The files of a VM's guest. Safe for use by many threads.
  *
- * <p>Paths are absolute paths in the guest: without {@code .} and {@code ..}, NUL and malformed characters, at most 4095
- * bytes in UTF-8; others are an {@link InvalidValueException}. Calls throw {@link GuestFileException}, whose reason says
- * what a caller can do something about; {@link GuestAgentException} if the guest's agent is silent, or refuses, or answers
- * nonsense; {@link VMDestroyedException} if the VM is or goes away; {@link CommandTimeoutException} after ten minutes, or
+ * <p>Paths are absolute paths in the guest: without {@code .} and {@code ..}, NUL and malformed characters, at most
+ * 4095 bytes in UTF-8; others are an {@link InvalidValueException}. Calls throw {@link GuestFileException}, whose
+ * reason says what a caller can do something about; {@link GuestAgentException} if the guest's agent is silent, or
+ * refuses, or answers nonsense; {@link VMDestroyedException} if the VM is or goes away; {@link VMRestoredException} if
+ * it is put back to an earlier state meanwhile; {@link CommandTimeoutException} after ten minutes, or
  * {@link CopyOptions#timeout}. If the thread is interrupted, a call stops and throws {@link AgentVMException} with the
  * thread's interrupt status set.
  *

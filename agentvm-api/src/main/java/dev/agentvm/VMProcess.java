@@ -10,12 +10,13 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * A program that runs in a VM, started by {@link VM#start}; what {@link Process} is for one on this machine. Safe for use
- * by many threads.
+ * A program that runs in a VM, started by {@link VM#start}; what {@link Process} is for one on this machine. Safe for
+ * use by many threads.
  *
  * <p>What it writes must be read, or the stream closed: about a MiB of each output is buffered here and as much in the
- * guest, then the program is held up, as by any pipe. It runs until it ends by itself, or its {@link Command#timeout} is over, or it is
- * killed, or its VM is gone. Processes that it leaves running hold nothing up; what they write after its end is lost.
+ * guest, then the program is held up, as by any pipe. It runs until it ends by itself, or its {@link Command#timeout}
+ * is over, or it is killed, or its VM is gone. Processes that it leaves running hold nothing up; what they write after
+ * its end is lost.
  */
 public interface VMProcess extends AutoCloseable {
     /** What was started. */
@@ -89,7 +90,7 @@ public interface VMProcess extends AutoCloseable {
      * Kills the program, with the processes that it started, except those that made themselves daemons, and waits until
      * they are gone. Does nothing when it has ended.
      *
-     * @throws GuestAgentException if the guest's agent is silent, or refuses
+     * @throws GuestAgentException if the guest's agent is silent, or refuses, or if some of the processes may be left
      */
     void kill();
 

@@ -8,8 +8,8 @@ import java.util.OptionalLong;
 import org.immutables.value.Value;
 
 /**
- * What a VM has used so far. Counters count from its launch or last restore; what the hypervisor does not count is empty, never 0.
- * Immutable, safe for use by many threads.
+ * What a VM has used so far. Counters count from its launch or last restore; what the hypervisor does not count is
+ * empty, never 0. Immutable, safe for use by many threads.
  */
 @ValueStyle
 @Value.Immutable

@@ -167,7 +167,9 @@ public abstract class Flow implements WithFlow {
         return new Builder().from(this);
     }
 
-    /** Makes a {@link Flow}. Not thread-safe. */
+    /**
+     * Makes a {@link Flow}; {@code build()} throws {@link InvalidValueException} that names the field. Not thread-safe.
+     */
     public static final class Builder extends ImmutableFlow.Builder {
         /** Starts with nothing set. */
         public Builder() {}

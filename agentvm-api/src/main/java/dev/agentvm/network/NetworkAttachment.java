@@ -77,7 +77,10 @@ public abstract class NetworkAttachment implements WithNetworkAttachment {
         return new Builder().from(this);
     }
 
-    /** Makes a {@link NetworkAttachment}. Not thread-safe. */
+    /**
+     * Makes a {@link NetworkAttachment}; {@code build()} throws {@link InvalidValueException} that names the field. Not
+     * thread-safe.
+     */
     public static final class Builder extends ImmutableNetworkAttachment.Builder {
         /** Starts with nothing set. */
         public Builder() {}

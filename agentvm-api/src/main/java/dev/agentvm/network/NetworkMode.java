@@ -5,7 +5,10 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 
-/** How a VM is attached to the network. What may then pass is the policy's matter. */
+/**
+ * How a VM is attached to the network. What may then pass is the policy's matter. Immutable, safe for use by many
+ * threads.
+ */
 public sealed interface NetworkMode {
     /** A network of this library's own behind NAT, filtered by the policy. The default. */
     NetworkMode NAT_FILTERED = Standard.NAT_FILTERED;
@@ -14,15 +17,16 @@ public sealed interface NetworkMode {
     NetworkMode ISOLATED = Standard.ISOLATED;
 
     /**
-     * A bridge of the host that the caller names, filtered by the policy; the VM's address is learnt from its DHCP lease,
-     * and until then nothing but DHCP passes. A launch is refused where the host does not hand bridged packets to
-     * iptables ({@code bridge-nf-call-iptables}), since then nothing tells answers from new connections to the VM.
+     * A bridge of the host that the caller names, filtered by the policy; the VM's address is learnt from its DHCP
+     * lease, and until then nothing but DHCP passes. A launch is refused where the host does not hand bridged packets
+     * to iptables ({@code bridge-nf-call-iptables}), since then nothing tells answers from new connections to the VM.
      *
-     * <p>The VM reaches the Internet by whatever router is on that bridge. Its neighbours there are closed to it: all of
-     * the host's routes over the bridge that hold its address, and every private address as on any network.
+     * <p>The VM reaches the Internet by whatever router is on that bridge. Its neighbours there are closed to it: all
+     * of the host's routes over the bridge that hold its address, and every private address as on any network.
      *
      * @param name the bridge interface
-     * @param resolvers addresses of the name servers that the VM may ask
+     * @param resolvers addresses of the name servers that the VM may ask; with none it may ask nobody
+     * @throws InvalidValueException if an interface cannot have that name, or a single machine one of these addresses
      */
     static Bridge bridge(String name, String... resolvers) {
         return new Bridge(name, List.of(resolvers).stream().map(IPv4Address::of).toList(), Optional.empty());

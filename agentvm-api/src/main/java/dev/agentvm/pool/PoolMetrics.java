@@ -11,9 +11,8 @@ public abstract class PoolMetrics {
     PoolMetrics() {}
 
     /**
-     * How many VMs there are in all: {@link #building}, {@link #idle}, {@link #leased}, {@link #resetting} and {@link #closing}
-     * together;
-     * never more than the pool's max.
+     * How many VMs there are in all, never more than the pool's max: {@link #building}, {@link #idle}, {@link #leased},
+     * {@link #resetting} and {@link #closing} together.
      */
     public abstract int live();
 

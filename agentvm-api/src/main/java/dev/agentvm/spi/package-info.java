@@ -1,4 +1,7 @@
-/** How an implementation of {@link dev.agentvm.Hypervisor} is found by those that must not depend on it. */
+/**
+ * For those who implement {@link dev.agentvm.Hypervisor}: how it is found by programs that must not depend on it, and
+ * what implementations have in common.
+ */
 @NullMarked
 package dev.agentvm.spi;
 

@@ -87,7 +87,10 @@ public final class LibvirtHypervisor implements Hypervisor {
         host.close();
     }
 
-    /** Says how to connect. Not thread-safe. */
+    /**
+     * Says how to connect. Paths are absolute; what is not as a method says is an {@link InvalidValueException}. Not
+     * thread-safe.
+     */
     public static final class Builder {
         /** Names what runs guests, {@code kvm} or {@code tcg}, where the builder does not say. */
         public static final String ACCELERATOR_VARIABLE = "AGENTVM_ACCELERATOR";
@@ -165,7 +168,7 @@ public final class LibvirtHypervisor implements Hypervisor {
         /**
          * The libvirt network of the VMs, which is made at first use and kept; {@code agentvm} if not said.
          *
-         * @param name a lower-case letter, then up to 12 of a-z 0-9 -; the bridge is named after it
+         * @param name a lower-case letter, then up to 12 of a-z 0-9 -; its bridge has that name with a 0 behind it
          */
         public Builder network(String name) {
             network = network.withName(name);
@@ -173,15 +176,15 @@ public final class LibvirtHypervisor implements Hypervisor {
         }
 
         /**
-         * The private addresses of that network, from a /28 to a /22; a free /24 from 192.168.101.0/24 on if not said. A
-         * launch is refused if something else on the host uses them.
+         * The private addresses of that network, from a /28 to a /22 within 10/8, 172.16/12, 192.168/16 or 100.64/10; a
+         * free /24 from 192.168.101.0/24 on if not said. A launch is refused if something else on the host uses them.
          */
         public Builder subnet(Cidr addresses) {
             network = network.withSubnet(addresses);
             return this;
         }
 
-        /** The name servers that the network's resolver asks; those of the host if not said. */
+        /** The IPv4 addresses of the name servers that the network's resolver asks; those of the host if not said. */
         public Builder resolvers(String... addresses) {
             network = network.withResolvers(
                     Arrays.stream(addresses).map(IPv4Address::of).toList());

@@ -181,7 +181,10 @@ public abstract class Thresholds implements WithThresholds {
         return 30;
     }
 
-    /** For how long an anomaly of a kind is not told again of the same VM, unless it has become more severe. */
+    /**
+     * For how long an anomaly of a kind is not told again of the same VM, unless it has become more severe; zero tells
+     * each.
+     */
     @Value.Default
     public Duration quiet() {
         return Duration.ofSeconds(60);
@@ -242,7 +245,10 @@ public abstract class Thresholds implements WithThresholds {
         return new Builder().from(this);
     }
 
-    /** Makes {@link Thresholds}. Not thread-safe. */
+    /**
+     * Makes {@link Thresholds}; {@code build()} throws {@link InvalidValueException} that names the field. Not
+     * thread-safe.
+     */
     public static final class Builder extends ImmutableThresholds.Builder {
         /** Starts with the standard thresholds. */
         public Builder() {}

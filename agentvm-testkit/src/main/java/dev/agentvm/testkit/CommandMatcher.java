@@ -3,7 +3,7 @@ package dev.agentvm.testkit;
 import dev.agentvm.Command;
 import java.util.List;
 
-/** Says which commands a script answers. */
+/** Says which commands a script answers. Asked by the threads that run commands, several at once. */
 @FunctionalInterface
 public interface CommandMatcher {
     /** Whether it is such a command. */

@@ -372,11 +372,12 @@ public final class FakeHypervisor implements Hypervisor {
         }
 
         /**
-         * Makes launches, commands and restores fail at random, each in one of the ways of {@link Fault}; the same seed gives the
-         * same faults to the same calls in the same order.
+         * Makes launches, commands and restores fail at random, each in one of the ways of {@link Fault}; the same seed
+         * gives the same faults to the same calls in the same order.
          *
          * @param seed where chance starts
          * @param probability of a fault in each launch, each command and each restore, 0 to 1
+         * @throws InvalidValueException if the probability is out of its range
          */
         public Builder randomFaults(long seed, double probability) {
             if (!(probability >= 0 && probability <= 1)) {

@@ -39,15 +39,15 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A VM of a {@link FakeHypervisor}: it keeps the promises of {@link VM}, and a test may play its guest. Safe for use by many
- * threads.
+ * A VM of a {@link FakeHypervisor}: it keeps the promises of {@link VM}, and a test may play its guest. Safe for use by
+ * many threads.
  *
- * <p>Commands are answered by what {@link #whenExec} was told, then by what {@link FakeHypervisor#whenExec} was told, then
- * by the guest's own programs: {@code true}, {@code false}, {@code echo}, {@code cat}, {@code tee}, {@code mkdir},
- * {@code rm}, {@code pwd}, {@code env}, {@code sleep}, {@code yes}, {@code pidof} and {@code poweroff}, which know a few
- * files in memory and their plainest options. Any other program, a shell as well, is not there, as in a guest that lacks
- * it. {@link #files} and the guest's own programs see the same files. What {@link #start} starts has written its whole reply at once, and ends when the reply's time is over;
- * {@link Reply#echo} is live.
+ * <p>Commands are answered by what {@link #whenExec} was told, then by what {@link FakeHypervisor#whenExec} was told,
+ * then by the guest's own programs: {@code true}, {@code false}, {@code echo}, {@code cat}, {@code tee}, {@code mkdir},
+ * {@code rm}, {@code pwd}, {@code env}, {@code sleep}, {@code yes}, {@code pidof} and {@code poweroff}, which know a
+ * few files in memory and their plainest options. Any other program, a shell as well, is not there, as in a guest that
+ * lacks it. {@link #files} and the guest's own programs see the same files. What {@link #start} starts has written its
+ * whole reply at once, and ends when the reply's time is over; {@link Reply#echo} is live.
  */
 public final class FakeVM implements VM {
     private static final Duration SILENCE = Duration.ofMinutes(1);
@@ -406,6 +406,11 @@ public final class FakeVM implements VM {
         }
     }
 
+    /** Whether another program launched it, which alone knows some of it. */
+    private boolean isForeign() {
+        return machine.program() != program;
+    }
+
     private void require(String operation) {
         machine.requireAlive(operation);
         program.requireOpen(operation);
@@ -424,12 +429,12 @@ public final class FakeVM implements VM {
 
     @Override
     public List<String> warnings() {
-        return kind == Kind.FOUND ? List.of() : machine.warnings();
+        return isForeign() ? List.of() : machine.warnings();
     }
 
     @Override
     public String serialLog() {
-        return kind == Kind.FOUND ? "" : machine.serialText();
+        return isForeign() ? "" : machine.serialText();
     }
 
     @Override
@@ -591,8 +596,8 @@ public final class FakeVM implements VM {
     }
 
     /**
-     * Plays an attempt to communicate: it is judged by the policy in force, remembered, and told as an event. A limit of connections is
-     * not counted, since nothing tells when one ends.
+     * Plays an attempt to communicate: it is judged by the policy in force, remembered, and told as an event. A limit
+     * of connections is not counted, since nothing tells when one ends.
      *
      * @return what becomes of it
      * @throws InvalidValueException for a VM without a network

@@ -574,6 +574,18 @@ public abstract class HypervisorContract {
     }
 
     @Test
+    void find_inTheProgramThatLaunchedIt_remembersAllThatIsKnown() {
+        requires(Ability.LAUNCH);
+        Hypervisor hypervisor = connect();
+        VM vm = hypervisor.launch(template("known"));
+
+        VM found = hypervisor.find("known").orElseThrow();
+
+        assertEquals(vm.warnings(), found.warnings());
+        eventually("it has the serial log", () -> !found.serialLog().isBlank());
+    }
+
+    @Test
     void find_running_saysThatItsProgramWatchesIt() {
         requires(Ability.NETWORK);
 

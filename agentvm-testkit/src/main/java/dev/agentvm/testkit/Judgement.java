@@ -5,7 +5,7 @@ import java.util.Objects;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
-/** What becomes of one packet, and why, rule by rule. Immutable. */
+/** What becomes of one packet, and why, rule by rule. Immutable, safe for use by many threads. */
 public final class Judgement {
     /** What becomes of the packet. */
     public enum Outcome {

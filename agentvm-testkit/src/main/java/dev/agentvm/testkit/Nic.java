@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The interface that a filter is attached to: the MAC that becomes the variable {@code MAC}, and the IPv4 address that
- * libvirt has learnt before, if any, which becomes {@code IP}. Explicit parameters win over both. Immutable.
+ * libvirt has learnt before, if any, which becomes {@code IP}. Explicit parameters win over both. Immutable, safe for
+ * use by many threads.
  */
 public final class Nic {
     private final Mac mac;

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * Packet answer = syn.reply();
  * }</pre>
  *
- * <p>Immutable; equal if all its parts are equal.
+ * <p>Immutable, safe for use by many threads; equal if all its parts are equal.
  */
 public final class Packet {
     /** Who sent it, as seen from the VM. */

@@ -445,7 +445,17 @@ final class WrongFakes {
                                 return List.of("something");
                             }
                         }),
+                        "find_inTheProgramThatLaunchedIt_remembersAllThatIsKnown",
                         "find_running_doesNotRememberWhatItsProgramKnows"),
+                wrong(
+                        "a VM that is found has no serial log",
+                        found(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public String serialLog() {
+                                return "";
+                            }
+                        }),
+                        "find_inTheProgramThatLaunchedIt_remembersAllThatIsKnown"),
                 wrong(
                         "a search in vain throws",
                         (world, right) -> new SpoiltHypervisor(right) {
@@ -682,6 +692,7 @@ final class WrongFakes {
                             }
                         },
                         "events_ofAVMThatIsFound_areWhatThisProgramDoesToIt",
+                        "find_inTheProgramThatLaunchedIt_remembersAllThatIsKnown",
                         "closeHypervisor_thenUse_isRefused",
                         "pause_running_standsStillUntilItIsResumed",
                         "resume_duringALaunch_isRefused"),

@@ -22,13 +22,14 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * <ul>
  *   <li>A parameter of type {@link dev.agentvm.Hypervisor} is the test's hypervisor: one for each test, which its
  *       {@code @BeforeEach} and {@code @AfterEach} share. If {@code @BeforeAll} or a constructor asks for it first, all
- *       tests of the class share it. {@link dev.agentvm.testkit.FakeHypervisor} works too, and confines the test to the fake.
- *   <li>Each parameter of type {@link dev.agentvm.VM} (or {@link dev.agentvm.testkit.FakeVM}) is a VM of its own, launched
- *       for it as {@link Launch} or a {@link Template} method says. Its name is the template's with a number after it, so
- *       that tests that run at the same time on one host do not meet.
+ *       tests of the class share it. {@link dev.agentvm.testkit.FakeHypervisor} works too, and confines the test to the
+ *       fake.
+ *   <li>Each parameter of type {@link dev.agentvm.VM} (or {@link dev.agentvm.testkit.FakeVM}) is a VM of its own,
+ *       launched for it as {@link Launch} or a {@link Template} method says. Its name is the template's, shortened to
+ *       52 characters if need be, with a few after it, so that tests that run at the same time on one host do not meet.
  *   <li>After the test, its VMs and then its hypervisor are closed, with the VMs that it launched itself.
- *   <li>If the test failed, the report has for each VM the end of its serial console and, of a fake one, each connection
- *       with its verdict; of a real one, the policy that was in force.
+ *   <li>If the test failed, the report has for each VM, those that are gone too, the end of its serial console and its
+ *       {@linkplain dev.agentvm.VM#connectionLog connection log}: of a fake one, what the test played.
  * </ul>
  *
  * <p>The tests run on a fake unless the configuration parameter {@value #BACKEND} (a system property, or a line of

@@ -14,7 +14,10 @@ public @interface Launch {
     /** The name of the {@link Template} method that describes it; if not said, nothing but this annotation does. */
     String template() default "";
 
-    /** Its name, which is followed by a number; the method's, or {@code vm}, if not said. */
+    /**
+     * Its name, which is followed by a few characters; that of the {@link Template} method's VM, or {@code vm}, if not
+     * said.
+     */
     String name() default "";
 
     /** The name of its image. */

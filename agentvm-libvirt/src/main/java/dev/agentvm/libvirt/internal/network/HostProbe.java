@@ -121,7 +121,8 @@ public final class HostProbe {
         return version.compareTo(LibvirtVersion.OLDEST) < 0
                 ? Finding.fatal(
                         "libvirt-version",
-                        "libvirt " + version + " cannot check filters before it defines them",
+                        "libvirt " + version
+                                + " cannot bound what emulation keeps, nor before 7.7 check what it defines",
                         "Use libvirt " + LibvirtVersion.OLDEST + " or later")
                 : Finding.ok("libvirt-version", "libvirt " + version);
     }

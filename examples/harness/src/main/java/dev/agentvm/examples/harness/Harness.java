@@ -71,7 +71,8 @@ public final class Harness {
     }
 
     /**
-     * Lets the agent work on the task until it is done, and writes the patch, which is empty if it has changed nothing.
+     * Lets the agent work on the task until it is done or has run a hundred commands, and writes the patch, which is
+     * empty if it has changed nothing.
      *
      * @return what it did
      * @throws AgentVMException if there is no VM, or it is lost

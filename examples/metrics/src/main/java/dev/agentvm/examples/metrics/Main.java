@@ -31,7 +31,7 @@ public final class Main {
 
     /** Ends with 2 if the arguments are wrong or there are no VMs to be had. */
     public static void main(String[] args) throws IOException {
-        if (args.length != 3 || !args[0].matches("[0-9]{1,5}")) {
+        if (args.length != 3 || !args[0].matches("[0-9]{1,5}") || Integer.parseInt(args[0]) > 65_535) {
             System.err.println(USAGE);
             System.exit(2);
         }
