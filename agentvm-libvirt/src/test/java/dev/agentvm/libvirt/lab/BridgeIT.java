@@ -15,10 +15,12 @@ import dev.agentvm.cloudinit.CloudInit;
 import dev.agentvm.libvirt.HostCheck;
 import dev.agentvm.libvirt.LibvirtHypervisor;
 import dev.agentvm.libvirt.internal.network.CallerBridge;
+import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkMode;
+import dev.agentvm.network.NetworkPolicy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -98,7 +100,11 @@ class BridgeIT {
             assertThat(Lan.neighbour("ping -c 1 -W 1 " + address + " || true")).contains("100% packet loss");
             assertThat(Lab.host("sh", "-c", "timeout 2 socat -u TCP:" + address + ":2222 - 2>&1 || true"))
                     .doesNotContain("guest");
-            assertOpenToWhomItMayAskWhileLayer3IsBlind(one);
+            for (DenyAction denied : DenyAction.values()) {
+                one.setNetworkPolicy(
+                        NetworkPolicy.agentDefault().toBuilder().denied(denied).build());
+                assertOpenToWhomItMayAskWhileLayer3IsBlind(one);
+            }
             assertCanBecomeRootOfASpanningTree(one);
         }
     }

@@ -13,7 +13,6 @@ import dev.agentvm.libvirt.internal.network.NwfilterEnforcer;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
-import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkMode;
@@ -86,9 +85,9 @@ final class Networking {
         return enforcer.update(vm, policy, attached);
     }
 
-    /** How the host as it is now treats what a policy denies. */
-    DenyAction denied(NetworkPolicy policy) {
-        return enforcer.denied(policy);
+    /** What {@link #update} makes on the host as it is now, without making it. */
+    PolicyEnforcer.Prepared expected(UUID vm, NetworkPolicy policy, Attached attached) {
+        return enforcer.expected(vm, policy, attached);
     }
 
     /** A VM's place on the host as it is now. */

@@ -139,7 +139,7 @@ final class PolicyInForce {
             }
             NetworkPolicy policy = state.policy().get();
             Attached now = networking.now(state.attached(), hostAddresses);
-            if (now.equals(state.attached()) && state.denied().equals(Optional.of(networking.denied(policy)))) {
+            if (state.equals(state(now, policy, networking.expected(domain.uuid(), policy, now)))) {
                 return false;
             }
             if (state.denied().isPresent() && !isInForce(policy)) {
