@@ -90,12 +90,7 @@ final class Networking {
         return enforcer.expected(vm, policy, attached);
     }
 
-    /** A VM's place on the host as it is now. */
-    Attached now(Attached attached) {
-        return now(attached, hostAddresses());
-    }
-
-    /** The same with addresses that were just read. */
+    /** A VM's place on the host as it is now, whose addresses were just read. */
     Attached now(Attached attached, HostAddresses hostAddresses) {
         return attached.on(host, hostAddresses);
     }

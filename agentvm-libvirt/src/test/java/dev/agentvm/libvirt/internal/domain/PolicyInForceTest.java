@@ -1,7 +1,9 @@
 package dev.agentvm.libvirt.internal.domain;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import dev.agentvm.event.VMIdentity;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.NetworkFilters;
@@ -16,6 +18,10 @@ import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
 import dev.agentvm.network.NetworkPolicy;
+import dev.agentvm.spi.EventDispatcher;
+import dev.agentvm.spi.VMEventSource;
+import java.nio.file.Path;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -23,8 +29,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** A host that changes, and a libvirt that keeps the filters that it is given. */
 class PolicyInForceTest {
@@ -38,12 +46,17 @@ class PolicyInForceTest {
             new Attached(VM.withGateway(Optional.empty()), "br0", Optional.empty(), false);
     private static final String SWITCH = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
+    @TempDir
+    Path directory = Path.of("");
+
     private final DomainRef domain = new DomainRef(UUID.randomUUID(), "vm");
     private final Map<String, String> files = new HashMap<>(Map.of(SWITCH, "1"));
     /** One after the other; the last is in force. */
     private final List<String> filters = new CopyOnWriteArrayList<>();
 
     private final Networking networking = new Networking(libvirt(), NetworkSettings.standard(), host());
+    private final VMEventSource events = VMEventSource.ofForeign(
+            new EventDispatcher(), Clock.systemUTC(), VMIdentity.of(domain.uuid(), domain.name()));
     private volatile HostAddresses addresses = addresses("81.2.70.1");
     private volatile Optional<String> bound = Optional.of(FilterRenderer.name(domain.uuid()));
 
@@ -101,6 +114,18 @@ class PolicyInForceTest {
         assertThat(policy.attachment().isHost(IPv4Address.of("81.2.70.5"))).isTrue();
     }
 
+    @Test
+    void refresh_addressesSeenBeforeAPolicyWasSet_doNotReplaceThoseOfNow() {
+        PolicyInForce policy = inForce(REJECTING, BEHIND_NAT);
+        HostAddresses seen = addresses;
+        addresses = addresses("81.2.70.1", "81.2.70.5");
+        policy.set(DROPPING, events);
+
+        assertThat(policy.refresh(seen)).isFalse();
+
+        assertThat(filters).hasSize(2).last().asString().contains("\"81.2.70.5\"");
+    }
+
     /** Under either form of the policy nothing but that warning may change. */
     @Test
     void refresh_switchTurnedOffAndOn_warnsOnACallersBridgeWhileItIsOff() {
@@ -116,6 +141,49 @@ class PolicyInForceTest {
             files.put(SWITCH, "1");
             policy.refresh(addresses);
             assertThat(policy.warnings()).isEmpty();
+        }
+    }
+
+    @Test
+    void refresh_whileSomebodyHoldsThePolicy_doesNotWait() {
+        PolicyInForce policy = inForce(REJECTING, BEHIND_NAT);
+        addresses = addresses("81.2.70.5");
+
+        policy.whileUnchanged(
+                () -> await().until(CompletableFuture.supplyAsync(() -> policy.refresh(addresses))::isDone));
+
+        assertThat(filters).hasSize(1);
+        assertThat(policy.refresh(addresses)).isTrue();
+    }
+
+    @Test
+    void refresh_retired_makesNoFilterAnew() {
+        PolicyInForce policy = inForce(REJECTING, BEHIND_NAT);
+        addresses = addresses("81.2.70.5");
+        policy.retire();
+
+        assertThat(policy.refresh(addresses)).isFalse();
+
+        assertThat(filters).hasSize(1);
+    }
+
+    @Test
+    void watch_guestThatBootsOrComesBack_isKeptUpWithTheHostUntilItsLaunchFails() {
+        try (LibvirtHost host = LibvirtHost.openAsIs(TestDriverSettings.of(directory, told -> {}))) {
+            Ledger ledger = new Ledger(host.parts().journals().begin(domain.uuid(), domain.name(), false), List.of());
+            LibvirtVM vm = host.register(new LibvirtVM.Identity(domain, Map.of(), List.of(), true), events, ledger);
+            PolicyInForce policy = inForce(REJECTING, BEHIND_NAT);
+            vm.policy(policy);
+
+            addresses = addresses("81.2.70.5");
+            await().until(() -> filters.size() == 2);
+            vm.beginReturn();
+            addresses = addresses("81.2.70.6");
+            await().until(() -> filters.size() == 3);
+            host.forget(vm);
+
+            addresses = addresses("81.2.70.7");
+            assertThat(policy.refresh(addresses)).isFalse();
         }
     }
 }
