@@ -123,6 +123,11 @@ final class Networking {
         enforcer.verify(vm, tap(vm), policy, attached);
     }
 
+    /** Whether there is a filter on the VM's tap, whichever it is. */
+    boolean isFiltered(UUID vm) {
+        return enforcer.isFiltered(tap(vm));
+    }
+
     /** Gives a VM's place back. */
     void release(UUID vm) {
         addresses.release(vm);

@@ -67,11 +67,11 @@ final class PolicyInForce {
 
     /** One that another program put in force. */
     static PolicyInForce unknown(Networking networking, DomainRef domain, Attached attached) {
-        return new PolicyInForce(networking, domain, unknown(attached));
+        return new PolicyInForce(networking, domain, unknown(attached, List.of()));
     }
 
-    private static State unknown(Attached attached) {
-        return new State(attached, Optional.empty(), Optional.empty(), Optional.empty(), List.of());
+    private static State unknown(Attached attached, List<String> warnings) {
+        return new State(attached, Optional.empty(), Optional.empty(), Optional.empty(), warnings);
     }
 
     private static State state(Attached attached, NetworkPolicy policy, PolicyEnforcer.Prepared prepared) {
@@ -156,8 +156,6 @@ final class PolicyInForce {
                 return false;
             }
             if (state.denied().isPresent() && !isInForce(policy)) {
-                // Another program has set one since, and keeps it up now.
-                state = unknown(state.attached());
                 return false;
             }
             apply(policy, now);
@@ -181,9 +179,20 @@ final class PolicyInForce {
             networking.verify(domain.uuid(), policy, state.attached());
             return true;
         } catch (HostNotReadyException e) {
-            LOG.warn("the policy of {} is left as it is: {}", domain.name(), e.getMessage());
+            State lost = lost(List.of(String.valueOf(e.getMessage())));
+            if (!lost.equals(state)) {
+                LOG.warn("the policy of {} is left as it is: {}", domain.name(), e.getMessage());
+                state = lost;
+            }
             return false;
         }
+    }
+
+    /** Who has set another filter keeps that up from now on; where there is none, each look sees whether there is again. */
+    private State lost(List<String> warnings) {
+        return networking.isFiltered(domain.uuid())
+                ? unknown(state.attached(), warnings)
+                : new State(state.attached(), state.policy(), state.denied(), Optional.empty(), warnings);
     }
 
     private void apply(NetworkPolicy policy, Attached attached) {

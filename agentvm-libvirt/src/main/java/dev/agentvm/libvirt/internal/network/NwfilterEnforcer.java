@@ -60,6 +60,11 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
     }
 
     @Override
+    public boolean isFiltered(String tap) {
+        return filters.binding(tap).isPresent();
+    }
+
+    @Override
     public Prepared prepareLearning(UUID vm, MacAddress mac) {
         filters.define(LibvirtXml.write(FilterRenderer.renderLearning(vm, mac)));
         return new Prepared(FilterRenderer.name(vm), DenyAction.DROP, List.of());

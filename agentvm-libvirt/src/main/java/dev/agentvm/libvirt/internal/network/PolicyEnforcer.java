@@ -37,6 +37,9 @@ public interface PolicyEnforcer {
      */
     void verify(UUID vm, String tap, NetworkPolicy policy, Attached attached);
 
+    /** Whether anything at all filters that tap. */
+    boolean isFiltered(String tap);
+
     /**
      * Makes ready a VM whose address is not known yet: it may ask for it by DHCP and nothing else. {@link #update} puts
      * the policy in force once the address is known.

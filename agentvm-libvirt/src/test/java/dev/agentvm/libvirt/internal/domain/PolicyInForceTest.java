@@ -168,6 +168,37 @@ class PolicyInForceTest {
     }
 
     @Test
+    void refresh_noFilterOnTheTap_warnsUntilThePolicyIsInForceAgain() {
+        PolicyInForce policy = inForce(REJECTING, BEHIND_NAT);
+        Optional<String> before = bound;
+        bound = Optional.empty();
+        addresses = addresses("81.2.70.5");
+
+        assertThat(policy.refresh(addresses)).isFalse();
+
+        assertThat(policy.policy()).contains(REJECTING);
+        assertThat(policy.warnings()).singleElement().asString().contains("not in force", "no filter is bound");
+        assertThat(policy.version()).isEmpty();
+        bound = before;
+        assertThat(policy.refresh(addresses)).isTrue();
+        assertThat(policy.warnings()).isEmpty();
+        assertThat(filters).last().asString().contains("\"81.2.70.5\"");
+    }
+
+    @Test
+    void refresh_filterOfAnotherProgram_isLeftToItWithAWarning() {
+        PolicyInForce policy = inForce(REJECTING, BEHIND_NAT);
+        bound = Optional.of("clean-traffic");
+        addresses = addresses("81.2.70.5");
+
+        assertThat(policy.refresh(addresses)).isFalse();
+
+        assertThat(policy.policy()).isEmpty();
+        assertThat(policy.warnings()).singleElement().asString().contains("not in force", "'clean-traffic' is bound");
+        assertThat(filters).hasSize(1);
+    }
+
+    @Test
     void watch_guestThatBootsOrComesBack_isKeptUpWithTheHostUntilItsLaunchFails() {
         try (LibvirtHost host = LibvirtHost.openAsIs(TestDriverSettings.of(directory, told -> {}))) {
             Ledger ledger = new Ledger(host.parts().journals().begin(domain.uuid(), domain.name(), false), List.of());
