@@ -102,7 +102,11 @@ class BridgeIT {
             assertThat(Lan.neighbour("ping -c 1 -W 1 " + address + " || true")).contains("100% packet loss");
             assertThat(Lab.host("sh", "-c", "timeout 2 socat -u TCP:" + address + ":2222 - 2>&1 || true"))
                     .doesNotContain("guest");
-            assertOpenToWhomItMayAskWhileLayer3IsBlind(one);
+            for (DenyAction denied : DenyAction.values()) {
+                one.setNetworkPolicy(
+                        NetworkPolicy.agentDefault().toBuilder().denied(denied).build());
+                assertOpenToWhomItMayAskWhileLayer3IsBlind(one);
+            }
             assertCanBecomeRootOfASpanningTree(one);
         }
     }

@@ -8,6 +8,9 @@ import dev.agentvm.Command;
 import dev.agentvm.HostNotReadyException;
 import dev.agentvm.Hypervisor;
 import dev.agentvm.InvalidValueException;
+import dev.agentvm.LaunchListener;
+import dev.agentvm.LaunchOptions;
+import dev.agentvm.LaunchStep;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
 import dev.agentvm.libvirt.LibvirtHypervisor;
@@ -294,6 +297,25 @@ class LiveChangeIT {
         }
     }
 
+    /** The listener holds up the launch, so nothing has heard of an agent yet. */
+    @Test
+    void hostAddress_addedWhileTheGuestBoots_isClosedBeforeItsAgentIsWaitedFor() {
+        String address = "81.2.70.5";
+        LaunchListener host = (step, sinceStart) -> {
+            if (step == LaunchStep.RESUMED) {
+                ip("addr", "add", address + "/32");
+                Awaitility.await().atMost(SOON).until(() -> filter("booting").contains("'" + address + "'"));
+            }
+        };
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(
+                        Lab.tiny("booting"), LaunchOptions.standard().withListener(host))) {
+            assertThat(isHost(vm, address)).isTrue();
+        } finally {
+            ip("addr", "del", address + "/32");
+        }
+    }
+
     private static void assertClosedWhileTheHostHas(String address, VM vm, VM unfiltered, String what, String... words)
             throws IOException {
         ip(what, "add", words);
@@ -323,7 +345,11 @@ class LiveChangeIT {
     }
 
     private static String filter(VM vm) {
-        return Lab.host("virsh", "nwfilter-dumpxml", "agentvm-" + vm.id());
+        return filter(vm.name());
+    }
+
+    private static String filter(String name) {
+        return Lab.host("virsh", "nwfilter-dumpxml", "agentvm-" + Lab.host("virsh", "domuuid", name));
     }
 
     private static String talk(VM vm, int port) {

@@ -145,7 +145,6 @@ final class Launch {
         LibvirtVM vm = host.register(
                 new LibvirtVM.Identity(domain, template.labels(), warnings, !options.detached()), events, ledger);
         vm.bandwidth(prepared.bandwidth());
-        card.flatMap(made -> made.policy()).ifPresent(vm::policy);
         try {
             begin(LaunchStep.DOMAIN_CREATED);
             ledger.announce(Resource.DOMAIN, domain.uuid().toString(), domain.name());
@@ -159,9 +158,9 @@ final class Launch {
             blueprint.create().accept(disk);
             vm.openConsole();
             done();
-            place.ifPresent(where -> {
-                vm.watchTap(where.mac());
-                verify(where);
+            card.ifPresent(made -> {
+                vm.watchTap(made.plan().mac());
+                verify(vm, made);
                 forgetConnections(vm);
             });
             begin(LaunchStep.RESUMED);
@@ -276,11 +275,15 @@ final class Launch {
         return PolicyInForce.of(parts.networking(), domain, attached, template.networkPolicy(), prepared);
     }
 
-    private void verify(Place place) {
+    /** From here on, while the guest boots too, the policy is kept up with the host: before, it was bound to no tap. */
+    private void verify(LibvirtVM vm, Card card) {
         begin(LaunchStep.POLICY_VERIFIED);
-        place.attached()
+        card.policy()
                 .ifPresentOrElse(
-                        attached -> parts.networking().verify(domain.uuid(), template.networkPolicy(), attached),
+                        policy -> {
+                            policy.verify();
+                            vm.policy(policy);
+                        },
                         () -> parts.networking().verifyLearning(domain.uuid()));
         done();
     }

@@ -176,6 +176,7 @@ public final class LibvirtHost implements Hypervisor {
     void forget(LibvirtVM vm) {
         launched.remove(vm);
         vm.died("its launch failed");
+        vm.policy().ifPresent(PolicyInForce::retire);
         vm.release();
     }
 
@@ -330,11 +331,7 @@ public final class LibvirtHost implements Hypervisor {
     /** The host may get other addresses, or stop to hand bridged packets to iptables, while VMs run. */
     private void refreshPolicies() {
         List<LibvirtVM> running = allHandles().stream()
-                .filter(vm -> vm.launchIsOver()
-                        // Whoever puts it back sees to its policy, and holds it meanwhile.
-                        && !vm.isReturning()
-                        && vm.endReason().isEmpty()
-                        && vm.networkPolicy().isPresent())
+                .filter(vm -> vm.endReason().isEmpty() && vm.networkPolicy().isPresent())
                 .toList();
         if (running.isEmpty()) {
             return;

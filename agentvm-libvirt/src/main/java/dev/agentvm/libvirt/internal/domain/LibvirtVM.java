@@ -272,7 +272,12 @@ final class LibvirtVM implements VM {
 
     private PolicyInForce requireNetwork(String field, Object value) {
         return policy.orElseThrow(() -> new InvalidValueException(
-                field, value, "the VM '" + name() + "' is in NetworkMode.ISOLATED and has no network"));
+                field,
+                value,
+                "the VM '" + name() + "' "
+                        + (launchIsOver()
+                                ? "is in NetworkMode.ISOLATED and has no network"
+                                : "is being launched, and has no place on a network yet")));
     }
 
     @Override

@@ -13,7 +13,6 @@ import dev.agentvm.libvirt.internal.network.NwfilterEnforcer;
 import dev.agentvm.libvirt.internal.network.PolicyEnforcer;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
-import dev.agentvm.network.DenyAction;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkMode;
@@ -86,17 +85,12 @@ final class Networking {
         return enforcer.update(vm, policy, attached);
     }
 
-    /** How the host as it is now treats what a policy denies. */
-    DenyAction denied(NetworkPolicy policy) {
-        return enforcer.denied(policy);
+    /** What {@link #update} makes on the host as it is now, without making it. */
+    PolicyEnforcer.Prepared expected(UUID vm, NetworkPolicy policy, Attached attached) {
+        return enforcer.expected(vm, policy, attached);
     }
 
-    /** A VM's place on the host as it is now. */
-    Attached now(Attached attached) {
-        return now(attached, hostAddresses());
-    }
-
-    /** The same with addresses that were just read. */
+    /** A VM's place on the host as it is now, whose addresses were just read. */
     Attached now(Attached attached, HostAddresses hostAddresses) {
         return attached.on(host, hostAddresses);
     }
@@ -127,6 +121,11 @@ final class Networking {
     /** Finds the policy in force on the VM's tap, or throws. */
     void verify(UUID vm, NetworkPolicy policy, Attached attached) {
         enforcer.verify(vm, tap(vm), policy, attached);
+    }
+
+    /** Whether there is a filter on the VM's tap, whichever it is. */
+    boolean isFiltered(UUID vm) {
+        return enforcer.isFiltered(tap(vm));
     }
 
     /** Gives a VM's place back. */

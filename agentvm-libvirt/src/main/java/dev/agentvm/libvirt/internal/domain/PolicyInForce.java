@@ -15,6 +15,7 @@ import dev.agentvm.network.Verdict;
 import dev.agentvm.spi.VMEventSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +28,7 @@ final class PolicyInForce {
 
     private final Networking networking;
     private final DomainRef domain;
-    private final Object changes = new Object();
+    private final ReentrantLock changes = new ReentrantLock();
 
     /** Written under {@link #changes}, read by anybody. */
     private volatile State state;
@@ -66,11 +67,11 @@ final class PolicyInForce {
 
     /** One that another program put in force. */
     static PolicyInForce unknown(Networking networking, DomainRef domain, Attached attached) {
-        return new PolicyInForce(networking, domain, unknown(attached));
+        return new PolicyInForce(networking, domain, unknown(attached, List.of()));
     }
 
-    private static State unknown(Attached attached) {
-        return new State(attached, Optional.empty(), Optional.empty(), Optional.empty(), List.of());
+    private static State unknown(Attached attached, List<String> warnings) {
+        return new State(attached, Optional.empty(), Optional.empty(), Optional.empty(), warnings);
     }
 
     private static State state(Attached attached, NetworkPolicy policy, PolicyEnforcer.Prepared prepared) {
@@ -117,39 +118,60 @@ final class PolicyInForce {
 
     /** Puts another policy in force, and tells of it. */
     void set(NetworkPolicy policy, VMEventSource events) {
-        synchronized (changes) {
+        changes.lock();
+        try {
             if (retired) {
                 throw gone();
             }
             Optional<NetworkPolicy> before = state.policy();
-            apply(policy, networking.now(state.attached()));
+            apply(policy, now(networking.hostAddresses()));
             events.policyChanged(before, policy);
+        } finally {
+            changes.unlock();
         }
     }
 
     /**
-     * Puts the same policy in force for the host as it is now, if it has changed.
+     * Puts the same policy in force for the host as it is now, if it has changed. Does not wait for who is changing it,
+     * which may take as long as a restore: the next look comes soon.
      *
+     * @param seen the host's addresses of a moment ago, which many VMs are compared with
      * @return whether it had
      */
-    boolean refresh(HostAddresses hostAddresses) {
-        synchronized (changes) {
+    boolean refresh(HostAddresses seen) {
+        if (!changes.tryLock()) {
+            return false;
+        }
+        try {
             if (retired || state.policy().isEmpty()) {
                 return false;
             }
             NetworkPolicy policy = state.policy().get();
-            Attached now = networking.now(state.attached(), hostAddresses);
-            if (now.equals(state.attached()) && state.denied().equals(Optional.of(networking.denied(policy)))) {
+            if (isFor(policy, now(seen))) {
+                return false;
+            }
+            // What is in force may be newer than what was seen.
+            Attached now = now(networking.hostAddresses());
+            if (isFor(policy, now)) {
                 return false;
             }
             if (state.denied().isPresent() && !isInForce(policy)) {
-                // Another program has set one since, and keeps it up now.
-                state = unknown(state.attached());
                 return false;
             }
             apply(policy, now);
             return true;
+        } finally {
+            changes.unlock();
         }
+    }
+
+    private Attached now(HostAddresses hostAddresses) {
+        return networking.now(state.attached(), hostAddresses);
+    }
+
+    /** Whether what is in force is what would be put in force for that host. */
+    private boolean isFor(NetworkPolicy policy, Attached attached) {
+        return state.equals(state(attached, policy, networking.expected(domain.uuid(), policy, attached)));
     }
 
     private boolean isInForce(NetworkPolicy policy) {
@@ -157,9 +179,20 @@ final class PolicyInForce {
             networking.verify(domain.uuid(), policy, state.attached());
             return true;
         } catch (HostNotReadyException e) {
-            LOG.warn("the policy of {} is left as it is: {}", domain.name(), e.getMessage());
+            State lost = lost(List.of(String.valueOf(e.getMessage())));
+            if (!lost.equals(state)) {
+                LOG.warn("the policy of {} is left as it is: {}", domain.name(), e.getMessage());
+                state = lost;
+            }
             return false;
         }
+    }
+
+    /** Who has set another filter keeps that up from now on; where there is none, each look sees whether there is again. */
+    private State lost(List<String> warnings) {
+        return networking.isFiltered(domain.uuid())
+                ? unknown(state.attached(), warnings)
+                : new State(state.attached(), state.policy(), state.denied(), Optional.empty(), warnings);
     }
 
     private void apply(NetworkPolicy policy, Attached attached) {
@@ -196,8 +229,11 @@ final class PolicyInForce {
 
     /** Runs {@code work} while nothing is changed; who would change something waits. */
     void whileUnchanged(Runnable work) {
-        synchronized (changes) {
+        changes.lock();
+        try {
             work.run();
+        } finally {
+            changes.unlock();
         }
     }
 
@@ -217,8 +253,11 @@ final class PolicyInForce {
 
     /** The VM is about to be removed; returns when no change is under way. */
     void retire() {
-        synchronized (changes) {
+        changes.lock();
+        try {
             retired = true;
+        } finally {
+            changes.unlock();
         }
     }
 

@@ -37,10 +37,16 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
 
     @Override
     public Prepared prepare(UUID vm, NetworkPolicy policy, Attached attached) {
+        Prepared expected = expected(vm, policy, attached);
+        filters.define(xml(vm, policy, attached, expected.denied()));
+        return expected;
+    }
+
+    @Override
+    public Prepared expected(UUID vm, NetworkPolicy policy, Attached attached) {
         String bridgeNetfilter = bridgeNetfilter();
-        DenyAction denied = denied(policy, bridgeNetfilter);
-        filters.define(xml(vm, policy, attached, denied));
-        return new Prepared(FilterRenderer.name(vm), denied, warnings(policy, attached, bridgeNetfilter));
+        return new Prepared(
+                FilterRenderer.name(vm), denied(policy, bridgeNetfilter), warnings(policy, attached, bridgeNetfilter));
     }
 
     @Override
@@ -51,6 +57,11 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
                 .filter(denied -> denied == DenyAction.DROP || policy.denied() == DenyAction.REJECT)
                 .anyMatch(denied -> xml(vm, policy, attached, denied).equals(there));
         requireSame(same, vm, tap);
+    }
+
+    @Override
+    public boolean isFiltered(String tap) {
+        return filters.binding(tap).isPresent();
     }
 
     @Override
@@ -106,11 +117,6 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
 
     private static String xml(UUID vm, NetworkPolicy policy, Attached attached, DenyAction denied) {
         return LibvirtXml.write(FilterRenderer.render(FilterCompiler.compile(policy, attached, denied), vm, vm));
-    }
-
-    @Override
-    public DenyAction denied(NetworkPolicy policy) {
-        return denied(policy, bridgeNetfilter());
     }
 
     /** Refusing needs layer 3, which sees nothing unless the host hands bridged packets to iptables. */

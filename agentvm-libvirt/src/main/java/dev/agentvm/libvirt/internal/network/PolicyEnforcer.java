@@ -37,6 +37,9 @@ public interface PolicyEnforcer {
      */
     void verify(UUID vm, String tap, NetworkPolicy policy, Attached attached);
 
+    /** Whether anything at all filters that tap. */
+    boolean isFiltered(String tap);
+
     /**
      * Makes ready a VM whose address is not known yet: it may ask for it by DHCP and nothing else. {@link #update} puts
      * the policy in force once the address is known.
@@ -50,8 +53,8 @@ public interface PolicyEnforcer {
      */
     void verifyLearning(UUID vm, String tap, MacAddress mac);
 
-    /** How the host as it is now treats what the policy denies, which may be another way than the policy says. */
-    DenyAction denied(NetworkPolicy policy);
+    /** What {@link #prepare} and {@link #update} make on the host as it is now, without making it. */
+    Prepared expected(UUID vm, NetworkPolicy policy, Attached attached);
 
     /** Puts another policy, or the same one for another state of the host, in force for a running VM. */
     Prepared update(UUID vm, NetworkPolicy policy, Attached attached);
