@@ -67,7 +67,7 @@ class PartsTest {
             parts = open(settings, libvirt);
             if (parts.isEmpty()) {
                 assertThat(state().resolve("owners")).doesNotExist();
-                assertThat(sockets()).isEqualTo(sockets);
+                assertThat(sockets()).isLessThanOrEqualTo(sockets);
                 assertThat(closed).hasValue(failures + 1);
             } else {
                 parts.get().close();
