@@ -38,6 +38,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.WeakHashMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -45,6 +46,7 @@ import java.util.concurrent.Phaser;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -66,6 +68,9 @@ public final class LibvirtHost implements Hypervisor {
     private final ScheduledThreadPoolExecutor housekeeping;
     private final Set<Ledger> unfinished = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean closed = new AtomicBoolean();
+    /** Whether the connection is about to be tried again. */
+    private final AtomicBoolean retrying = new AtomicBoolean();
+
     private final Phaser launches = new Phaser(1);
 
     LibvirtHost(Parts parts, Guard guard, MetricsSink sink) {
@@ -184,25 +189,41 @@ public final class LibvirtHost implements Hypervisor {
     void watch(LibvirtVM vm, VMTemplate template) {
         template.timeToLive().ifPresent(time -> {
             vm.activity().expires(parts.clock().instant().plus(time).truncatedTo(ChronoUnit.MILLIS));
-            schedule(vm, time, () -> vm.destroy("its time to live of " + time + " is over"));
+            schedule(timer(vm), time, () -> vm.destroy("its time to live of " + time + " is over"));
         });
         template.idleTimeout().ifPresent(time -> {
             vm.activity().limit(time);
-            schedule(vm, time, () -> destroyIfIdle(vm, time));
+            AtomicReference<Future<?>> timer = timer(vm);
+            schedule(timer, time, () -> destroyIfIdle(vm, time, timer));
         });
         vm.activity().tell();
     }
 
-    private void destroyIfIdle(LibvirtVM vm, Duration timeout) {
-        Duration left = timeout.minus(vm.activity().idleTime());
-        if (left.isNegative() || left.isZero()) {
+    private void destroyIfIdle(LibvirtVM vm, Duration timeout, AtomicReference<Future<?>> timer) {
+        if (vm.endReason().isPresent()) {
+            return;
+        }
+        Duration left = leftByThisProgram(vm, timeout);
+        if (!isPositive(left)) {
             left = leftByOthers(vm);
         }
-        if (left.isNegative() || left.isZero()) {
-            vm.destroy("it was idle for " + timeout);
-        } else {
-            schedule(vm, left, () -> destroyIfIdle(vm, timeout));
+        if (!isPositive(left)) {
+            // Others were asked, which may have taken long.
+            left = leftByThisProgram(vm, timeout);
         }
+        if (isPositive(left)) {
+            schedule(timer, left, () -> destroyIfIdle(vm, timeout, timer));
+        } else {
+            vm.destroy("it was idle for " + timeout);
+        }
+    }
+
+    private static boolean isPositive(Duration left) {
+        return left.compareTo(Duration.ZERO) > 0;
+    }
+
+    private static Duration leftByThisProgram(LibvirtVM vm, Duration timeout) {
+        return timeout.minus(vm.activity().idleTime());
     }
 
     /** Other programs use the VM by handles of their own. What cannot be seen now is looked at again. */
@@ -222,9 +243,15 @@ public final class LibvirtHost implements Hypervisor {
         }
     }
 
-    private void schedule(LibvirtVM vm, Duration delay, Runnable work) {
-        Future<?> scheduled = housekeeping.schedule(() -> keepHouse(work), delay.toMillis(), TimeUnit.MILLISECONDS);
-        vm.onEnd(() -> scheduled.cancel(false));
+    /** What is scheduled for a VM, and cancelled when the VM ends. */
+    private static AtomicReference<Future<?>> timer(LibvirtVM vm) {
+        AtomicReference<Future<?>> timer = new AtomicReference<>(CompletableFuture.completedFuture(null));
+        vm.onEnd(() -> timer.get().cancel(false));
+        return timer;
+    }
+
+    private void schedule(AtomicReference<Future<?>> timer, Duration delay, Runnable work) {
+        timer.set(housekeeping.schedule(() -> keepHouse(work), delay.toMillis(), TimeUnit.MILLISECONDS));
     }
 
     /** What fails here stays on the lists, for {@link #reap} and {@link #close}. */
@@ -290,6 +317,13 @@ public final class LibvirtHost implements Hypervisor {
         DomainXml xml = read.get();
         OwnerXml mark = Parts.mark(xml);
         boolean paused = listing.state().state() == DomainState.State.PAUSED;
+        // Events wait for the lock, so libvirt is asked before it is taken.
+        Optional<PolicyInForce> unknown =
+                handles(domain.uuid()).stream().anyMatch(vm -> vm.policy().isPresent())
+                        ? Optional.empty()
+                        : parts.networking()
+                                .attached(xml)
+                                .map(attached -> PolicyInForce.unknown(parts.networking(), domain, attached));
         LibvirtVM vm;
         synchronized (found) {
             Optional<LibvirtVM> other = handles(domain.uuid()).stream().findFirst();
@@ -302,15 +336,16 @@ public final class LibvirtHost implements Hypervisor {
                     () -> clear(domain, ledger(domain)));
             Parts.expires(xml).ifPresent(vm.activity()::expires);
             IdleTime.of(xml).ifPresent(idle -> vm.activity().limit(idle.timeout()));
-            other.flatMap(LibvirtVM::policy)
-                    .or(() -> parts.networking()
-                            .attached(xml)
-                            .map(attached -> PolicyInForce.unknown(parts.networking(), domain, attached)))
-                    .ifPresent(vm::policy);
+            other.flatMap(LibvirtVM::policy).or(() -> unknown).ifPresent(vm::policy);
             ConnectionLog nothing = ConnectionLog.empty(
                     vm.policy().map(unused -> "the VM is watched by the program that launched it, not by this one"));
             vm.watchedBy(() -> nothing);
             found.add(vm);
+        }
+        // Word of an end that came before it was on the list has not reached it, and none will.
+        if (parts.libvirt().domains().state(domain).isEmpty()) {
+            found.remove(vm);
+            return Optional.empty();
         }
         return Optional.of(vm);
     }
@@ -452,11 +487,12 @@ public final class LibvirtHost implements Hypervisor {
 
     /** Somebody may wait for the end of a VM although nobody makes a call, so the connection is tried for ever. */
     private void retryConnection() {
-        if (closed.get()) {
+        if (closed.get() || retrying.getAndSet(true)) {
             return;
         }
         Future<?> unused = housekeeping.schedule(
                 () -> {
+                    retrying.set(false);
                     try {
                         parts.libvirt().host().hostname();
                         checkAfterReconnect();
@@ -494,14 +530,17 @@ public final class LibvirtHost implements Hypervisor {
     /** Nobody told of the domains that ended while the connection was lost. */
     private void checkAfterReconnect() {
         for (LibvirtVM vm : allHandles()) {
+            try {
+                vm.endIfLost();
+            } catch (HypervisorUnavailableException e) {
+                LOG.debug("libvirt was lost again: {}", e.getMessage());
+                retryConnection();
+                return;
+            } catch (AgentVMException e) {
+                LOG.warn("whether '{}' has ended is not known: {}", vm.name(), e.getMessage());
+                continue;
+            }
             keepHouse(() -> {
-                try {
-                    vm.endIfLost();
-                } catch (HypervisorUnavailableException e) {
-                    // It was lost again: the VM is asked for when it is back.
-                    retryConnection();
-                    throw e;
-                }
                 if (vm.endReason().isPresent()) {
                     cleanUpAfter(vm.id());
                 } else {
