@@ -182,6 +182,78 @@ class BridgeIT {
         }
     }
 
+    /** By then it may be another machine's. */
+    @Test
+    void bridge_addressThatTheVMGaveBack_isNotTheVMsAgainUntilItIsLeasedAgain() throws InterruptedException {
+        lan.serveDhcp("10.44.0.100", "10.44.0.100");
+        try (Hypervisor hypervisor = LibvirtHypervisor.connect();
+                VM vm = hypervisor.launch(template("returning", MODE))) {
+            Lab.awaitNetwork(vm);
+            NetworkAttachment card = vm.attachment().orElseThrow();
+            Lab.output(vm, Command.of("killall", "udhcpc"));
+            assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
+
+            // As clients do it, which libvirt does not see.
+            Lab.send(vm, release(card, IPv4Address.of("0.0.0.0")));
+            Thread.sleep(3000);
+            assertThat(vm.warnings()).noneMatch(text -> text.contains("has ended"));
+            Lab.send(vm, release(card, card.address()));
+
+            Awaitility.await().until(() -> vm.warnings().stream().anyMatch(text -> text.contains("has ended")));
+            Awaitility.await().until(() -> Lab.probe(vm, "tcp", WWW, "443", "700"), "timeout"::equals);
+            Lab.host("ip", "addr", "add", "81.2.80.7/32", "dev", "lo");
+            try {
+                Thread.sleep(5000);
+                assertThat(Lab.probe(vm, "tcp", WWW, "443", "700")).isEqualTo("timeout");
+            } finally {
+                Lab.host("ip", "addr", "del", "81.2.80.7/32", "dev", "lo");
+            }
+            vm.setNetworkPolicy(NetworkPolicy.agentDefault().toBuilder()
+                    .denied(DenyAction.DROP)
+                    .build());
+            assertThat(Lab.probe(vm, "tcp", WWW, "443", "700")).isEqualTo("timeout");
+            try (Hypervisor other = LibvirtHypervisor.connect()) {
+                VM found = other.find("returning").orElseThrow();
+                found.setNetworkPolicy(NetworkPolicy.agentDefault());
+                assertThat(found.warnings()).anySatisfy(text -> assertThat(text).contains("has ended"));
+                assertThat(Lab.probe(vm, "tcp", WWW, "443", "700")).isEqualTo("timeout");
+            }
+
+            Lab.output(vm, Command.shell("udhcpc -n -q -i eth0 -s /sbin/udhcpc-event"));
+
+            Awaitility.await().until(() -> vm.warnings().stream().noneMatch(text -> text.contains("has ended")));
+            assertThat(vm.attachment().orElseThrow().address()).isEqualTo(card.address());
+            assertThat(Lab.probe(vm, "tcp", WWW, "443")).startsWith("open");
+        }
+    }
+
+    /** A DHCPRELEASE (RFC 2131), whose {@code yiaddr} is what libvirt reads of it. */
+    private static byte[] release(NetworkAttachment card, IPv4Address yours) {
+        byte[] message = ByteBuffer.allocate(300)
+                .putInt(0x01010600)
+                .putInt(0x5eed)
+                .putInt(0)
+                .putInt(card.address().bits())
+                .putInt(yours.bits())
+                .putLong(0)
+                .put(mac(card.mac()))
+                .put(new byte[10 + 64 + 128])
+                .put(HexFormat.of().parseHex("63825363350107ff"))
+                .array();
+        return ByteBuffer.allocate(42 + message.length)
+                .put(HexFormat.of().parseHex("ffffffffffff"))
+                .put(mac(card.mac()))
+                .putShort((short) 0x0800)
+                .put(PolicyIT.ipHeader(
+                        IPv4Address.of("0.0.0.0"), IPv4Address.of("255.255.255.255"), 17, 8 + message.length))
+                .putShort((short) 68)
+                .putShort((short) 67)
+                .putShort((short) (8 + message.length))
+                .putShort((short) 0)
+                .put(message)
+                .array();
+    }
+
     private static void listen(VM vm) {
         Lab.output(vm, Command.shell("(while :; do echo guest | nc -l -p 2222; done >/dev/null 2>&1 &)"));
         assertThat(Lab.probe(vm, "tcp", "127.0.0.1", "2222")).startsWith("open guest");

@@ -78,6 +78,7 @@ public final class DomainRenderer {
     /** The spare channels. */
     static final List<String> BULK_CHANNELS = List.of("dev.agentvm.bulk.0", "dev.agentvm.bulk.1");
 
+    private static final String LEARNING = "CTRL_IP_LEARNING";
     private static final int HEADROOM_MIB = 1024;
     private static final long SHARES_PER_CPU = 1024;
     private static final long PERIOD_MICROS = 100_000;
@@ -269,13 +270,19 @@ public final class DomainRenderer {
         card.model = DomainXml.InterfaceModel.of("virtio");
         card.filterref = FilterRefXml.to(plan.filter());
         if (plan.link() instanceof DomainPlan.Link.Bridge bridge && bridge.learning()) {
-            card.filterref.with("CTRL_IP_LEARNING", "dhcp");
+            card.filterref.with(LEARNING, "dhcp");
         }
         card.port = PortOptionsXml.isolated();
         card.bandwidth = bandwidth(plan);
         card.rom = new DomainXml.Rom();
         card.rom.enabled = false;
         return card;
+    }
+
+    /** Whether the VM of that card has its address from a DHCP lease. */
+    static boolean isLearning(DomainXml.Interface card) {
+        return card.filterref != null
+                && card.filterref.parameters.stream().anyMatch(parameter -> LEARNING.equals(parameter.name));
     }
 
     private static @Nullable BandwidthXml bandwidth(DomainPlan.Card card) {

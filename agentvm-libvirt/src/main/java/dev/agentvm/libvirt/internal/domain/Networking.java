@@ -153,7 +153,7 @@ final class Networking {
         if (name == null) {
             // A card on a network names that network's bridge too, once it runs.
             return card.source.bridge != null && domain.uuid != null
-                    ? onBridge(card.source.bridge, UUID.fromString(domain.uuid), Parts.mark(domain))
+                    ? onBridge(card, card.source.bridge, UUID.fromString(domain.uuid), Parts.mark(domain))
                     : Optional.empty();
         }
         return AddressPool.Reservation.of(name, MacAddress.of(card.mac.address))
@@ -163,8 +163,12 @@ final class Networking {
     }
 
     /** The address that the VM is bound to stands in its reservation; a VM that is still learning it has none. */
-    private Optional<Attached> onBridge(String name, UUID vm, OwnerXml mark) {
+    private Optional<Attached> onBridge(DomainXml.Interface card, String name, UUID vm, OwnerXml mark) {
         NetworkMode.Bridge mode = NetworkMode.bridge(name, mark.resolvers.toArray(String[]::new));
-        return addresses.reserved(mode, vm).map(address -> new CallerBridge(mode).describe(vm, address, host));
+        return addresses
+                .reserved(mode, vm)
+                .map(address -> new CallerBridge(
+                                DomainRenderer.isLearning(card) ? mode : mode.withAddress(address.toString()))
+                        .describe(vm, address, host));
     }
 }

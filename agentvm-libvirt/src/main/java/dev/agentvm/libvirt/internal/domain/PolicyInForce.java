@@ -75,11 +75,12 @@ final class PolicyInForce {
     }
 
     private static State state(Attached attached, NetworkPolicy policy, PolicyEnforcer.Prepared prepared) {
+        NetworkPolicy kept = attached.lease() == Attached.Lease.ENDED ? NetworkPolicy.none() : policy;
         return new State(
                 attached,
                 Optional.of(policy),
                 Optional.of(prepared.denied()),
-                Optional.of(denying(policy, prepared.denied())),
+                Optional.of(denying(kept, prepared.denied())),
                 prepared.warnings());
     }
 
@@ -155,6 +156,12 @@ final class PolicyInForce {
             if (isFor(policy, now)) {
                 return false;
             }
+            if (now.lease() == Attached.Lease.ENDED) {
+                // libvirt itself lets nothing pass but DHCP then. A filter that is defined while it does so may undo
+                // that.
+                state = unaddressed(networking.expected(domain.uuid(), policy, now));
+                return false;
+            }
             if (state.denied().isPresent() && !isInForce(policy)) {
                 return false;
             }
@@ -163,6 +170,16 @@ final class PolicyInForce {
         } finally {
             changes.unlock();
         }
+    }
+
+    /** The policy is defined as before, and is in force again with a lease. */
+    private State unaddressed(PolicyEnforcer.Prepared prepared) {
+        return new State(
+                state.attached(),
+                state.policy(),
+                state.denied(),
+                Optional.of(denying(NetworkPolicy.none(), prepared.denied())),
+                prepared.warnings());
     }
 
     private Attached now(HostAddresses hostAddresses) {
@@ -238,7 +255,7 @@ final class PolicyInForce {
     }
 
     /**
-     * Finds the policy in force on the VM's tap.
+     * Finds the policy in force on the VM's tap, before it runs.
      *
      * @throws HostNotReadyException if it is not, or if it is not known
      */
@@ -249,6 +266,11 @@ final class PolicyInForce {
                                 + "'; set one with setNetworkPolicy(…)",
                         FailureContext.of("verify network policy").vm(domain.name())));
         networking.verify(domain.uuid(), policy, state.attached());
+        Attached now = now(networking.hostAddresses());
+        if (now.lease() == Attached.Lease.ENDED) {
+            // To a new domain libvirt applies the filter as it is defined, whatever became of the lease.
+            apply(policy, now);
+        }
     }
 
     /** The VM is about to be removed; returns when no change is under way. */

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A bridge of the caller's, and the places of VMs on it.
@@ -23,7 +24,9 @@ import java.util.stream.Collectors;
  * VM, never for what the VM says, and notes it in a file. The library reads it there, refuses what no VM may be, and
  * then puts the policy in force with that address in it, as if the caller had named it. So each of the two filters can be
  * judged for itself, and nothing that is sent later, by the VM or by another DHCP server, moves the address. libvirt
- * goes back to DHCP alone when the lease ends without being renewed.
+ * goes back to DHCP alone when the lease ends without being renewed, but would put the filter in force again if that was
+ * defined anew. So the library defines none then, or one under which DHCP passes and nothing else, until the lease is
+ * there again.
  *
  * @param mode what the caller says of it
  */
@@ -50,13 +53,31 @@ public record CallerBridge(NetworkMode.Bridge mode) {
     /** The address that a DHCP server has given to a VM, if libvirt has seen it. */
     public Optional<IPv4Address> leased(UUID vm, HostView host, Instant now) {
         String key = vm + "-" + mac(vm);
-        return host.read(LEASES).stream()
-                .flatMap(String::lines)
-                .map(line -> line.split(" ", -1))
-                .filter(fields -> fields.length == 4 && fields[1].equals(key))
+        return notes(host)
+                .filter(fields -> fields[1].equals(key))
                 .reduce((earlier, later) -> later)
                 .filter(fields -> fields[0].matches("[0-9]{1,18}") && Long.parseLong(fields[0]) > now.getEpochSecond())
                 .map(fields -> IPv4Address.of(fields[2]));
+    }
+
+    /**
+     * What became of the lease by which a VM has learnt its address, if there is a note of it. libvirt notes the end of one
+     * as a lease until the time 0. It drops notes of leases that have ended now and then, and lets those of VMs grow old
+     * that it no longer listens to, since they were put back or it was restarted.
+     */
+    static Optional<Attached.Lease> lease(NetworkAttachment vm, HostView host) {
+        return notes(host)
+                .filter(fields -> fields[1].endsWith("-" + vm.mac())
+                        && fields[2].equals(vm.address().toString()))
+                .reduce((earlier, later) -> later)
+                .map(fields -> fields[0].equals("0") ? Attached.Lease.ENDED : Attached.Lease.HELD);
+    }
+
+    private static Stream<String[]> notes(HostView host) {
+        return host.read(LEASES).stream()
+                .flatMap(String::lines)
+                .map(line -> line.split(" ", -1))
+                .filter(fields -> fields.length == 4);
     }
 
     /**
@@ -82,7 +103,12 @@ public record CallerBridge(NetworkMode.Bridge mode) {
                 .addAllHostAddresses(addresses.single())
                 .addAllHostBlocks(addresses.blocks())
                 .build();
-        return new Attached(attachment, mode.name(), Optional.empty(), Routes.loopbackRouted(host, mode.name()));
+        return new Attached(
+                attachment,
+                mode.name(),
+                Optional.empty(),
+                Routes.loopbackRouted(host, mode.name()),
+                mode.address().isEmpty() ? Attached.Lease.HELD : Attached.Lease.NONE);
     }
 
     /** Those to the neighbours on the bridge themselves. */

@@ -65,6 +65,17 @@ public final class FilterRenderer {
      * has learnt the address and after.
      */
     static FilterXml renderLearning(UUID vm, MacAddress mac) {
+        FilterXml xml = renderAsking(vm, mac);
+        // libvirt learns an address for the sake of a filter that names it; this rule comes last and changes nothing.
+        FilterXml.Ip learnt = new FilterXml.Ip();
+        learnt.srcIpAddr = "$IP";
+        xml.entries.add(FilterXml.Rule.of(
+                FilterXml.Action.DROP, FilterXml.Direction.OUT, FIRST_PRIORITY + xml.entries.size(), learnt));
+        return xml;
+    }
+
+    /** The filter of a VM that runs and has lost its lease: DHCP passes and nothing else. */
+    static FilterXml renderAsking(UUID vm, MacAddress mac) {
         Packet dhcp = Packet.any().of(Transport.UDP);
         List<PlanRule> rules = List.of(
                 new PlanRule(
@@ -95,13 +106,7 @@ public final class FilterRenderer {
                         PlanRule.Action.DROP,
                         new Everything(),
                         "all else to the VM is closed"));
-        FilterXml xml = render(new FilterPlan(DenyAction.DROP, rules), vm, vm);
-        // libvirt learns an address for the sake of a filter that names it; this rule comes last and changes nothing.
-        FilterXml.Ip learnt = new FilterXml.Ip();
-        learnt.srcIpAddr = "$IP";
-        xml.entries.add(FilterXml.Rule.of(
-                FilterXml.Action.DROP, FilterXml.Direction.OUT, FIRST_PRIORITY + rules.size(), learnt));
-        return xml;
+        return render(new FilterPlan(DenyAction.DROP, rules), vm, vm);
     }
 
     private static FilterXml.Action action(PlanRule rule) {

@@ -44,6 +44,11 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
 
     @Override
     public Prepared expected(UUID vm, NetworkPolicy policy, Attached attached) {
+        if (attached.lease() == Attached.Lease.ENDED) {
+            String warning = "The VM may do nothing but ask for its address by DHCP, because its lease of "
+                    + attached.vm().address() + " has ended";
+            return new Prepared(FilterRenderer.name(vm), DenyAction.DROP, List.of(warning));
+        }
         String bridgeNetfilter = bridgeNetfilter();
         return new Prepared(
                 FilterRenderer.name(vm), denied(policy, bridgeNetfilter), warnings(policy, attached, bridgeNetfilter));
@@ -116,7 +121,10 @@ public final class NwfilterEnforcer implements PolicyEnforcer {
     }
 
     private static String xml(UUID vm, NetworkPolicy policy, Attached attached, DenyAction denied) {
-        return LibvirtXml.write(FilterRenderer.render(FilterCompiler.compile(policy, attached, denied), vm, vm));
+        return LibvirtXml.write(
+                attached.lease() == Attached.Lease.ENDED
+                        ? FilterRenderer.renderAsking(vm, attached.vm().mac())
+                        : FilterRenderer.render(FilterCompiler.compile(policy, attached, denied), vm, vm));
     }
 
     /** Refusing needs layer 3, which sees nothing unless the host hands bridged packets to iptables. */

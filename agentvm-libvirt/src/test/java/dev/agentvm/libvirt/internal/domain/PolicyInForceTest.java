@@ -14,6 +14,7 @@ import dev.agentvm.libvirt.internal.network.HostView;
 import dev.agentvm.libvirt.internal.network.NetworkSettings;
 import dev.agentvm.libvirt.internal.network.Stub;
 import dev.agentvm.network.DenyAction;
+import dev.agentvm.network.Flow;
 import dev.agentvm.network.IPv4Address;
 import dev.agentvm.network.MacAddress;
 import dev.agentvm.network.NetworkAttachment;
@@ -44,6 +45,7 @@ class PolicyInForceTest {
             new Attached(VM, "agentvm0", Optional.of(MacAddress.of("52:54:c0:a8:65:01")), false);
     private static final Attached ON_BRIDGE =
             new Attached(VM.withGateway(Optional.empty()), "br0", Optional.empty(), false);
+    private static final String LEASES = "/run/libvirt/network/nwfilter.leases";
     private static final String SWITCH = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
     @TempDir
@@ -142,6 +144,70 @@ class PolicyInForceTest {
             policy.refresh(addresses);
             assertThat(policy.warnings()).isEmpty();
         }
+    }
+
+    @Test
+    void refresh_leaseThatEnded_definesNothingUntilItIsThereAgain() {
+        PolicyInForce policy = learnt();
+        note(1700003600, ON_BRIDGE.vm().address());
+        assertThat(policy.refresh(addresses)).isFalse();
+        note(0, ON_BRIDGE.vm().address());
+        addresses = addresses("81.2.70.5");
+
+        assertThat(policy.refresh(addresses)).isFalse();
+
+        assertThat(filters).hasSize(1);
+        assertThat(policy.warnings()).singleElement().asString().contains("lease", "has ended");
+        assertThat(policy.judge(Flow.tcp("8.8.8.8", 443)).orElseThrow().allowed())
+                .isFalse();
+        note(1700003600, ON_BRIDGE.vm().address());
+        assertThat(policy.refresh(addresses)).isTrue();
+        assertThat(filters).last().asString().contains("\"81.2.70.5\"");
+        assertThat(policy.warnings()).isEmpty();
+    }
+
+    @Test
+    void set_leaseThatEnded_letsNothingPassButDhcpUntilItIsThereAgain() {
+        PolicyInForce policy = learnt();
+        note(0, ON_BRIDGE.vm().address());
+
+        policy.set(DROPPING, events);
+
+        assertThat(filters)
+                .last()
+                .asString()
+                .doesNotContain(ON_BRIDGE.vm().address().toString())
+                .doesNotContain("443");
+        assertThat(policy.warnings()).singleElement().asString().contains("has ended");
+        // libvirt drops such notes now and then, and a lease of another address is none of the one in the filter.
+        files.remove(LEASES);
+        note(1700003600, IPv4Address.of("10.44.0.101"));
+        assertThat(policy.refresh(addresses)).isFalse();
+        note(1700003600, ON_BRIDGE.vm().address());
+        assertThat(policy.refresh(addresses)).isTrue();
+        assertThat(filters).last().asString().contains("443");
+        assertThat(policy.warnings()).isEmpty();
+    }
+
+    @Test
+    void verify_newDomainOfAVMWhoseLeaseEnded_letsNothingPassButDhcp() {
+        PolicyInForce policy = learnt();
+        note(0, ON_BRIDGE.vm().address());
+        policy.refresh(addresses);
+
+        policy.verify();
+
+        assertThat(filters).hasSize(2).last().asString().doesNotContain("443");
+        assertThat(policy.warnings()).singleElement().asString().contains("has ended");
+    }
+
+    private PolicyInForce learnt() {
+        return inForce(REJECTING, new Attached(ON_BRIDGE.vm(), "br0", Optional.empty(), false, Attached.Lease.HELD));
+    }
+
+    private void note(long end, IPv4Address address) {
+        String line = end + " " + domain.uuid() + "-" + VM.mac() + " " + address + " 10.44.0.1\n";
+        files.merge(LEASES, line, String::concat);
     }
 
     @Test
