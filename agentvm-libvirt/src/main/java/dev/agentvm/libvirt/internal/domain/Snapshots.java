@@ -127,15 +127,20 @@ final class Snapshots {
         try {
             vm.whileStandingStill(
                     () -> parts.libvirt().withTimeout(PATIENCE).domains().snapshot(blueprint.domain(), xml));
-        } catch (OperationTimeoutException | HypervisorUnavailableException e) {
-            throw halfMade(snapshot, e);
         } catch (AgentVMException e) {
             // libvirt may fail after it has let the guest go on, on the new disk.
-            if (!isKnownToWrite(current)) {
+            if (isUnanswered(e) || !isKnownToWrite(current)) {
                 throw halfMade(snapshot, e);
             }
             throw e;
         }
+    }
+
+    /** libvirt's own timeouts are answers: something else was done with the domain for too long, and this has not begun. */
+    private static boolean isUnanswered(AgentVMException failure) {
+        return failure instanceof HypervisorUnavailableException
+                || (failure instanceof OperationTimeoutException
+                        && failure.libvirtCode().isEmpty());
     }
 
     /** Whether libvirt has done it, or still does, is not known, nor which disk is written. */

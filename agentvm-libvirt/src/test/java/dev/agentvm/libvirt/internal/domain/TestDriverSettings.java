@@ -19,7 +19,8 @@ final class TestDriverSettings {
                 "test:///default",
                 directory.resolve("state"),
                 directory.resolve("images"),
-                "agentvm",
+                // The driver's state is one for the whole process.
+                "pool-" + directory.getFileName(),
                 directory.resolve("pool"),
                 NetworkSettings.standard(),
                 Optional.of(Accelerator.TCG),
