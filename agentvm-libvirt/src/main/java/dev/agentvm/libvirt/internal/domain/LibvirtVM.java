@@ -34,6 +34,7 @@ import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
 import dev.agentvm.spi.VMEventSource;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -53,6 +54,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -158,6 +160,11 @@ final class LibvirtVM implements VM {
 
     VMEventSource events() {
         return events;
+    }
+
+    /** The files that it has booted, and boots again when it is reset; none of a VM of another program. */
+    Stream<Path> bootFiles() {
+        return own.stream().flatMap(known -> known.snapshots().boot().files());
     }
 
     /** When its domain was about to be made. */

@@ -9,6 +9,7 @@ import dev.agentvm.SnapshotAlreadyExistsException;
 import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.VMState;
 import dev.agentvm.libvirt.internal.Uninterrupted;
+import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.DomainSnapshotXml;
@@ -63,6 +64,11 @@ final class Snapshots {
         this.back = back;
         this.layers = layers;
         this.current = disk;
+    }
+
+    /** What the VM has booted. */
+    BootSource boot() {
+        return blueprint.boot();
     }
 
     /** Keeps the VM as it is, for resets. For the launch, which the VM is not yet known outside of. */

@@ -14,6 +14,8 @@ import dev.agentvm.libvirt.internal.xml.StorageVolumeXml;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -98,6 +100,29 @@ public final class VolumePool {
     /** Deletes a volume, if it is there. */
     public void delete(String volume) {
         libvirt.storage().deleteVolume(pool, volume);
+    }
+
+    /** The names of its volumes, each with the file that it is an overlay of, if it is of one; none if there is no pool. */
+    public Map<String, Optional<Path>> overlays() {
+        Map<String, Optional<Path>> overlays = new LinkedHashMap<>();
+        if (libvirt.storage()
+                .lookupPool(pool)
+                .filter(StoragePools.PoolInfo::active)
+                .isPresent()) {
+            for (String name : libvirt.storage().listVolumes(pool)) {
+                // One that is deleted meanwhile is nobody's any more.
+                libvirt.storage()
+                        .volumeXml(pool, name)
+                        .ifPresent(xml -> overlays.put(name, below(LibvirtXml.read(xml, StorageVolumeXml.class))));
+            }
+        }
+        return overlays;
+    }
+
+    private static Optional<Path> below(StorageVolumeXml volume) {
+        return Optional.ofNullable(volume.backingStore)
+                .flatMap(store -> Optional.ofNullable(store.path))
+                .map(Path::of);
     }
 
     /** The pool, whose files only QEMU's user can get at, each by its own path. */

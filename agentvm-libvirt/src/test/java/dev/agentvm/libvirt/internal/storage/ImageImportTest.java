@@ -254,6 +254,23 @@ class ImageImportTest {
     }
 
     @Test
+    void remove_itsUsersCannotBeSeen_failsAndIsKept() throws IOException {
+        StoredImage stored = images.add("a", GuestImage.disk(source("a.img", qcow2())), Map.of());
+        int[] looks = {0};
+
+        assertThatThrownBy(() -> images.remove("a", home -> {
+                    if (looks[0]++ == 1) {
+                        throw new IllegalStateException("no libvirt");
+                    }
+                    return Optional.empty();
+                }))
+                .hasMessage("no libvirt");
+
+        assertThat(images.list()).containsExactly(stored);
+        assertThat(inDirectory()).containsExactly("a");
+    }
+
+    @Test
     void remove_link_leavesWhatItLinksTo() throws IOException {
         images.add("a", GuestImage.disk(source("a.img", qcow2())), Map.of());
         Files.createSymbolicLink(directory.resolve("default"), Path.of("a"));
