@@ -33,6 +33,8 @@ public final class VolumePool {
     private final Libvirt libvirt;
     private final String pool;
     private final Path directory;
+    /** Whether the pool of that name has been seen to be what it should be. */
+    private volatile boolean ours;
 
     /**
      * A pool that nothing is asked of yet.
@@ -140,19 +142,28 @@ public final class VolumePool {
     /** Programs that do this at the same moment, or died in the middle of it, end with the same pool. */
     private void ensure() {
         @Nullable AgentVMException last = null;
-        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        for (int attempt = 0; true; attempt++) {
             Optional<StoragePools.PoolInfo> found = libvirt.storage().lookupPool(pool);
-            if (found.isPresent() && found.get().active()) {
+            boolean active = found.isPresent() && found.get().active();
+            if (active && ours) {
                 return;
+            }
+            if (attempt == ATTEMPTS) {
+                throw last != null
+                        ? last
+                        : new AgentVMException("The storage pool '" + pool + "' does not stay active", CONTEXT);
             }
             try {
                 if (found.isEmpty()) {
                     libvirt.storage().definePool(LibvirtXml.write(render(pool, directory)));
                 }
                 requireOurs();
-                libvirt.storage().buildPool(pool);
-                libvirt.storage().startPool(pool);
-                libvirt.storage().setAutostart(pool, true);
+                ours = true;
+                if (!active) {
+                    libvirt.storage().buildPool(pool);
+                    libvirt.storage().startPool(pool);
+                    libvirt.storage().setAutostart(pool, true);
+                }
             } catch (HostNotReadyException e) {
                 throw e;
             } catch (AgentVMException e) {
@@ -160,14 +171,6 @@ public final class VolumePool {
                 LOG.debug("pool {}: {}", pool, e.getMessage());
                 last = e;
             }
-        }
-        if (libvirt.storage()
-                .lookupPool(pool)
-                .filter(StoragePools.PoolInfo::active)
-                .isEmpty()) {
-            throw last != null
-                    ? last
-                    : new AgentVMException("The storage pool '" + pool + "' does not stay active", CONTEXT);
         }
     }
 
