@@ -204,6 +204,16 @@ class ImageImportTest {
     }
 
     @Test
+    void publish_anotherProgramWasQuicker_nameIsTaken() throws IOException {
+        images.add("a", GuestImage.disk(source("a.img", qcow2())), Map.of());
+        Path late = Files.createDirectory(directory.resolve("late"));
+
+        assertThatThrownBy(() -> ImageImport.publish(late, directory.resolve("a")))
+                .isInstanceOf(ImageAlreadyExistsException.class)
+                .hasMessageContainingAll("'a'", directory.toString());
+    }
+
+    @Test
     void add_directoryThatCannotBe_saysWhatToDo() throws IOException {
         Files.createDirectories(directory.getParent());
         Files.writeString(directory, "a file");
