@@ -42,7 +42,8 @@ public interface Images {
      * Removes an image and its files.
      *
      * @return whether there was one
-     * @throws ImageInUseException if a VM of this library uses it; nothing is changed then
+     * @throws ImageInUseException if a VM of this library uses it, or the disk of one that a dead program left, which {@link
+     *     Hypervisor#reap} removes; nothing is changed then
      * @throws HostNotReadyException if this program may not write the image directory
      */
     boolean remove(String name);

@@ -7,6 +7,7 @@ final class Job implements Runnable {
     private final Runnable work;
     private @Nullable Thread runner;
     private boolean interrupted;
+    private boolean revoked;
 
     Job(Runnable work) {
         this.work = work;
@@ -14,6 +15,9 @@ final class Job implements Runnable {
 
     @Override
     public void run() {
+        if (isRevoked()) {
+            return;
+        }
         begin(Thread.currentThread());
         try {
             work.run();
@@ -32,6 +36,15 @@ final class Job implements Runnable {
     private synchronized void end() {
         runner = null;
         boolean unused = Thread.interrupted();
+    }
+
+    /** Running it does nothing from now on. */
+    synchronized void revoke() {
+        revoked = true;
+    }
+
+    private synchronized boolean isRevoked() {
+        return revoked;
     }
 
     /** Interrupts it, even if it has not begun. */

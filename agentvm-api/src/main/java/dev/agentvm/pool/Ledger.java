@@ -41,6 +41,9 @@ final class Ledger {
     /** Why the last reset failed, unless one has succeeded since. */
     private @Nullable Throwable resetFailure;
 
+    /** No health check begins before that: there was nothing to do the last one. */
+    private Instant checksFrom = Instant.MIN;
+
     private boolean shut;
 
     Ledger(Settings settings) {
@@ -116,6 +119,12 @@ final class Ledger {
             backoff.failed(member.round(), reason, now);
         }
         return ready;
+    }
+
+    /** A health check could not begin, which says nothing about the VM. */
+    void notChecked(Member member, Instant now) {
+        member.state(State.IDLE);
+        checksFrom = now.plus(Backoff.FIRST);
     }
 
     private void offer(Member member, Instant now) {
@@ -231,7 +240,7 @@ final class Ledger {
                 steps.add(new Step(Step.Kind.RESET, member));
             });
             retireOld(now);
-            check(steps);
+            check(now, steps);
             retireSpare(now);
             launch(now, steps);
         }
@@ -259,7 +268,10 @@ final class Ledger {
     }
 
     /** One VM for each who waits. */
-    private void check(List<Step> steps) {
+    private void check(Instant now, List<Step> steps) {
+        if (checksFrom.isAfter(now)) {
+            return;
+        }
         in(State.IDLE)
                 .limit(Math.max(0, waiters.size() - awaited().count()))
                 .toList()
@@ -300,7 +312,8 @@ final class Ledger {
                 .flatMap(
                         time -> in(State.IDLE).map(member -> member.readySince().plus(time)));
         Stream<Instant> retry = backoff.isFailing() ? Stream.of(backoff.retryAt()) : Stream.empty();
-        return Stream.of(closes, ages, idles, retry)
+        Stream<Instant> checks = waiters.isEmpty() ? Stream.empty() : Stream.of(checksFrom);
+        return Stream.of(closes, ages, idles, retry, checks)
                 .flatMap(times -> times)
                 .filter(time -> time.isAfter(now))
                 .min(Instant::compareTo);

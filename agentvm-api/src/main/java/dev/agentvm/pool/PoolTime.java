@@ -35,7 +35,7 @@ public interface PoolTime {
      * Announces work that another thread will do. A time that moves as it likes does not move past such work, unless the
      * work itself waits in it.
      *
-     * @return what that thread is to run, once and in any case
+     * @return what that thread is to run, once and in any case; if there can be no such thread, the announcing one does
      */
     Runnable task(Runnable work);
 

@@ -19,6 +19,8 @@ final class SystemTime implements PoolTime {
     SystemTime(ThreadFactory threads) {
         timer = new ScheduledThreadPoolExecutor(1, threads);
         timer.setRemoveOnCancelPolicy(true);
+        // Later there may be no room for another thread, just when something is to be tried again.
+        boolean unused = timer.prestartCoreThread();
     }
 
     @Override

@@ -89,7 +89,7 @@ public final class VMPool implements AutoCloseable {
             throw interrupted(null);
         }
         Waiter waiter = new Waiter(time.now());
-        update(now -> ledger.join(waiter));
+        join(waiter);
         String outcome = "leased";
         try {
             if (!time.await(waiter.given(), waiter.since().plus(checked)) && withdraw(waiter)) {
@@ -106,6 +106,19 @@ public final class VMPool implements AutoCloseable {
             return lease(waiter);
         } finally {
             waited(waiter, outcome);
+        }
+    }
+
+    private void join(Waiter waiter) {
+        lock.lock();
+        try {
+            update(now -> ledger.join(waiter));
+        } catch (Throwable e) {
+            // Nobody would ever give back what it was lent later.
+            boolean unused = ledger.withdraw(waiter);
+            throw e;
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -221,7 +234,10 @@ public final class VMPool implements AutoCloseable {
         try {
             Instant now = time.now();
             event.accept(now);
-            ledger.plan(now).forEach(this::begin);
+            // What cannot be begun is told to the ledger too, and something else may follow from that.
+            for (List<Step> steps = ledger.plan(now); !steps.isEmpty(); steps = ledger.plan(now)) {
+                steps.forEach(step -> begin(step, now));
+            }
             alarm.cancel();
             if (ledger.isDrained()) {
                 workers.shutDown();
@@ -238,7 +254,7 @@ public final class VMPool implements AutoCloseable {
         }
     }
 
-    private void begin(Step step) {
+    private void begin(Step step, Instant now) {
         Member member = step.member();
         Job job = new Job(
                 switch (step.kind()) {
@@ -251,7 +267,32 @@ public final class VMPool implements AutoCloseable {
                     case CLOSE -> () -> close(member);
                 });
         member.job(job);
-        workers.start(time.task(job));
+        start(job).ifPresent(reason -> {
+            switch (step.kind()) {
+                case LAUNCH -> ledger.launchFailed(member, reason, now);
+                case CHECK -> ledger.notChecked(member, now);
+                case RESET -> ledger.resetFailed(member, reason, now);
+                case CLOSE -> ledger.closeFailed(member, reason, now);
+            }
+        });
+    }
+
+    /**
+     * Does something on a thread of the pool.
+     *
+     * @return why it is not done, if it is not: the host may have no room for another thread
+     */
+    private Optional<Throwable> start(Job job) {
+        Runnable task = time.task(job);
+        try {
+            workers.start(task);
+            return Optional.empty();
+        } catch (Throwable e) {
+            // It was announced, so it is run in any case.
+            job.revoke();
+            task.run();
+            return Optional.of(e);
+        }
     }
 
     // What a thread of the pool does must come to an end in the ledger, whatever is thrown.
@@ -289,18 +330,20 @@ public final class VMPool implements AutoCloseable {
 
     /** Looks at those that stand ready, and will do so again. */
     private void lookLater() {
-        PoolTime.Alarm unused = time.after(LOOK, () -> {
-            lock.lock();
-            try {
-                if (!ledger.isShut()) {
-                    List<Member> ready = ledger.ready();
-                    workers.start(time.task(() -> look(ready)));
-                    lookLater();
-                }
-            } finally {
-                lock.unlock();
+        PoolTime.Alarm unused = time.after(LOOK, this::lookNow);
+    }
+
+    private void lookNow() {
+        lock.lock();
+        try {
+            if (!ledger.isShut()) {
+                List<Member> ready = ledger.ready();
+                Optional<Throwable> unused = start(new Job(() -> look(ready)));
+                lookLater();
             }
-        });
+        } finally {
+            lock.unlock();
+        }
     }
 
     private void look(List<Member> ready) {

@@ -148,7 +148,7 @@ public final class LibvirtHypervisor implements Hypervisor {
         /**
          * The libvirt storage pool of the VMs' disks, which is made if it is not there; {@code agentvm} at
          * {@code /var/lib/libvirt/agentvm} if not said. On a tmpfs, what VMs write takes the host's memory, up to the
-         * size of each one's disk.
+         * size of each one's disk. If there is one of that name that lies elsewhere, launches are refused.
          *
          * @param name its name, letters, digits, _ . -
          * @param directory where its files lie

@@ -132,13 +132,17 @@ public final class VirtualTime implements PoolTime {
     public Runnable task(Runnable work) {
         addBusy(1);
         return () -> {
+            // Who could not give it to another thread does it in the midst of its own work.
+            int outerDepth = depth.get();
+            boolean outer = announced.get();
             announced.set(true);
             depth.set(1);
             try {
                 work.run();
             } finally {
-                announced.remove();
                 leave();
+                announced.set(outer);
+                depth.set(outerDepth);
             }
         };
     }

@@ -20,6 +20,7 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.pool.PoolClosedException;
 import dev.agentvm.pool.PoolMetrics;
+import dev.agentvm.pool.PoolTime;
 import dev.agentvm.pool.VMLease;
 import dev.agentvm.pool.VMPool;
 import java.time.Duration;
@@ -28,12 +29,15 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.IntPredicate;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -873,6 +877,132 @@ class VMPoolTest {
                 thread.join(10_000);
             }
             PoolFixture.until(() -> PoolFixture.threads("real").isEmpty());
+        }
+    }
+
+    /** The host has no room for some of the threads that are to be made: the JVM says so by an {@link OutOfMemoryError}. */
+    @Nested
+    class NoRoomForThreads {
+        private final AtomicInteger made = new AtomicInteger();
+        private volatile IntPredicate missing = number -> false;
+        /** What a thread inherits is looked at as it is made. */
+        private final InheritableThreadLocal<Boolean> room = new InheritableThreadLocal<>() {
+            @Override
+            protected Boolean childValue(Boolean parent) {
+                if (missing.test(made.incrementAndGet())) {
+                    throw new OutOfMemoryError("unable to create native thread");
+                }
+                return parent;
+            }
+        };
+
+        @BeforeEach
+        void begin() {
+            room.set(true);
+        }
+
+        @AfterEach
+        void end() {
+            room.remove();
+        }
+
+        @Test
+        void launch_cannotBegin_isTriedLater() {
+            missing = number -> number <= 2;
+            open(fixture.pool().min(0).max(1));
+            Instant before = time.now();
+
+            VMLease lease = pool.acquire(PATIENCE);
+
+            assertThat(lease.vm().state()).isEqualTo(VMState.RUNNING);
+            assertThat(pool.metrics().launchesFailed()).isEqualTo(2);
+            assertThat(time.now()).isEqualTo(before.plusSeconds(1 + 2).plus(BOOT));
+        }
+
+        @Test
+        void launch_canNeverBegin_failsCallersWithTheReason() {
+            missing = number -> true;
+            open(fixture.pool().min(0).max(1));
+
+            assertThatExceptionOfType(OperationTimeoutException.class)
+                    .isThrownBy(() -> pool.acquire(PATIENCE))
+                    .withMessageContaining("unable to create native thread");
+
+            assertThat(pool.metrics().live()).isZero();
+        }
+
+        @Test
+        void check_cannotBegin_isTriedLaterOfTheSameVM() {
+            // The first launches, and is still busy when what it launched is to be looked at.
+            missing = number -> number == 2;
+            open(fixture.pool().min(0).max(1));
+            Instant before = time.now();
+
+            VMLease lease = pool.acquire(PATIENCE);
+
+            assertThat(lease.vm().state()).isEqualTo(VMState.RUNNING);
+            assertThat(fixture.hypervisor().names()).hasSize(1);
+            assertThat(time.now()).isEqualTo(before.plus(BOOT).plusSeconds(1));
+        }
+
+        @Test
+        void close_cannotDestroyAVM_saysSoAndReturns() {
+            open(fixture.pool().min(0).max(20));
+            for (int i = 0; i < 20; i++) {
+                assertThat(pool.acquire(PATIENCE).vm().state()).isEqualTo(VMState.RUNNING);
+            }
+            int next = made.get() + 1;
+            missing = number -> number == next;
+
+            assertThatExceptionOfType(AgentVMException.class)
+                    .isThrownBy(() -> pool.close())
+                    .withMessageStartingWith("1 VMs of the pool of 'job' could not be destroyed")
+                    .withRootCauseInstanceOf(OutOfMemoryError.class);
+
+            assertThat(host.list()).hasSize(1);
+            host.close();
+            fixture.hypervisor().forget(1);
+        }
+
+        @Test
+        void acquire_failsAsItBegins_isLentNothingLater() {
+            AtomicBoolean breaks = new AtomicBoolean();
+            warm(fixture.pool().min(2).max(2).maxAge(Duration.ofHours(1)).time(timeThatBreaksOnce(breaks)));
+            breaks.set(true);
+
+            assertThatThrownBy(() -> pool.acquire(PATIENCE)).hasMessage("no alarm");
+            fixture.settle();
+
+            assertThat(pool.metrics().leased()).isZero();
+            assertThat(pool.metrics().waiting()).isZero();
+            assertThat(pool.acquire(PATIENCE).vm().state()).isEqualTo(VMState.RUNNING);
+        }
+
+        private PoolTime timeThatBreaksOnce(AtomicBoolean breaks) {
+            return new PoolTime() {
+                @Override
+                public Instant now() {
+                    return time.now();
+                }
+
+                @Override
+                public Alarm after(Duration delay, Runnable work) {
+                    if (breaks.getAndSet(false)) {
+                        throw new OutOfMemoryError("no alarm");
+                    }
+                    return time.after(delay, work);
+                }
+
+                @Override
+                public boolean await(CompletableFuture<?> event, Instant deadline) throws InterruptedException {
+                    return time.await(event, deadline);
+                }
+
+                @Override
+                public Runnable task(Runnable work) {
+                    return time.task(work);
+                }
+            };
         }
     }
 

@@ -3,7 +3,7 @@ package dev.agentvm.libvirt.internal.domain;
 import dev.agentvm.Accelerator;
 import dev.agentvm.FailureContext;
 import dev.agentvm.Isolation;
-import dev.agentvm.VMDestroyedException;
+import dev.agentvm.VMNotFoundException;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.Libvirt;
 import dev.agentvm.libvirt.internal.connection.NetworkFilters;
@@ -29,7 +29,7 @@ final class IsolationProbe {
         Optional<QemuProcess> found = QemuProcess.find(domain.uuid());
         if (found.isEmpty()) {
             if (libvirt.domains().state(domain).isEmpty()) {
-                throw new VMDestroyedException(
+                throw new VMNotFoundException(
                         "The VM " + domain.name() + " is gone",
                         FailureContext.of("read the isolation").vm(domain.name()));
             }

@@ -4,6 +4,7 @@ import dev.agentvm.GuestImage;
 import dev.agentvm.Images;
 import dev.agentvm.StoredImage;
 import dev.agentvm.libvirt.internal.connection.DomainListing;
+import dev.agentvm.libvirt.internal.storage.Overlays;
 import dev.agentvm.libvirt.internal.xml.DomainXml;
 import dev.agentvm.libvirt.internal.xml.OwnerXml;
 import java.nio.file.Path;
@@ -42,6 +43,28 @@ final class LibvirtImages implements Images {
 
     /** The name of a VM of ours, running or not, that uses a file below {@code home}. */
     private Optional<String> user(Path home) {
+        return domain(home).or(() -> volume(home));
+    }
+
+    /** A VM that is being put back to an earlier state has no domain for a while, but always a disk. */
+    private Optional<String> volume(Path home) {
+        return host.parts().volumes().overlays().entrySet().stream()
+                .filter(volume -> Stream.concat(
+                                volume.getValue().stream(),
+                                handles(volume.getKey()).flatMap(LibvirtVM::bootFiles))
+                        .anyMatch(file -> file.startsWith(home)))
+                .map(volume -> handles(volume.getKey())
+                        .map(LibvirtVM::name)
+                        .findFirst()
+                        .orElse(volume.getKey()))
+                .findFirst();
+    }
+
+    private Stream<LibvirtVM> handles(String volume) {
+        return Overlays.vm(volume).stream().flatMap(id -> host.handles(id).stream());
+    }
+
+    private Optional<String> domain(Path home) {
         Parts parts = host.parts();
         return parts.libvirt().domains().list(OwnerXml.NAMESPACE).stream()
                 .filter(listed -> listed.metadata().isPresent())

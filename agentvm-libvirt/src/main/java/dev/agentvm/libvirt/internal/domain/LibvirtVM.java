@@ -4,10 +4,10 @@ import dev.agentvm.AgentVMException;
 import dev.agentvm.Command;
 import dev.agentvm.ExecResult;
 import dev.agentvm.FailureContext;
-import dev.agentvm.GuestAgentException;
 import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.InvalidValueException;
 import dev.agentvm.Isolation;
+import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.Snapshot;
 import dev.agentvm.VM;
 import dev.agentvm.VMDestroyedException;
@@ -34,6 +34,7 @@ import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.network.Verdict;
 import dev.agentvm.spi.VMEventSource;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -53,6 +54,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -160,6 +162,11 @@ final class LibvirtVM implements VM {
         return events;
     }
 
+    /** The files that it has booted, and boots again when it is reset; none of a VM of another program. */
+    Stream<Path> bootFiles() {
+        return own.stream().flatMap(known -> known.snapshots().boot().files());
+    }
+
     /** When its domain was about to be made. */
     long begunNanos() {
         return begunNanos;
@@ -257,16 +264,15 @@ final class LibvirtVM implements VM {
         requireAlive("change the bandwidth");
         requireNetwork("bandwidth", limit);
         Requirements.Shaping shaping = parts.requirements().shaping(name(), limit);
-        synchronized (bandwidthLock) {
-            try {
+        int before = returns();
+        try {
+            synchronized (bandwidthLock) {
                 shape(shaping);
-            } catch (AgentVMException e) {
-                endIfLost();
-                requireAlive("change the bandwidth");
-                throw e;
+                bandwidth(shaping);
+                otherBandwidth = Optional.of(shaping);
             }
-            bandwidth(shaping);
-            otherBandwidth = Optional.of(shaping);
+        } catch (AgentVMException e) {
+            throw explain("change the bandwidth", e, before);
         }
     }
 
@@ -295,19 +301,28 @@ final class LibvirtVM implements VM {
         return commands.files();
     }
 
+    /** As {@link #explain(String, AgentVMException)}; or the VM is put back, or was since there were {@code before} returns. */
+    private AgentVMException explain(String operation, AgentVMException failure, int before) {
+        return isReturning() || returns() != before ? restored(operation) : explain(operation, failure);
+    }
+
     /** What a failure really means: if the VM is gone, that. */
     AgentVMException explain(String operation, AgentVMException failure) {
         try {
             if (failure instanceof HypervisorUnavailableException) {
                 endIfLost();
-            } else if (failure instanceof GuestAgentException && !isRunning()) {
+            } else if (mayBeOfAnEnd(failure) && !isRunning()) {
                 boolean unused = awaitEnd(END_BECOMES_KNOWN);
             }
-        } catch (HypervisorUnavailableException e) {
+        } catch (AgentVMException e) {
             failure.addSuppressed(e);
         }
         String reason = end.getNow(null);
         return reason == null ? failure : gone(operation, reason);
+    }
+
+    private boolean mayBeOfAnEnd(AgentVMException failure) {
+        return !end.isDone() && !(failure instanceof OperationTimeoutException);
     }
 
     /** A guest that ends takes its agent along, and that is known before libvirt tells of the end. */
@@ -394,7 +409,12 @@ final class LibvirtVM implements VM {
     @Override
     public Isolation isolation() {
         requireAlive("read the isolation");
-        return new IsolationProbe(parts.libvirt(), domain()).read();
+        int before = returns();
+        try {
+            return new IsolationProbe(parts.libvirt(), domain()).read();
+        } catch (AgentVMException e) {
+            throw explain("read the isolation", e, before);
+        }
     }
 
     @Override
@@ -863,7 +883,8 @@ final class LibvirtVM implements VM {
 
     private boolean await(Future<?> future, Duration timeout, String operation) {
         try {
-            future.get(Math.max(0, timeout.toNanos()), TimeUnit.NANOSECONDS);
+            // Unlike Duration.toNanos, the longest time there is if it is longer.
+            future.get(Math.max(0, TimeUnit.NANOSECONDS.convert(timeout)), TimeUnit.NANOSECONDS);
             return true;
         } catch (TimeoutException e) {
             return false;

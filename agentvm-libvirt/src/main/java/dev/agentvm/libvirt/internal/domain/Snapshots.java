@@ -9,6 +9,7 @@ import dev.agentvm.SnapshotAlreadyExistsException;
 import dev.agentvm.SnapshotNotFoundException;
 import dev.agentvm.VMState;
 import dev.agentvm.libvirt.internal.Uninterrupted;
+import dev.agentvm.libvirt.internal.storage.BootSource;
 import dev.agentvm.libvirt.internal.storage.VMDisk;
 import dev.agentvm.libvirt.internal.storage.Volume;
 import dev.agentvm.libvirt.internal.xml.DomainSnapshotXml;
@@ -63,6 +64,11 @@ final class Snapshots {
         this.back = back;
         this.layers = layers;
         this.current = disk;
+    }
+
+    /** What the VM has booted. */
+    BootSource boot() {
+        return blueprint.boot();
     }
 
     /** Keeps the VM as it is, for resets. For the launch, which the VM is not yet known outside of. */
@@ -127,15 +133,20 @@ final class Snapshots {
         try {
             vm.whileStandingStill(
                     () -> parts.libvirt().withTimeout(PATIENCE).domains().snapshot(blueprint.domain(), xml));
-        } catch (OperationTimeoutException | HypervisorUnavailableException e) {
-            throw halfMade(snapshot, e);
         } catch (AgentVMException e) {
             // libvirt may fail after it has let the guest go on, on the new disk.
-            if (!isKnownToWrite(current)) {
+            if (isUnanswered(e) || !isKnownToWrite(current)) {
                 throw halfMade(snapshot, e);
             }
             throw e;
         }
+    }
+
+    /** libvirt's own timeouts are answers: something else was done with the domain for too long, and this has not begun. */
+    private static boolean isUnanswered(AgentVMException failure) {
+        return failure instanceof HypervisorUnavailableException
+                || (failure instanceof OperationTimeoutException
+                        && failure.libvirtCode().isEmpty());
     }
 
     /** Whether libvirt has done it, or still does, is not known, nor which disk is written. */

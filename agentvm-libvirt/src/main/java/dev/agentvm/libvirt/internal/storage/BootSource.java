@@ -7,11 +7,21 @@ import dev.agentvm.GuestImage;
 import dev.agentvm.KernelImage;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** What a VM boots, with all names resolved to files. */
 public sealed interface BootSource {
     /** The disk that the VM's own disk is an overlay of, if there is one. */
     Optional<Backing> backing();
+
+    /** All files that the VM boots. */
+    default Stream<Path> files() {
+        Stream<Path> disk = backing().map(Backing::file).stream();
+        return this instanceof FromKernel kernel
+                ? Stream.of(Stream.of(kernel.kernel()), kernel.initrd().stream(), disk)
+                        .flatMap(files -> files)
+                : disk;
+    }
 
     /** Whether the VM's firmware is UEFI. */
     default boolean isUefi() {

@@ -71,7 +71,7 @@ public final class ImageDirectory {
             return named(named.name(), keys(named.name()));
         }
         BootSource source = image instanceof DiskImage disk ? BootSource.of(disk) : BootSource.of((KernelImage) image);
-        files(source).forEach(ImageDirectory::requireFile);
+        source.files().forEach(ImageDirectory::requireFile);
         return source;
     }
 
@@ -117,7 +117,7 @@ public final class ImageDirectory {
         Properties keys = keys(name);
         BootSource source = named(name, keys);
         StoredImage.Builder image = new StoredImage.Builder().name(name).image(source.toImage());
-        for (Path file : files(source)) {
+        for (Path file : source.files().toList()) {
             image.addFile(new ImageFile.Builder()
                     .path(file)
                     .bytes(size(file))
@@ -133,16 +133,6 @@ public final class ImageDirectory {
         } catch (IOException e) {
             throw notFound("The image's file " + file + " cannot be read: " + e);
         }
-    }
-
-    private static List<Path> files(BootSource source) {
-        Stream<Path> backing = source.backing().map(BootSource.Backing::file).stream();
-        if (source instanceof BootSource.FromKernel kernel) {
-            return Stream.of(Stream.of(kernel.kernel()), kernel.initrd().stream(), backing)
-                    .flatMap(files -> files)
-                    .toList();
-        }
-        return backing.toList();
     }
 
     private Properties keys(String name) {

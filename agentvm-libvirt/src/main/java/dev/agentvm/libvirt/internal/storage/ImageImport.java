@@ -15,8 +15,7 @@ import java.io.InputStream;
 import java.io.RandomAccessFile;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -101,7 +100,7 @@ final class ImageImport {
     private void run() {
         Path home = directory.resolve(name);
         if (Files.exists(home, LinkOption.NOFOLLOW_LINKS)) {
-            throw taken();
+            throw taken(home);
         }
         try {
             Files.createDirectories(
@@ -123,17 +122,21 @@ final class ImageImport {
         }
     }
 
-    private void publish(Path hidden, Path home) throws IOException {
+    static void publish(Path hidden, Path home) throws IOException {
         try {
             Files.move(hidden, home, StandardCopyOption.ATOMIC_MOVE);
-        } catch (DirectoryNotEmptyException | FileAlreadyExistsException e) {
-            throw taken();
+        } catch (FileSystemException e) {
+            // The JDK has no one exception for a target that is there.
+            if (Files.exists(home, LinkOption.NOFOLLOW_LINKS)) {
+                throw taken(home);
+            }
+            throw e;
         }
     }
 
-    private ImageAlreadyExistsException taken() {
+    private static ImageAlreadyExistsException taken(Path home) {
         return new ImageAlreadyExistsException(
-                "There is an image named '" + name + "' in " + directory
+                "There is an image named '" + home.getFileName() + "' in " + home.getParent()
                         + " already; choose another name, or remove it",
                 CONTEXT);
     }

@@ -35,10 +35,14 @@ final class ImageRemoval {
             requireUnused(name, user.apply(real));
             Path aside = HiddenDirectory.path(directory, name);
             Files.move(home, aside, StandardCopyOption.ATOMIC_MOVE);
-            Optional<String> late = user.apply(real);
-            if (late.isPresent()) {
-                Files.move(aside, home, StandardCopyOption.ATOMIC_MOVE);
-                requireUnused(name, late);
+            boolean unused = false;
+            try {
+                requireUnused(name, user.apply(real));
+                unused = true;
+            } finally {
+                if (!unused) {
+                    Files.move(aside, home, StandardCopyOption.ATOMIC_MOVE);
+                }
             }
             HiddenDirectory.delete(aside);
             return true;
@@ -57,7 +61,9 @@ final class ImageRemoval {
     private static void requireUnused(String name, Optional<String> user) {
         user.ifPresent(vm -> {
             throw new ImageInUseException(
-                    "The image '" + name + "' is used by the VM '" + vm + "'; destroy it first", CONTEXT);
+                    "The image '" + name + "' is used by the VM '" + vm
+                            + "'; destroy it first, or reap() what a program left of it that died",
+                    CONTEXT);
         });
     }
 }

@@ -15,6 +15,7 @@ import java.util.UUID;
 /** The disks that VMs work on: qcow2 volumes of a storage pool of our own. Safe for use by many threads. */
 public final class Overlays {
     private static final long GIB = 1L << 30;
+    private static final int UUID_LENGTH = 36;
 
     private final VolumePool pool;
 
@@ -26,6 +27,15 @@ public final class Overlays {
     /** The name of the volume of the VM of that id. */
     public static String volumeName(UUID id) {
         return id + ".qcow2";
+    }
+
+    /** The id of the VM whose volume has that name, if it is one of a VM. */
+    public static Optional<UUID> vm(String volumeName) {
+        try {
+            return Optional.of(UUID.fromString(volumeName.substring(0, Math.min(UUID_LENGTH, volumeName.length()))));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
     }
 
     /**

@@ -14,6 +14,8 @@ import dev.agentvm.libvirt.internal.xml.StorageVolumeXml;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -31,6 +33,8 @@ public final class VolumePool {
     private final Libvirt libvirt;
     private final String pool;
     private final Path directory;
+    /** Whether the pool of that name has been seen to be what it should be. */
+    private volatile boolean ours;
 
     /**
      * A pool that nothing is asked of yet.
@@ -100,6 +104,29 @@ public final class VolumePool {
         libvirt.storage().deleteVolume(pool, volume);
     }
 
+    /** The names of its volumes, each with the file that it is an overlay of, if it is of one; none if there is no pool. */
+    public Map<String, Optional<Path>> overlays() {
+        Map<String, Optional<Path>> overlays = new LinkedHashMap<>();
+        if (libvirt.storage()
+                .lookupPool(pool)
+                .filter(StoragePools.PoolInfo::active)
+                .isPresent()) {
+            for (String name : libvirt.storage().listVolumes(pool)) {
+                // One that is deleted meanwhile is nobody's any more.
+                libvirt.storage()
+                        .volumeXml(pool, name)
+                        .ifPresent(xml -> overlays.put(name, below(LibvirtXml.read(xml, StorageVolumeXml.class))));
+            }
+        }
+        return overlays;
+    }
+
+    private static Optional<Path> below(StorageVolumeXml volume) {
+        return Optional.ofNullable(volume.backingStore)
+                .flatMap(store -> Optional.ofNullable(store.path))
+                .map(Path::of);
+    }
+
     /** The pool, whose files only QEMU's user can get at, each by its own path. */
     static StoragePoolXml render(String name, Path directory) {
         StoragePoolXml pool = new StoragePoolXml();
@@ -115,19 +142,28 @@ public final class VolumePool {
     /** Programs that do this at the same moment, or died in the middle of it, end with the same pool. */
     private void ensure() {
         @Nullable AgentVMException last = null;
-        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        for (int attempt = 0; true; attempt++) {
             Optional<StoragePools.PoolInfo> found = libvirt.storage().lookupPool(pool);
-            if (found.isPresent() && found.get().active()) {
+            boolean active = found.isPresent() && found.get().active();
+            if (active && ours) {
                 return;
+            }
+            if (attempt == ATTEMPTS) {
+                throw last != null
+                        ? last
+                        : new AgentVMException("The storage pool '" + pool + "' does not stay active", CONTEXT);
             }
             try {
                 if (found.isEmpty()) {
                     libvirt.storage().definePool(LibvirtXml.write(render(pool, directory)));
                 }
                 requireOurs();
-                libvirt.storage().buildPool(pool);
-                libvirt.storage().startPool(pool);
-                libvirt.storage().setAutostart(pool, true);
+                ours = true;
+                if (!active) {
+                    libvirt.storage().buildPool(pool);
+                    libvirt.storage().startPool(pool);
+                    libvirt.storage().setAutostart(pool, true);
+                }
             } catch (HostNotReadyException e) {
                 throw e;
             } catch (AgentVMException e) {
@@ -135,14 +171,6 @@ public final class VolumePool {
                 LOG.debug("pool {}: {}", pool, e.getMessage());
                 last = e;
             }
-        }
-        if (libvirt.storage()
-                .lookupPool(pool)
-                .filter(StoragePools.PoolInfo::active)
-                .isEmpty()) {
-            throw last != null
-                    ? last
-                    : new AgentVMException("The storage pool '" + pool + "' does not stay active", CONTEXT);
         }
     }
 

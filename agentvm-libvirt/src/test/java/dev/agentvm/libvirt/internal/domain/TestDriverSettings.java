@@ -24,7 +24,8 @@ final class TestDriverSettings {
                 directory.resolve("state"),
                 launching,
                 directory.resolve("images"),
-                "agentvm",
+                // The driver's state is one for the whole process.
+                "pool-" + directory.getFileName(),
                 directory.resolve("pool"),
                 NetworkSettings.standard(),
                 Optional.of(Accelerator.TCG),

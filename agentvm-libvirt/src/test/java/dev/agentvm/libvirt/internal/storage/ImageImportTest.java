@@ -204,6 +204,16 @@ class ImageImportTest {
     }
 
     @Test
+    void publish_anotherProgramWasQuicker_nameIsTaken() throws IOException {
+        images.add("a", GuestImage.disk(source("a.img", qcow2())), Map.of());
+        Path late = Files.createDirectory(directory.resolve("late"));
+
+        assertThatThrownBy(() -> ImageImport.publish(late, directory.resolve("a")))
+                .isInstanceOf(ImageAlreadyExistsException.class)
+                .hasMessageContainingAll("'a'", directory.toString());
+    }
+
+    @Test
     void add_directoryThatCannotBe_saysWhatToDo() throws IOException {
         Files.createDirectories(directory.getParent());
         Files.writeString(directory, "a file");
@@ -251,6 +261,23 @@ class ImageImportTest {
 
         assertThat(inDirectory()).containsExactly("b");
         assertThat(images.remove("a", home -> Optional.empty())).isFalse();
+    }
+
+    @Test
+    void remove_itsUsersCannotBeSeen_failsAndIsKept() throws IOException {
+        StoredImage stored = images.add("a", GuestImage.disk(source("a.img", qcow2())), Map.of());
+        int[] looks = {0};
+
+        assertThatThrownBy(() -> images.remove("a", home -> {
+                    if (looks[0]++ == 1) {
+                        throw new IllegalStateException("no libvirt");
+                    }
+                    return Optional.empty();
+                }))
+                .hasMessage("no libvirt");
+
+        assertThat(images.list()).containsExactly(stored);
+        assertThat(inDirectory()).containsExactly("a");
     }
 
     @Test
