@@ -2,9 +2,15 @@ package dev.agentvm.monitor;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** A name as {@link dev.agentvm.event.NameResolved#query} writes it, taken apart: RFC 1035, section 5.1. */
 final class DnsName {
+    /** The names of addresses: RFC 1035, section 3.5, and RFC 3596, section 2.5. */
+    private static final Pattern REVERSE =
+            Pattern.compile("(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){1,4}in-addr\\.arpa"
+                    + "|(?:[0-9a-f]\\.){1,32}ip6\\.arpa");
+
     private final List<String> labels;
 
     private DnsName(List<String> labels) {
@@ -42,9 +48,9 @@ final class DnsName {
         return String.join(".", labels.subList(Math.max(0, labels.size() - 2), labels.size()));
     }
 
-    /** Whether it turns an address into a name, as tools do for every address they show. */
+    /** Whether it is the name of an address, which tools ask for with every address they show. */
     boolean isReverse() {
-        return labels.get(labels.size() - 1).equals("arpa");
+        return REVERSE.matcher(String.join(".", labels)).matches();
     }
 
     /** The bytes of the longest label below the domain; 0 if there is none. */

@@ -15,6 +15,8 @@ final class DnsTunnel implements Detector {
     /** Types by RFC 1035, section 3.2.2. */
     private static final Set<Integer> NULL_AND_TXT = Set.of(10, 16);
 
+    private static final int PTR = 12;
+
     private final Thresholds thresholds;
     private final DistinctNames longNames;
     private final DistinctNames textNames;
@@ -38,7 +40,7 @@ final class DnsTunnel implements Detector {
             return Optional.empty();
         }
         DnsName name = DnsName.of(answer.query());
-        return name.isReverse() ? Optional.empty() : inspect(answer, name);
+        return answer.type() == PTR && name.isReverse() ? Optional.empty() : inspect(answer, name);
     }
 
     private Optional<Finding> inspect(NameResolved answer, DnsName name) {

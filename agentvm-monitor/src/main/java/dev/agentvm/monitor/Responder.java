@@ -78,7 +78,7 @@ public final class Responder implements AutoCloseable {
     private void onEvent(VMEvent event) {
         if (event instanceof AnomalyDetected anomaly) {
             List<Response> responses = rules.stream()
-                    .filter(rule -> rule.when.test(anomaly))
+                    .filter(rule -> holds(rule, anomaly))
                     .map(Rule::response)
                     .toList();
             List<Response> toVM = responses.stream()
@@ -88,6 +88,18 @@ public final class Responder implements AutoCloseable {
             responses.stream()
                     .filter(Response::isNotification)
                     .forEach(response -> new Answer(anomaly, List.of(response)).on(notifications));
+        }
+    }
+
+    /** A condition that throws does not hold, so that what other rules say is done all the same. */
+    private boolean holds(Rule rule, AnomalyDetected anomaly) {
+        try {
+            return rule.when.test(anomaly);
+        } catch (RuntimeException | Error e) {
+            String response = rule.response.name();
+            LOG.warn("the condition of '{}' failed for '{}' of {}", response, anomaly.kind(), anomaly.vm(), e);
+            say(anomaly, rule.response, Optional.of("not done: its condition failed: " + e));
+            return false;
         }
     }
 
@@ -210,7 +222,10 @@ public final class Responder implements AutoCloseable {
             return on(anomaly -> anomaly.kind().equals(kind), response);
         }
 
-        /** Answers anomalies that the condition holds for; it is asked by the thread that delivers events. */
+        /**
+         * Answers anomalies that the condition holds for; it is asked by the thread that delivers events. If it throws,
+         * the response is not taken, which {@link ResponseTaken} says.
+         */
         public Builder on(Predicate<? super AnomalyDetected> condition, Response response) {
             Objects.requireNonNull(response, "response");
             rules.add(new Rule(Objects.requireNonNull(condition, "condition")::test, response));

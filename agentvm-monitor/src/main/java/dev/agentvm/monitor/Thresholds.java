@@ -7,7 +7,8 @@ import org.immutables.value.Value;
 
 /**
  * From when on the detectors find something: at the threshold itself, not below it. The standard ones keep quiet about
- * the ordinary work of coding agents, as {@code docs/monitoring.md} tells. Immutable, safe for use by many threads.
+ * the ordinary work of coding agents, as {@code docs/monitoring.md} tells. All times are more than zero and at most
+ * 3,650 days. Immutable, safe for use by many threads.
  */
 @ValueStyle
 @Value.Immutable
@@ -222,6 +223,10 @@ public abstract class Thresholds implements WithThresholds {
         within("outlierScore", outlierScore(), Double.MIN_VALUE, Double.MAX_VALUE);
         within("outlierSamples", outlierSamples(), 2, Integer.MAX_VALUE);
         within("evidence", evidence(), 1, 100);
+        Times.positive("beaconShortest", beaconShortest());
+        Times.positive("beaconLongest", beaconLongest());
+        Times.positive("cpuTime", cpuTime());
+        Times.positive("quiet", quiet());
         if (beaconShortest().compareTo(beaconLongest()) > 0) {
             throw new InvalidValueException(
                     "beaconShortest", beaconShortest(), "must not be longer than beaconLongest, " + beaconLongest());

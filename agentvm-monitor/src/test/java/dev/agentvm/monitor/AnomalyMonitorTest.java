@@ -17,8 +17,10 @@ import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.spi.EventDispatcher;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -29,6 +31,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class AnomalyMonitorTest {
+    private static final Duration LONGEST = Duration.ofDays(3650);
+    private static final Duration TOO_LONG = LONGEST.plusNanos(1);
+
     private final List<AnomalyDetected> anomalies = new ArrayList<>();
     private final AnomalyMonitor monitor = new AnomalyMonitor(Thresholds.standard(), anomalies::add);
 
@@ -106,6 +111,18 @@ class AnomalyMonitorTest {
     }
 
     @Test
+    void watch_detectorThatThrows_silencesNoOther() {
+        Detector broken = event -> {
+            throw new ArithmeticException("long overflow");
+        };
+        Detector sound = event -> Optional.of(Finding.alert(AnomalyKinds.MINING_POOL, "found", List.of(event)));
+        Watch watch = new Watch(List.of(broken, sound), Duration.ofSeconds(1));
+
+        assertThat(watch.inspect(answer(0, "supportxmr.com"))).hasSize(1);
+        assertThat(watch.inspect(answer(1, "supportxmr.com"))).hasSize(1);
+    }
+
+    @Test
     void attach_anomalies_arePublishedAmongTheEvents() {
         Queue<VMEvent> heard = new ConcurrentLinkedQueue<>();
         try (EventDispatcher events = new EventDispatcher()) {
@@ -134,7 +151,9 @@ class AnomalyMonitorTest {
                 .withCpuShare(0)
                 .withOutlierSamples(2)
                 .withEvidence(1)
-                .withBeaconShortest(Duration.ofHours(1));
+                .withBeaconShortest(Duration.ofHours(1))
+                .withCpuTime(Duration.ofNanos(1))
+                .withQuiet(Duration.ofNanos(1));
         Thresholds greatest = Thresholds.standard()
                 .withDeniedAttempts(most)
                 .withDeniedTargets(most)
@@ -151,7 +170,11 @@ class AnomalyMonitorTest {
                 .withDnsAllDomains(100)
                 .withBeaconIntervals(1_000)
                 .withBeaconJitter(1)
+                .withBeaconLongest(LONGEST)
                 .withCpuShare(1)
+                .withCpuTime(LONGEST)
+                .withQuiet(LONGEST)
+                .withUpload(new Rate(1, LONGEST))
                 .withEvidence(100);
 
         assertThat(least.beaconShortest()).isEqualTo(least.beaconLongest());
@@ -183,6 +206,15 @@ class AnomalyMonitorTest {
                 it -> it.withBeaconJitter(Math.nextDown(0.0)),
                 it -> it.withBeaconJitter(Math.nextUp(1.0)),
                 it -> it.withBeaconShortest(Duration.ofHours(1).plusNanos(1)),
+                it -> it.withBeaconShortest(Duration.ZERO),
+                it -> it.withBeaconLongest(TOO_LONG),
+                it -> it.withBeaconLongest(ChronoUnit.FOREVER.getDuration()),
+                it -> it.withCpuTime(Duration.ZERO),
+                it -> it.withCpuTime(TOO_LONG),
+                it -> it.withQuiet(Duration.ZERO),
+                it -> it.withQuiet(TOO_LONG),
+                it -> it.withUpload(new Rate(1, TOO_LONG)),
+                it -> it.withPortScan(new Rate(1, ChronoUnit.FOREVER.getDuration())),
                 it -> it.withCpuShare(Math.nextDown(0.0)),
                 it -> it.withCpuShare(Math.nextUp(1.0)),
                 it -> it.withOutlierScore(0),
@@ -211,5 +243,9 @@ class AnomalyMonitorTest {
                 .hasMessageContaining("uploadRatio");
         assertThatThrownBy(() -> new Rate(0, Duration.ofMinutes(1))).isInstanceOf(InvalidValueException.class);
         assertThatThrownBy(() -> new Rate(1, Duration.ZERO)).isInstanceOf(InvalidValueException.class);
+        assertThatThrownBy(() -> Thresholds.standard().withQuiet(TOO_LONG))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("quiet")
+                .hasMessageContaining("3650 days");
     }
 }

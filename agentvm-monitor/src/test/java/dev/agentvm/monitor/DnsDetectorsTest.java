@@ -10,6 +10,7 @@ import dev.agentvm.event.VMEvent;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.function.IntFunction;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Test;
 
 class DnsDetectorsTest {
     private static final Thresholds THRESHOLDS = Thresholds.standard();
+    private static final int PTR = 12;
 
     private static List<VMEvent> questions(int count, double last, IntFunction<String> name) {
         return questions(count, last, NameResolved.NO_ERROR, name);
@@ -215,8 +217,31 @@ class DnsDetectorsTest {
 
     @Test
     void dnsTunnel_addressesTurnedIntoNames_areNothing() {
-        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(500, 60, i -> i + ".0.0.20.in-addr.arpa")))
+        IntFunction<String> ipv4 = i -> i % 256 + "." + i / 256 + ".0.20.in-addr.arpa";
+        IntFunction<String> ipv6 =
+                i -> HexFormat.of().toHexDigits((long) i).replaceAll("(.)", "$1.") + "8.b.d.0.1.0.0.2.ip6.arpa";
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(PTR, questions(500, 60, ipv4))))
                 .isEmpty();
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(PTR, questions(500, 60, ipv6))))
+                .isEmpty();
+        assertThat(inspect(new UnknownNames(THRESHOLDS), questions(500, 60, NameResolved.NX_DOMAIN, ipv4)))
+                .isEmpty();
+    }
+
+    @Test
+    void dnsTunnel_belowNamesOfAddresses_isAnAlert() {
+        IntFunction<String> data = i -> data(i, 60) + ".0.0.2.ip6.arpa";
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), questions(20, 60, data))).hasSize(1);
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(PTR, questions(20, 60, data))))
+                .hasSize(1);
+        assertThat(inspect(new UnknownNames(THRESHOLDS), questions(50, 60, NameResolved.NX_DOMAIN, data)))
+                .hasSize(1);
+    }
+
+    @Test
+    void dnsTunnel_textOfNamesOfAddresses_isAnAlert() {
+        assertThat(inspect(new DnsTunnel(THRESHOLDS), ofType(16, questions(20, 60, i -> i + ".0.0.20.in-addr.arpa"))))
+                .hasSize(1);
     }
 
     @Test

@@ -175,6 +175,35 @@ class ResponderTest {
     }
 
     @Test
+    void on_conditionThatThrows_isSaidAndHoldsUpNoOtherResponse() throws InterruptedException {
+        try (Responder responder = responder()
+                .on(
+                        anomaly -> {
+                            throw new IllegalStateException("no such label");
+                        },
+                        Response.pause())
+                .onKind(AnomalyKinds.MINING_POOL, Response.destroy())
+                .open()) {
+            AnomalyDetected alert = anomaly(AnomalyKinds.MINING_POOL, Severity.ALERT, vm.id());
+            events.publish(alert);
+
+            assertThat(next()).satisfies(response -> {
+                assertThat(response.anomaly()).isEqualTo(alert.id());
+                assertThat(response.response()).isEqualTo("pause");
+                assertThat(response.failure())
+                        .hasValueSatisfying(failure -> assertThat(failure)
+                                .contains("its condition failed")
+                                .contains("no such label"));
+            });
+            assertThat(next()).satisfies(response -> {
+                assertThat(response.response()).isEqualTo("destroy");
+                assertThat(response.failure()).isEmpty();
+            });
+            assertThat(vm.state()).isNotEqualTo(VMState.RUNNING);
+        }
+    }
+
+    @Test
     void take_slowResponse_holdsUpNeitherEventsNorOtherResponses() throws InterruptedException {
         CountDownLatch release = new CountDownLatch(1);
         try (Responder responder = responder()

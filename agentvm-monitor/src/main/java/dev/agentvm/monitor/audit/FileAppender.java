@@ -2,6 +2,7 @@ package dev.agentvm.monitor.audit;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,10 +24,7 @@ final class FileAppender implements Appender {
     static FileAppender open(Path path) throws IOException {
         if (!Files.exists(path)) {
             Files.createFile(path, OWNER_ONLY);
-            // So that the file's name is on the medium too.
-            try (FileChannel directory = FileChannel.open(path.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
-                directory.force(true);
-            }
+            syncNameOf(path);
         }
         RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw");
         try {
@@ -35,6 +33,26 @@ final class FileAppender implements Appender {
         } catch (IOException e) {
             file.close();
             throw e;
+        }
+    }
+
+    /** So that the name is on the medium too. An interrupt, which would close the channel, is put off until it is. */
+    private static void syncNameOf(Path file) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try (FileChannel directory =
+                        FileChannel.open(file.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
+                    directory.force(true);
+                    return;
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

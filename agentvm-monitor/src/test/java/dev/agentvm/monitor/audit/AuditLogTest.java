@@ -642,6 +642,32 @@ class AuditLogTest {
     }
 
     @Test
+    void rotation_byAThreadThatIsInterrupted_losesNoEntry() throws IOException {
+        try (AuditLog log = log().maxFileSize(64 * 1024).open()) {
+            Thread.currentThread().interrupt();
+            for (int i = 0; i < 400; i++) {
+                log.onEvent(died("reason " + i));
+            }
+            assertThat(Thread.interrupted()).isTrue();
+            assertThat(log.missed()).isZero();
+        }
+        assertThat(files()).hasSizeGreaterThan(1);
+        assertThat(AuditLog.verify(directory).intact()).isTrue();
+    }
+
+    @Test
+    void close_byAThreadThatIsInterruptedWhenARotationIsDue_isInTheLog() throws IOException {
+        AuditLog log = log().maxFileAge(Duration.ofHours(1)).open();
+        clock.now = Story.START.plus(Duration.ofHours(1));
+        Thread.currentThread().interrupt();
+        log.close();
+
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(files()).hasSize(2);
+        assertThat(AuditLog.verify(directory).closed()).isTrue();
+    }
+
+    @Test
     void onEvent_afterTheClose_isNothing() throws IOException {
         AuditLog log = log().open();
         log.close();
