@@ -21,13 +21,14 @@ import org.junit.jupiter.api.extension.ExtendWith;
  *
  * <ul>
  *   <li>A parameter of type {@link dev.agentvm.Hypervisor} is the test's hypervisor: one for each test, which its
- *       {@code @BeforeEach} and {@code @AfterEach} share. If {@code @BeforeAll} or a constructor asks for it first, all
- *       tests of the class share it. {@link dev.agentvm.testkit.FakeHypervisor} works too, and confines the test to the
- *       fake.
+ *       {@code @BeforeEach} and {@code @AfterEach} share, and the constructor of its instance. If {@code @BeforeAll}
+ *       asks for it first, or the constructor of a class whose tests have one instance ({@code PER_CLASS}), all tests
+ *       of the class share it. {@link dev.agentvm.testkit.FakeHypervisor} works too, and confines the test to the fake.
  *   <li>Each parameter of type {@link dev.agentvm.VM} (or {@link dev.agentvm.testkit.FakeVM}) is a VM of its own,
  *       launched for it as {@link Launch} or a {@link Template} method says. Its name is the template's, shortened to
  *       52 characters if need be, with a few after it, so that tests that run at the same time on one host do not meet.
- *   <li>After the test, its VMs and then its hypervisor are closed, with the VMs that it launched itself.
+ *   <li>After the test, its VMs are destroyed, those too that it launched itself, detached or not, and then its
+ *       hypervisor is closed. A test that closes its hypervisor leaves its detached VMs where they are.
  *   <li>If the test failed, the report has for each VM, those that are gone too, the end of its serial console and its
  *       {@linkplain dev.agentvm.VM#connectionLog connection log}: of a fake one, what the test played.
  * </ul>
