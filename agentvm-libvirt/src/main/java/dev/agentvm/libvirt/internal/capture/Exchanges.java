@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class Exchanges {
     /** More than a guest has open in honest work; one that opens more is told of some of them twice. */
     private static final int CAPACITY = 16_384;
-    /** When nothing was seen of an exchange for so long it is over, unless it is TCP. */
+    /** When nothing was seen of an exchange for so long it is over, unless it is TCP, whose end shows. */
     private static final long OVER_NANOS = Duration.ofMinutes(1).toNanos();
     /** Linux asks for a TCP connection again after 64 seconds at most, then it gives up. */
     private static final long UNANSWERED_NANOS = Duration.ofMinutes(2).toNanos();
@@ -165,7 +165,7 @@ final class Exchanges {
             if (!tcp || (!exchange.isAnswered() && silence >= UNANSWERED_NANOS)) {
                 onOver.accept(exchange);
             }
-            if (!tcp && silence >= FORGOTTEN_NANOS) {
+            if ((!tcp || exchange.isOver()) && silence >= FORGOTTEN_NANOS) {
                 eldestFirst.remove();
             }
         }

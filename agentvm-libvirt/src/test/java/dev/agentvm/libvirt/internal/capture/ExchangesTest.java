@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.capture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.agentvm.event.ConnectionClosed.Answer;
 import dev.agentvm.libvirt.internal.capture.Exchanges.Part;
 import dev.agentvm.libvirt.internal.capture.Exchanges.Sighting;
 import dev.agentvm.network.Flow;
@@ -317,6 +318,39 @@ class ExchangesTest {
         }
         assertThat(seen(to(WWW).udp(60_000, 8080).build())).isEmpty();
         assertThat(seen(to(WWW).udp(1, 8080).build())).isPresent();
+    }
+
+    @Test
+    void capacity_manyConnectionsThatAreOver_areForgottenSoThatNothingIsLate() {
+        for (int port = 1; port <= 16_500; port++) {
+            assertThat(sighted(connection(port)).exchange().end()).isTrue();
+        }
+        Exchange last = sighted(connection(16_501)).exchange();
+        assertThat(last.isLate()).isTrue();
+        assertThat(last.end()).isTrue();
+
+        now = now.plusHours(1);
+        exchanges.sweep(now.toNanos());
+
+        assertThat(sighted(from(WWW).udp(53, 5000).build()).exchange().isLate()).isFalse();
+    }
+
+    @Test
+    void sweep_connectionThatIsOpen_isRememberedHoweverLongItIsSilent() {
+        Packet begin = connection(4000);
+        sighted(begin);
+        sighted(begin.reply()).exchange().answered(Answer.ANSWERED);
+
+        now = now.plusDays(2);
+        exchanges.sweep(now.toNanos());
+
+        assertThat(over).isEmpty();
+        assertThat(seen(to(WWW).tcp(4000, 443, "FIN,ACK").tcpNumbers(8, 10).build()))
+                .isEmpty();
+    }
+
+    private static Packet connection(int port) {
+        return to(WWW).tcp(port, 443).tcpNumbers(7, 0).build();
     }
 
     /** A record's hash adds 31 times its first part to the second, so each step up here is undone by 31 steps down. */
