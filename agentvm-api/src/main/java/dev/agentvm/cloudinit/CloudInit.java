@@ -104,7 +104,7 @@ public abstract class CloudInit implements WithCloudInit {
     }
 
     /** What YAML carries unchanged in a quoted text: it folds Unicode's line separators and has no way to write surrogates. */
-    private static boolean isText(int c) {
+    static boolean isText(int c) {
         return switch (Character.getType(c)) {
             case Character.CONTROL -> c == '\n' || c == '\t';
             case Character.SURROGATE, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR -> false;

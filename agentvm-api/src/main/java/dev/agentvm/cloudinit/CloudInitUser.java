@@ -44,13 +44,13 @@ public abstract class CloudInitUser implements WithCloudInitUser {
                     "name", name(), "must be a lower-case letter or _, then up to 31 of a-z 0-9 _ -, and not root");
         }
         for (String key : sshKeys()) {
-            if (!KEY.matcher(key).matches()) {
+            if (!KEY.matcher(key).matches() || !key.codePoints().allMatch(CloudInit::isText)) {
                 // Whoever takes the private key for the public one must not read it in a log.
                 throw new InvalidValueException(
                         "sshKeys",
                         key.startsWith("ssh-") || key.startsWith("ecdsa-") ? key : "not shown",
                         "must be a public key as ssh-keygen writes it to a .pub file: its type, its data and perhaps a"
-                                + " comment, on one line");
+                                + " comment, on one line without control characters");
             }
         }
         if (passwordHash().isPresent() && !HASH.matcher(passwordHash().get()).matches()) {

@@ -129,7 +129,8 @@ class CloudInitTest {
                 KEY,
                 "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7==",
                 "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY= me",
-                "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t key on a token"
+                "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t key on a token",
+                KEY + " Zoë 😀"
             })
     void sshKey_good_isTaken(String key) {
         assertThat(new CloudInitUser.Builder().name("a").addSshKey(key).build().sshKeys())
@@ -144,6 +145,12 @@ class CloudInitTest {
                 "AAAAC3NzaC1lZDI1NTE5AAAAIHZ5u3cZ",
                 "command=\"sh\" " + KEY,
                 KEY + "\n" + KEY,
+                KEY + "\t",
+                KEY + "\u0080",
+                KEY + "\u2028",
+                KEY + "\ud800",
+                KEY + "\ufffe",
+                KEY + "\uffff",
                 "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA"
             })
     void sshKey_bad_isRefusedAndAPrivateOneNotShown(String key) {
