@@ -35,6 +35,8 @@ final class EventMeter implements VMEventListener {
     private final MetricsSink sink;
     private final Map<UUID, Instant> launching = latest(MAX_VMS);
     private final Map<Sampled, Long> sampled = latest(MAX_VMS * COUNTS_PER_VM);
+    /** What still comes of VMs that are gone was counted while they lived. */
+    private final Map<UUID, Boolean> gone = latest(MAX_VMS);
 
     /** A count of a VM that only grows, until the VM is put back. */
     private record Sampled(UUID vm, Series series) {}
@@ -115,6 +117,7 @@ final class EventMeter implements VMEventListener {
     private void ended(VMEvent end, String how) {
         sink.count(Metric.VM_ENDS.with(how), 1);
         forget(end);
+        gone.put(end.vm().id(), true);
     }
 
     /** What is counted of a VM begins anew, or no more. */
@@ -133,6 +136,9 @@ final class EventMeter implements VMEventListener {
     }
 
     private void sampled(TrafficSampled sample) {
+        if (gone.containsKey(sample.vm().id())) {
+            return;
+        }
         grown(sample, Metric.TRAFFIC_BYTES.with("sent"), sample.sentBytes());
         grown(sample, Metric.TRAFFIC_BYTES.with("received"), sample.receivedBytes());
         grown(sample, Metric.TRAFFIC_FRAMES.with("sent"), sample.sentPackets());

@@ -10,6 +10,7 @@ import dev.agentvm.event.CommandEnded;
 import dev.agentvm.event.LaunchFailed;
 import dev.agentvm.event.LaunchStarted;
 import dev.agentvm.event.PolicyChanged;
+import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMClosed;
 import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
@@ -27,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -41,6 +43,9 @@ public final class VMEventSource {
     private final AtomicReference<Stage> stage;
     private final AtomicReference<Optional<String>> closing = new AtomicReference<>(Optional.empty());
     private final AtomicReference<Optional<VMEvent>> endDuringLaunch = new AtomicReference<>(Optional.empty());
+
+    /** Counts the begins and the ends of restores. */
+    private int turns;
 
     private enum Stage {
         LAUNCHING,
@@ -150,7 +155,8 @@ public final class VMEventSource {
     }
 
     /** The VM begins to be put back: to a snapshot, or if none is named to its launch. */
-    public Restore restoring(Optional<String> snapshot) {
+    public synchronized Restore restoring(Optional<String> snapshot) {
+        turns++;
         return new Restore(snapshot);
     }
 
@@ -172,7 +178,7 @@ public final class VMEventSource {
         /** The VM was put back, which is told unless it has ended. */
         public void done() {
             Instant now = clock.instant();
-            unlessEnded(new VMRestored.Builder()
+            restored(new VMRestored.Builder()
                     .time(now)
                     .vm(vm)
                     .snapshot(snapshot)
@@ -180,6 +186,26 @@ public final class VMEventSource {
                     .putAllSteps(steps)
                     .build());
         }
+    }
+
+    private synchronized void restored(VMRestored restored) {
+        turns++;
+        unlessEnded(restored);
+    }
+
+    /**
+     * Tells what is read of the VM from now on, such as a {@link TrafficSampled}: no more once the VM has ended, begins
+     * to be put back or was put back, so that nothing is taken for what comes after.
+     */
+    public synchronized Consumer<VMEvent> reading() {
+        int begun = turns;
+        return event -> {
+            synchronized (this) {
+                if (turns == begun) {
+                    unlessEnded(event);
+                }
+            }
+        };
     }
 
     /** The VM stands still, because this program wanted it. */

@@ -152,6 +152,18 @@ class EventMeterTest {
     }
 
     @Test
+    void traffic_sampleThatComesAfterTheEnd_isNotCountedAgain() {
+        sample(VM, 1000, 0);
+        meter.onEvent(new VMClosed.Builder().time(now).vm(VM).reason("closed").build());
+        sample(VM, 1000, 0);
+        sample(OTHER, 500, 0);
+        meter.onEvent(new VMDied.Builder().time(now).vm(OTHER).reason("crashed").build());
+        sample(OTHER, 500, 0);
+
+        assertThat(sum(Metric.TRAFFIC_BYTES.with("sent"))).isEqualTo(1500);
+    }
+
+    @Test
     void traffic_notCountedByTheHypervisor_isNoZero() {
         meter.onEvent(new TrafficSampled.Builder()
                 .time(now)

@@ -14,6 +14,7 @@ import dev.agentvm.event.CommandEnded;
 import dev.agentvm.event.LaunchFailed;
 import dev.agentvm.event.LaunchStarted;
 import dev.agentvm.event.Registration;
+import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMClosed;
 import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 class VMEventSourceTest {
@@ -205,6 +207,34 @@ class VMEventSourceTest {
         restore.done();
 
         assertThat(kinds()).containsExactly(VMDied.class);
+    }
+
+    @Test
+    void reading_endedOrPutBackSince_isNotTold() {
+        VMEventSource source = launched();
+        Consumer<VMEvent> before = source.reading();
+        VMEventSource.Restore restore = source.restoring(Optional.empty());
+        Consumer<VMEvent> during = source.reading();
+        before.accept(sample());
+        restore.done();
+        during.accept(sample());
+        assertThat(kinds()).containsExactly(VMRestored.class);
+
+        Consumer<VMEvent> after = source.reading();
+        after.accept(sample());
+        source.died("its domain stopped");
+        after.accept(sample());
+        source.reading().accept(sample());
+
+        assertThat(kinds()).containsExactly(VMRestored.class, TrafficSampled.class, VMDied.class);
+    }
+
+    private VMEvent sample() {
+        return new TrafficSampled.Builder()
+                .time(now)
+                .vm(VM)
+                .interval(Duration.ofSeconds(10))
+                .build();
     }
 
     @Test

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.agentvm.VMState;
 import dev.agentvm.event.TrafficSampled;
+import dev.agentvm.event.VMClosed;
 import dev.agentvm.event.VMEvent;
 import dev.agentvm.event.VMIdentity;
+import dev.agentvm.event.VMRestored;
 import dev.agentvm.libvirt.internal.connection.DomainRef;
 import dev.agentvm.libvirt.internal.connection.DomainStatistics;
 import dev.agentvm.libvirt.internal.connection.Domains;
@@ -38,6 +40,8 @@ class SamplerTest {
     private final List<VMEvent> told = new CopyOnWriteArrayList<>();
     private final AtomicInteger calls = new AtomicInteger();
     private final Map<UUID, DomainStatistics> statistics = new HashMap<>();
+    /** What happens when they have been read and not been told yet. */
+    private Runnable meanwhile = () -> {};
     /** Any other call fails. */
     private final Sampler sampler = new Sampler(Stub.of(Libvirt.class)
             .on(
@@ -45,7 +49,9 @@ class SamplerTest {
                     Stub.of(Domains.class)
                             .on("statistics", arguments -> {
                                 calls.incrementAndGet();
-                                return Map.copyOf(statistics);
+                                Map<UUID, DomainStatistics> read = Map.copyOf(statistics);
+                                meanwhile.run();
+                                return read;
                             })
                             .get())
             .get());
@@ -111,6 +117,36 @@ class SamplerTest {
         sampler.sample(List.of());
 
         assertThat(calls).hasValue(0);
+    }
+
+    @Test
+    void sample_vmThatEndsMeanwhile_isNotToldOfAfterItsEnd() {
+        LibvirtVM vm = vm(1);
+        meanwhile = () -> vm.events().closed("closed");
+
+        sampler.sample(List.of(vm));
+
+        assertThat(parts.events().close(Duration.ofSeconds(10))).isTrue();
+        assertThat(told).singleElement().isInstanceOf(VMClosed.class);
+    }
+
+    @Test
+    void sample_vmThatIsPutBackMeanwhile_isNotToldOfUntilTheNext() {
+        LibvirtVM vm = vm(1);
+        VMEventSource.Restore first = vm.events().restoring(Optional.empty());
+        meanwhile = first::done;
+        sampler.sample(List.of(vm));
+        meanwhile = () -> vm.events().restoring(Optional.empty()).done();
+        sampler.sample(List.of(vm));
+        meanwhile = () -> {};
+        sampler.sample(List.of(vm));
+
+        assertThat(parts.events().close(Duration.ofSeconds(10))).isTrue();
+        assertThat(told)
+                .satisfiesExactly(
+                        event -> assertThat(event).isInstanceOf(VMRestored.class),
+                        event -> assertThat(event).isInstanceOf(VMRestored.class),
+                        event -> assertThat(event).isInstanceOf(TrafficSampled.class));
     }
 
     @Test
