@@ -26,7 +26,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
  *   <li>Each parameter of type {@link dev.agentvm.VM} (or {@link dev.agentvm.testkit.FakeVM}) is a VM of its own, launched
  *       for it as {@link Launch} or a {@link Template} method says. Its name is the template's with a number after it, so
  *       that tests that run at the same time on one host do not meet.
- *   <li>After the test, its VMs and then its hypervisor are closed, with the VMs that it launched itself.
+ *   <li>After the test, its VMs are destroyed, those too that it launched itself, detached or not, and then its
+ *       hypervisor is closed. A test that closes its hypervisor leaves its detached VMs where they are.
  *   <li>If the test failed, the report has for each VM the end of its serial console and, of a fake one, each connection
  *       with its verdict; of a real one, the policy that was in force.
  * </ul>

@@ -1,6 +1,7 @@
 package dev.agentvm.testkit.junit;
 
 import dev.agentvm.Hypervisor;
+import dev.agentvm.HypervisorUnavailableException;
 import dev.agentvm.Images;
 import dev.agentvm.LaunchOptions;
 import dev.agentvm.ReapReport;
@@ -8,6 +9,7 @@ import dev.agentvm.VM;
 import dev.agentvm.VMTemplate;
 import dev.agentvm.event.VMEvents;
 import dev.agentvm.testkit.FakeHypervisor;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -82,9 +84,33 @@ final class Session implements AutoCloseable {
         };
     }
 
+    /** Detached VMs go too, which would outlive their hypervisor. */
     @Override
     public void close() {
-        hypervisor.close();
+        List<RuntimeException> failures = new ArrayList<>();
+        launched.forEach(vm -> attempt(() -> destroy(vm), failures));
+        attempt(hypervisor::close, failures);
+        if (!failures.isEmpty()) {
+            RuntimeException first = failures.get(0);
+            failures.subList(1, failures.size()).forEach(first::addSuppressed);
+            throw first;
+        }
+    }
+
+    private static void destroy(VM vm) {
+        try {
+            vm.destroy();
+        } catch (HypervisorUnavailableException e) {
+            // The test has closed its hypervisor, and has so decided what lives on.
+        }
+    }
+
+    private static void attempt(Runnable step, List<RuntimeException> failures) {
+        try {
+            step.run();
+        } catch (RuntimeException e) {
+            failures.add(e);
+        }
     }
 
     /** Remembers what is launched, so that a VM that the test has closed can be reported too. */

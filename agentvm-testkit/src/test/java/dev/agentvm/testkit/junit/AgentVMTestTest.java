@@ -6,6 +6,7 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass
 
 import dev.agentvm.Command;
 import dev.agentvm.Hypervisor;
+import dev.agentvm.LaunchOptions;
 import dev.agentvm.OperationTimeoutException;
 import dev.agentvm.VM;
 import dev.agentvm.VMState;
@@ -191,6 +192,53 @@ class AgentVMTestTest {
                 GIVEN.add(hypervisor);
                 assertThat(hypervisor.list()).hasSize(1);
             }
+        }
+    }
+
+    @Test
+    void vms_thatTheTestDetached_areGoneAfterItToo() throws IOException {
+        kit(Detaching.class).execute().testEvents().assertStatistics(stats -> stats.failed(1));
+        runReal(Detaching.class, "real").testEvents().assertStatistics(stats -> stats.failed(1));
+
+        assertThat(given(FakeHypervisor.class))
+                .hasSize(1)
+                .allSatisfy(fake -> assertThat(fake.leftovers()).isEmpty());
+        assertThat(PretendProvider.last.leftovers()).isEmpty();
+    }
+
+    @AgentVMTest
+    static class Detaching {
+        @Test
+        void test(Hypervisor hypervisor) {
+            GIVEN.add(hypervisor);
+            hypervisor.launch(
+                    new VMTemplate.Builder().name("detached").build(),
+                    new LaunchOptions.Builder().detached(true).build());
+            throw new IllegalStateException("on purpose");
+        }
+    }
+
+    @Test
+    void vms_ofAHypervisorThatTheTestClosed_areWhatItLeft() {
+        kit(Closing.class)
+                .execute()
+                .testEvents()
+                .assertStatistics(stats -> stats.succeeded(1).failed(0));
+        assertThat(given(FakeHypervisor.class))
+                .hasSize(1)
+                .allSatisfy(fake -> assertThat(fake.leftovers()).contains("domain detached"));
+    }
+
+    @AgentVMTest
+    static class Closing {
+        @Test
+        void test(FakeHypervisor hypervisor, VM attached) {
+            GIVEN.add(hypervisor);
+            hypervisor.launch(
+                    new VMTemplate.Builder().name("detached").build(),
+                    new LaunchOptions.Builder().detached(true).build());
+            hypervisor.close();
+            assertThat(attached.state()).isEqualTo(VMState.DESTROYED);
         }
     }
 
