@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
@@ -79,10 +80,12 @@ public final class EventDispatcher implements VMEvents, AutoCloseable {
      */
     public boolean close(Duration timeout) {
         close();
-        long deadline = System.nanoTime() + timeout.toNanos();
+        // The longest that there are stand for what is longer.
+        long nanos = Math.max(0, TimeUnit.NANOSECONDS.convert(timeout));
+        long begin = System.nanoTime();
         boolean delivered = true;
         for (ListenerQueue queue : queues) {
-            delivered &= queue.awaitQuiet(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+            delivered &= queue.awaitQuiet(Duration.ofNanos(Math.max(0, nanos - (System.nanoTime() - begin))));
         }
         return delivered;
     }

@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
@@ -242,7 +243,7 @@ final class ListenerQueue implements Registration {
         try {
             queueLosses();
             long last = queued.get();
-            long nanos = timeout.toNanos();
+            long nanos = TimeUnit.NANOSECONDS.convert(timeout);
             while (handled.get() < last && state.get() != State.CLOSED && nanos > 0) {
                 nanos = changed.awaitNanos(nanos);
             }
@@ -269,7 +270,7 @@ final class ListenerQueue implements Registration {
         }
         lock.lock();
         try {
-            long nanos = timeout.toNanos();
+            long nanos = TimeUnit.NANOSECONDS.convert(timeout);
             while (!quiet && nanos > 0) {
                 nanos = changed.awaitNanos(nanos);
             }

@@ -18,6 +18,7 @@ import dev.agentvm.network.Flow;
 import dev.agentvm.network.NetworkPolicy;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -382,6 +383,24 @@ class EventDispatcherTest {
         others.listen(event -> closed.add(others.close(LONG)));
         others.publish(event(ONE, 1));
         assertThat(closed.take()).as("by the listener itself").isFalse();
+    }
+
+    @Test
+    void waits_longerThanNanosecondsTell_areOverWhenAllIsDone() throws InterruptedException {
+        Duration ages = ChronoUnit.FOREVER.getDuration();
+        Slow slow = new Slow();
+        Registration registration = events.listen(slow);
+        Registration other = events.listen(event -> {});
+        events.publish(event(ONE, 0));
+        slow.called.await();
+        Thread later = new Thread(slow::goOn);
+        later.start();
+
+        assertThat(registration.awaitDelivery(ages)).isTrue();
+        assertThat(other.close(ages)).isTrue();
+        assertThat(events.close(ages)).isTrue();
+        assertThat(events.close(ages.negated())).isTrue();
+        later.join();
     }
 
     @Test

@@ -65,6 +65,7 @@ import dev.agentvm.event.ConnectionDenied;
 import dev.agentvm.event.LaunchFailed;
 import dev.agentvm.event.LaunchStarted;
 import dev.agentvm.event.PolicyChanged;
+import dev.agentvm.event.Registration;
 import dev.agentvm.event.VMClosed;
 import dev.agentvm.event.VMDied;
 import dev.agentvm.event.VMEvent;
@@ -96,6 +97,7 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -151,6 +153,8 @@ public abstract class HypervisorContract {
 
     /** Longer than anything that is promised to end soon. */
     private static final Duration LONG = Duration.ofSeconds(60);
+
+    private static final Duration FOREVER = ChronoUnit.FOREVER.getDuration();
 
     private static final Set<LaunchStep> OF_NETWORK = EnumSet.of(
             LaunchStep.NETWORK_READY,
@@ -872,6 +876,21 @@ public abstract class HypervisorContract {
         VM vm = connect().launch(template("awaited"));
         withTimeHeld(() -> {
             Call<Boolean> waiter = Call.begin(() -> vm.awaitEnd(Duration.ofHours(1)));
+            eventually("it waits", () -> waiter.waits() || waiter.isOver());
+
+            vm.destroy();
+            finish(waiter);
+
+            assertTrue(waiter.value());
+        });
+    }
+
+    @Test
+    void awaitEnd_longerThanClocksTell_isTrueAtTheEnd() {
+        requires(Ability.LAUNCH);
+        VM vm = connect().launch(template("awaited"));
+        withTimeHeld(() -> {
+            Call<Boolean> waiter = Call.begin(() -> vm.awaitEnd(FOREVER));
             eventually("it waits", () -> waiter.waits() || waiter.isOver());
 
             vm.destroy();
@@ -2647,6 +2666,14 @@ public abstract class HypervisorContract {
         eventually("its end is told", () -> !of(events, VMClosed.class).isEmpty());
         assertThrows(
                 HypervisorUnavailableException.class, () -> hypervisor.events().listen(event -> {}));
+    }
+
+    @Test
+    void events_waitLongerThanClocksTell_isOverWhenAllIsDelivered() {
+        Registration registration = connect().events().listen(event -> {});
+
+        assertTrue(registration.awaitDelivery(FOREVER));
+        assertTrue(registration.close(FOREVER));
     }
 
     @Test

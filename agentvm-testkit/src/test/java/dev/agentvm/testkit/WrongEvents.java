@@ -21,6 +21,7 @@ import dev.agentvm.event.VMRestored;
 import dev.agentvm.network.NetworkPolicy;
 import dev.agentvm.testkit.WrongFakes.World;
 import dev.agentvm.testkit.WrongFakes.WrongFake;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -119,7 +120,45 @@ final class WrongEvents {
                                 return FakeHypervisor.create().events().listen(listener);
                             }
                         }),
-                        "events_ofAHypervisorThatIsClosed_endWithItsVMs"));
+                        "events_ofAHypervisorThatIsClosed_endWithItsVMs"),
+                wrong(
+                        "a wait of ages for events is refused",
+                        listening((listen, listener) -> hasty(listen.apply(listener))),
+                        "events_waitLongerThanClocksTell_isOverWhenAllIsDelivered"));
+    }
+
+    private static Registration hasty(Registration right) {
+        return new Registration() {
+            @Override
+            public long delivered() {
+                return right.delivered();
+            }
+
+            @Override
+            public long lost() {
+                return right.lost();
+            }
+
+            @Override
+            public int waiting() {
+                return right.waiting();
+            }
+
+            @Override
+            public boolean awaitDelivery(Duration timeout) {
+                return right.awaitDelivery(Duration.ofNanos(timeout.toNanos()));
+            }
+
+            @Override
+            public void close() {
+                right.close();
+            }
+
+            @Override
+            public boolean close(Duration timeout) {
+                return right.close(Duration.ofNanos(timeout.toNanos()));
+            }
+        };
     }
 
     private static VMEvent closed(VMDied died) {

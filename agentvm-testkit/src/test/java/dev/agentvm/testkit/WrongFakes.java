@@ -893,7 +893,17 @@ final class WrongFakes {
                                 return gone;
                             }
                         }),
-                        "awaitEnd_endedMeanwhile_isTrueAtOnce"),
+                        "awaitEnd_endedMeanwhile_isTrueAtOnce",
+                        "awaitEnd_longerThanClocksTell_isTrueAtTheEnd"),
+                wrong(
+                        "a wait of ages for an end is refused",
+                        launched(vm -> new SpoiltVM(vm) {
+                            @Override
+                            public boolean awaitEnd(Duration timeout) {
+                                return super.awaitEnd(Duration.ofNanos(timeout.toNanos()));
+                            }
+                        }),
+                        "awaitEnd_longerThanClocksTell_isTrueAtTheEnd"),
                 wrong(
                         "who waits for an end takes no notice of an interrupt",
                         launched(vm -> new SpoiltVM(vm) {
