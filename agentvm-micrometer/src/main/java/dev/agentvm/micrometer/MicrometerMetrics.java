@@ -10,8 +10,10 @@ import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
 import java.util.stream.IntStream;
@@ -31,12 +33,16 @@ import org.jspecify.annotations.Nullable;
  * {@link io.micrometer.core.instrument.config.MeterFilter} before.
  */
 public final class MicrometerMetrics implements MetricsSink {
-    private final MeterRegistry registry;
-    private final Map<Series, Sum> gauges = new ConcurrentHashMap<>();
+    /** A registry has one gauge for each series, whoever has values of it. */
+    private static final Map<MeterRegistry, Map<Series, Sum>> GAUGES = Collections.synchronizedMap(new WeakHashMap<>());
 
-    /** Keeps everything in {@code registry}. */
+    private final MeterRegistry registry;
+    private final Map<Series, Sum> gauges;
+
+    /** Keeps everything in {@code registry}. Several for one registry do as one would. */
     public MicrometerMetrics(MeterRegistry registry) {
         this.registry = Objects.requireNonNull(registry, "registry");
+        this.gauges = GAUGES.computeIfAbsent(registry, unused -> new ConcurrentHashMap<>());
     }
 
     @Override

@@ -18,6 +18,8 @@ import dev.agentvm.event.AnomalyDetected;
 import dev.agentvm.event.TrafficSampled;
 import dev.agentvm.event.VMIdentity;
 import dev.agentvm.metrics.Metric;
+import dev.agentvm.metrics.MetricsSink;
+import dev.agentvm.metrics.Series;
 import dev.agentvm.network.Flow;
 import dev.agentvm.pool.VMLease;
 import dev.agentvm.pool.VMPool;
@@ -110,6 +112,22 @@ class MicrometerMetricsTest {
         assertGauge(1, "agentvm.vms", "state", "running");
         hypervisor.close();
         await().until(() -> registry.find("agentvm.vms").gauges().isEmpty());
+    }
+
+    @Test
+    void gauge_ofSeveralSinksWithOneRegistry_isTheirSumWhileOneIsLeft() {
+        MicrometerMetrics other = new MicrometerMetrics(registry);
+        Series series = Metric.VMS.with("elsewhere");
+        MetricsSink.Gauge three = metrics.gauge(series, () -> 3);
+        MetricsSink.Gauge four = other.gauge(series, () -> 4);
+        assertGauge(7, "agentvm.vms", "state", "elsewhere");
+
+        three.close();
+
+        assertGauge(4, "agentvm.vms", "state", "elsewhere");
+        four.close();
+        assertThat(registry.find("agentvm.vms").tags("state", "elsewhere").gauges())
+                .isEmpty();
     }
 
     @Test
