@@ -21,8 +21,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
  *
  * <ul>
  *   <li>A parameter of type {@link dev.agentvm.Hypervisor} is the test's hypervisor: one for each test, which its
- *       {@code @BeforeEach} and {@code @AfterEach} share. If {@code @BeforeAll} or a constructor asks for it first, all
- *       tests of the class share it. {@link dev.agentvm.testkit.FakeHypervisor} works too, and confines the test to the fake.
+ *       {@code @BeforeEach} and {@code @AfterEach} share, and the constructor of its instance. If {@code @BeforeAll}
+ *       asks for it first, or the constructor of a class whose tests have one instance ({@code PER_CLASS}), all tests
+ *       of the class share it. {@link dev.agentvm.testkit.FakeHypervisor} works too, and confines the test to the fake.
  *   <li>Each parameter of type {@link dev.agentvm.VM} (or {@link dev.agentvm.testkit.FakeVM}) is a VM of its own, launched
  *       for it as {@link Launch} or a {@link Template} method says. Its name is the template's with a number after it, so
  *       that tests that run at the same time on one host do not meet.

@@ -38,6 +38,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.reporting.ReportEntry;
@@ -192,6 +193,55 @@ class AgentVMTestTest {
                 GIVEN.add(hypervisor);
                 assertThat(hypervisor.list()).hasSize(1);
             }
+        }
+    }
+
+    @Test
+    void hypervisor_thatAConstructorAsksFor_isTheTestsOwn() {
+        kit(OneInstanceEach.class)
+                .execute()
+                .testEvents()
+                .assertStatistics(stats -> stats.succeeded(2).failed(0));
+        assertThat(given(FakeHypervisor.class)).hasSize(2).doesNotHaveDuplicates();
+    }
+
+    @AgentVMTest
+    static class OneInstanceEach {
+        private final Hypervisor own;
+
+        OneInstanceEach(Hypervisor own) {
+            this.own = own;
+        }
+
+        @RepeatedTest(2)
+        void test(Hypervisor hypervisor) {
+            GIVEN.add(hypervisor);
+            assertThat(hypervisor).isSameAs(own);
+        }
+    }
+
+    @Test
+    void hypervisor_thatTheConstructorOfAllTestsAsksFor_isSharedByTheClass() {
+        kit(OneInstanceForAll.class)
+                .execute()
+                .testEvents()
+                .assertStatistics(stats -> stats.succeeded(2).failed(0));
+        assertThat(new HashSet<>(given(FakeHypervisor.class))).hasSize(1);
+    }
+
+    @AgentVMTest
+    @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+    static class OneInstanceForAll {
+        private final Hypervisor shared;
+
+        OneInstanceForAll(Hypervisor shared) {
+            this.shared = shared;
+        }
+
+        @RepeatedTest(2)
+        void test(Hypervisor hypervisor) {
+            GIVEN.add(hypervisor);
+            assertThat(hypervisor).isSameAs(shared);
         }
     }
 
