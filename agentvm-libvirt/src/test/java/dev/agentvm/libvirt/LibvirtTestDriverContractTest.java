@@ -38,7 +38,6 @@ import org.libvirt.StoragePool;
  */
 class LibvirtTestDriverContractTest extends HypervisorContract {
     private static final String URI = "test:///default";
-    private static final String POOL = "agentvm";
 
     @TempDir
     Path directory;
@@ -70,7 +69,7 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
                 directory.resolve("state"),
                 true,
                 directory.resolve("images"),
-                POOL,
+                pool(),
                 directory.resolve("pool"),
                 NetworkSettings.standard(),
                 Optional.of(Accelerator.TCG),
@@ -82,6 +81,11 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
                 Clock.systemUTC()));
         opened.add(hypervisor);
         return hypervisor;
+    }
+
+    /** The driver's pools outlast the test whose directory they are in. */
+    private String pool() {
+        return "pool-" + directory.getFileName();
     }
 
     @Override
@@ -116,8 +120,8 @@ class LibvirtTestDriverContractTest extends HypervisorContract {
                 for (int domain : connection.listDomains()) {
                     all.add("domain " + connection.domainLookupByID(domain).getName());
                 }
-                if (Arrays.asList(connection.listStoragePools()).contains(POOL)) {
-                    StoragePool pool = connection.storagePoolLookupByName(POOL);
+                if (Arrays.asList(connection.listStoragePools()).contains(pool())) {
+                    StoragePool pool = connection.storagePoolLookupByName(pool());
                     Arrays.stream(pool.listVolumes()).forEach(volume -> all.add("disk " + volume));
                 }
             } finally {
