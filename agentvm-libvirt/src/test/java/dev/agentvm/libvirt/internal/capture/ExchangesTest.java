@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import net.jqwik.api.ForAll;
@@ -131,6 +132,30 @@ class ExchangesTest {
         assertThat(seen(fromVM().ipv4("0.0.0.0", "255.255.255.255").udp(68, 67).build()))
                 .isPresent();
         assertThat(seen(from(GATEWAY).udp(67, 68).build())).isEmpty();
+    }
+
+    /** Layer 2 does not look so deep, so it passes; it is told as what it is, a false address. */
+    @Test
+    void dhcp_inTheNameOfAnother_isAnAttemptOfItsOwnByThatOne() {
+        assertThat(seen(dhcp(VM_MAC)))
+                .hasValueSatisfying(flow -> assertThat(flow.sourceMac()).contains(MacAddress.of(VM_MAC)));
+
+        assertThat(seen(dhcp(OTHER_MAC)))
+                .hasValueSatisfying(flow -> assertThat(flow.sourceMac()).contains(MacAddress.of(OTHER_MAC)));
+        assertThat(seen(dhcp(OTHER_MAC))).as("again").isEmpty();
+        assertThat(seen(dhcp(VM_MAC))).isEmpty();
+        assertThat(seen(from(GATEWAY).udp(67, 68).build())).isEmpty();
+    }
+
+    /** A message of which only the client's address counts here. */
+    private static Packet dhcp(String client) {
+        byte[] message = new byte[240];
+        byte[] mac = HexFormat.ofDelimiter(":").parseHex(client);
+        System.arraycopy(mac, 0, message, 28, mac.length);
+        return fromVM().ipv4("0.0.0.0", "255.255.255.255")
+                .udp(68, 67)
+                .payload(message)
+                .build();
     }
 
     @Test
