@@ -65,7 +65,7 @@ class BandwidthIT {
     }
 
     @Test
-    void limits_onACallersBridge_areKeptInBothDirections_andChangeWhileTheVMRuns() throws Exception {
+    void limits_onACallersBridge_areKeptInBothDirections() throws Exception {
         VMTemplate bridged = TEMPLATE.withNetworkMode(NetworkMode.bridge(Lan.BRIDGE, Lab.fact("DNS_ADDRESS")));
         onHostThatShapes(() -> {
             try (Lan lan = new Lan()) {
@@ -74,9 +74,6 @@ class BandwidthIT {
                         VM vm = hypervisor.launch(bridged)) {
                     Lab.awaitNetwork(vm);
                     assertKept(vm, 8, 4);
-
-                    vm.setBandwidth(megabits(3, 6));
-                    assertKept(vm, 3, 6);
                 }
             }
         });
