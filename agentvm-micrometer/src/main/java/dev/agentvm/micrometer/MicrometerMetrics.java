@@ -77,14 +77,16 @@ public final class MicrometerMetrics implements MetricsSink {
 
     private Meter register(Series series) {
         Metric metric = series.metric();
-        return io.micrometer.core.instrument.Gauge.builder(metric.metricName(), () -> value(series))
+        Map<Series, Sum> all = gauges;
+        return io.micrometer.core.instrument.Gauge.builder(metric.metricName(), () -> value(all, series))
                 .description(metric.description())
                 .baseUnit(unit(metric))
                 .tags(tags(series))
                 .register(registry);
     }
 
-    private int value(Series series) {
+    /** Without the registry, which is held weakly. */
+    private static int value(Map<Series, Sum> gauges, Series series) {
         Sum sum = gauges.get(series);
         return sum == null ? 0 : sum.value();
     }

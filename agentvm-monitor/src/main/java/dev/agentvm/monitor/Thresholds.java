@@ -183,8 +183,7 @@ public abstract class Thresholds implements WithThresholds {
     }
 
     /**
-     * For how long an anomaly of a kind is not told again of the same VM, unless it has become more severe; zero tells
-     * each.
+     * For how long an anomaly of a kind is not told again of the same VM, unless it has become more severe.
      */
     @Value.Default
     public Duration quiet() {

@@ -427,7 +427,7 @@ class BridgeIT {
             body.run();
         } finally {
             sh("iptables -P FORWARD ACCEPT; iptables -D FORWARD -i lanup -j ACCEPT;"
-                    + " iptables -D FORWARD -o lanup -j ACCEPT; iptables -D FORWARD " + accept);
+                    + " iptables -D FORWARD -o lanup -j ACCEPT; iptables -D FORWARD " + accept + " || true");
         }
     }
 

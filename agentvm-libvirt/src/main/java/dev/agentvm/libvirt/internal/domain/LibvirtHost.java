@@ -189,12 +189,12 @@ public final class LibvirtHost implements Hypervisor {
     void watch(LibvirtVM vm, VMTemplate template) {
         template.timeToLive().ifPresent(time -> {
             vm.activity().expires(parts.clock().instant().plus(time).truncatedTo(ChronoUnit.MILLIS));
-            schedule(timer(vm), time, () -> vm.destroy("its time to live of " + time + " is over"));
+            schedule(vm, timer(vm), time, () -> vm.destroy("its time to live of " + time + " is over"));
         });
         template.idleTimeout().ifPresent(time -> {
             vm.activity().limit(time);
             AtomicReference<Future<?>> timer = timer(vm);
-            schedule(timer, time, () -> destroyIfIdle(vm, time, timer));
+            schedule(vm, timer, time, () -> destroyIfIdle(vm, time, timer));
         });
         vm.activity().tell();
     }
@@ -212,7 +212,7 @@ public final class LibvirtHost implements Hypervisor {
             left = leftByThisProgram(vm, timeout);
         }
         if (isPositive(left)) {
-            schedule(timer, left, () -> destroyIfIdle(vm, timeout, timer));
+            schedule(vm, timer, left, () -> destroyIfIdle(vm, timeout, timer));
         } else {
             vm.destroy("it was idle for " + timeout);
         }
@@ -250,8 +250,11 @@ public final class LibvirtHost implements Hypervisor {
         return timer;
     }
 
-    private void schedule(AtomicReference<Future<?>> timer, Duration delay, Runnable work) {
+    private void schedule(LibvirtVM vm, AtomicReference<Future<?>> timer, Duration delay, Runnable work) {
         timer.set(housekeeping.schedule(() -> keepHouse(work), delay.toMillis(), TimeUnit.MILLISECONDS));
+        if (vm.endReason().isPresent()) {
+            timer.get().cancel(false);
+        }
     }
 
     /** What fails here stays on the lists, for {@link #reap} and {@link #close}. */
@@ -318,12 +321,10 @@ public final class LibvirtHost implements Hypervisor {
         OwnerXml mark = Parts.mark(xml);
         boolean paused = listing.state().state() == DomainState.State.PAUSED;
         // Events wait for the lock, so libvirt is asked before it is taken.
-        Optional<PolicyInForce> unknown =
-                handles(domain.uuid()).stream().anyMatch(vm -> vm.policy().isPresent())
-                        ? Optional.empty()
-                        : parts.networking()
-                                .attached(xml)
-                                .map(attached -> PolicyInForce.unknown(parts.networking(), domain, attached));
+        Optional<PolicyInForce> policy = policy(domain)
+                .or(() -> parts.networking()
+                        .attached(xml)
+                        .map(attached -> PolicyInForce.unknown(parts.networking(), domain, attached)));
         LibvirtVM vm;
         synchronized (found) {
             Optional<LibvirtVM> other = handles(domain.uuid()).stream().findFirst();
@@ -336,7 +337,7 @@ public final class LibvirtHost implements Hypervisor {
                     () -> clear(domain, ledger(domain)));
             Parts.expires(xml).ifPresent(vm.activity()::expires);
             IdleTime.of(xml).ifPresent(idle -> vm.activity().limit(idle.timeout()));
-            other.flatMap(LibvirtVM::policy).or(() -> unknown).ifPresent(vm::policy);
+            policy(domain).or(() -> policy).ifPresent(vm::policy);
             ConnectionLog nothing = ConnectionLog.empty(
                     vm.policy().map(unused -> "the VM is watched by the program that launched it, not by this one"));
             vm.watchedBy(() -> nothing);
@@ -348,6 +349,13 @@ public final class LibvirtHost implements Hypervisor {
             return Optional.empty();
         }
         return Optional.of(vm);
+    }
+
+    /** One for all handles on the VM, of which one may be older than its place on a network. */
+    private Optional<PolicyInForce> policy(DomainRef domain) {
+        return handles(domain.uuid()).stream()
+                .flatMap(vm -> vm.policy().stream())
+                .findFirst();
     }
 
     private VMEventSource events(DomainRef domain, OwnerXml mark) {

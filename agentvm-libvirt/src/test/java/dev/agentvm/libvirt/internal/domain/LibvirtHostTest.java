@@ -27,6 +27,8 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -56,6 +58,7 @@ class LibvirtHostTest {
             .on("state", Optional.of(RUNNING));
     private final Stub<Networks> networks = Stub.of(Networks.class).on("lookup", Optional.empty());
     private final CompletableFuture<LibvirtListener> listener = new CompletableFuture<>();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
     private LibvirtHost host;
 
     private static String domainXml(DomainRef domain) {
@@ -88,6 +91,7 @@ class LibvirtHostTest {
 
     @AfterEach
     void close() {
+        threads.shutdownNow();
         host.close();
     }
 
@@ -127,11 +131,13 @@ class LibvirtHostTest {
             awaitAnswer(answer);
             return Optional.empty();
         });
-        CompletableFuture<Optional<VM>> search = CompletableFuture.supplyAsync(() -> host.find("vm0"));
+        CompletableFuture<Optional<VM>> search = CompletableFuture.supplyAsync(() -> host.find("vm0"), threads);
         assertThat(asked.await(10, TimeUnit.SECONDS)).isTrue();
 
-        CompletableFuture<Void> told = CompletableFuture.runAsync(() -> listener.join()
-                .onEvent(new LibvirtEvent.AgentLifecycle(running.get(1), true, LibvirtEvent.AgentReason.CHANNEL)));
+        LibvirtEvent ofAnother =
+                new LibvirtEvent.AgentLifecycle(running.get(1), true, LibvirtEvent.AgentReason.CHANNEL);
+        CompletableFuture<Void> told =
+                CompletableFuture.runAsync(() -> listener.join().onEvent(ofAnother), threads);
         try {
             told.get(10, TimeUnit.SECONDS);
             assertThat(search).isNotDone();
