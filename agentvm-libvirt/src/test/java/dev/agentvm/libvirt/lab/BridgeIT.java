@@ -256,7 +256,8 @@ class BridgeIT {
 
     private static void listen(VM vm) {
         Lab.output(vm, Command.shell("(while :; do echo guest | nc -l -p 2222; done >/dev/null 2>&1 &)"));
-        assertThat(Lab.probe(vm, "tcp", "127.0.0.1", "2222")).startsWith("open guest");
+        Awaitility.await()
+                .until(() -> Lab.probe(vm, "tcp", "127.0.0.1", "2222"), answer -> answer.startsWith("open guest"));
     }
 
     @Test
