@@ -32,10 +32,13 @@ own_cgroups() {
 
 # Makes and records the directories; sets LAB_RECORD, LAB_LOCK, and LAB_CGROUPS for the lab's inner half.
 make_cgroups() {
-  local controllers parent directory file
-  mkdir -p "$LAB_RECORDS"
+  local controllers parent directory file tries
   LAB_RECORD=$LAB_RECORDS/lab-$$-$SRANDOM
-  exec {LAB_LOCK}>"$LAB_RECORD.new"
+  # A lab that ends at this moment takes the empty directory along.
+  for ((tries = 0; tries < 20; tries++)); do
+    mkdir -p "$LAB_RECORDS"
+    ! exec {LAB_LOCK}>"$LAB_RECORD.new" || break
+  done
   flock "$LAB_LOCK"
   LAB_CGROUPS=
   while read -r controllers parent; do
@@ -85,6 +88,8 @@ sweep_cgroups() {
   local record lock
   for record in "$LAB_RECORDS"/lab-*; do
     [[ -e $record ]] || continue
+    # Another lab is about to lock it.
+    [[ $record != *.new || -z $(find "$record" -mmin -1 2>/dev/null) ]] || continue
     exec {lock}<"$record" || continue
     ! flock -n "$lock" || remove_cgroups "$record"
     exec {lock}<&-
