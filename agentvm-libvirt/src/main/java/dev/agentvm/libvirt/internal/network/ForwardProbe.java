@@ -28,12 +28,12 @@ final class ForwardProbe {
     private final Optional<NftChains> chains;
     private final Backend backend;
 
-    ForwardProbe(HostView host, LibvirtVersion version, String bridge) {
+    ForwardProbe(HostView host, LibvirtVersion version, String bridge, Optional<NftChains> chains) {
         this.host = host;
         this.version = version;
         this.bridge = bridge;
         this.rules = host.run("iptables", "-w", "1", "-S").map(ForwardRules::parse);
-        this.chains = host.run("nft", "list", "chains").map(NftChains::parse);
+        this.chains = chains;
         this.backend = backend();
     }
 

@@ -88,22 +88,24 @@ public final class HostProbe {
             findings.add(spanningTree(bridge.name()));
             findings.add(routing(bridge.name()));
             findings.add(leases(bridge));
-            findings.add(forward(bridge.name()).bridged(bridge.address().isEmpty()));
-            findings.add(new TrackingProbe(host, bridge.name()).check(Finding.Severity.FATAL));
+            Optional<NftChains> chains = NftChains.of(host);
+            findings.add(forward(bridge.name(), chains).bridged(bridge.address().isEmpty()));
+            findings.add(new TrackingProbe(host, bridge.name(), chains).check(Finding.Severity.FATAL));
         }
         if (needs.mode().equals(NetworkMode.NAT_FILTERED)) {
             findings.add(network(needs));
             findings.add(forwarding(needs));
-            ForwardProbe forward = forward(needs.settings().bridge());
+            Optional<NftChains> chains = NftChains.of(host);
+            ForwardProbe forward = forward(needs.settings().bridge(), chains);
             findings.add(forward.policy(needs.policy()));
             findings.add(forward.connections());
-            findings.add(tracking(needs));
+            findings.add(tracking(needs, chains));
         }
         return List.copyOf(findings);
     }
 
-    private ForwardProbe forward(String bridge) {
-        return new ForwardProbe(host, libvirt.host().daemonVersion(), bridge);
+    private ForwardProbe forward(String bridge, Optional<NftChains> chains) {
+        return new ForwardProbe(host, libvirt.host().daemonVersion(), bridge, chains);
     }
 
     private Finding uri() {
@@ -331,10 +333,10 @@ public final class HostProbe {
                 "net.ipv4.ip_forward is " + value + (active ? "" : "; libvirt turns it on with the network"));
     }
 
-    private Finding tracking(Needs needs) {
+    private Finding tracking(Needs needs, Optional<NftChains> chains) {
         return needs.policy().denied() == DenyAction.DROP
                 ? Finding.ok("connection-tracking", "the policy drops, which does not need it")
-                : new TrackingProbe(host, needs.settings().bridge()).check(Finding.Severity.WARNING);
+                : new TrackingProbe(host, needs.settings().bridge(), chains).check(Finding.Severity.WARNING);
     }
 
     private Finding confinement(Needs needs) {

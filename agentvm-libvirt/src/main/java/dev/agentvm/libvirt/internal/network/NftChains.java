@@ -2,6 +2,7 @@ package dev.agentvm.libvirt.internal.network;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -23,6 +24,11 @@ record NftChains(List<String> tables, List<String> droppingForward, List<String>
             Pattern.compile("\\s+type filter hook prerouting priority (raw\\b|-[2-9]\\d\\d|-\\d{4}).*");
 
     private static final List<String> IPTABLES = List.of("ip filter FORWARD", "ip raw PREROUTING");
+
+    /** Those of a host, if they can be seen. */
+    static Optional<NftChains> of(HostView host) {
+        return host.run("nft", "list", "chains").map(NftChains::parse);
+    }
 
     static NftChains parse(String printed) {
         List<String> tables = new ArrayList<>();

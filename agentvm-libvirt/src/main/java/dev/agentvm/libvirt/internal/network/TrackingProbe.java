@@ -20,16 +20,17 @@ final class TrackingProbe {
 
     private final HostView host;
     private final String bridge;
+    private final Optional<NftChains> chains;
 
-    TrackingProbe(HostView host, String bridge) {
+    TrackingProbe(HostView host, String bridge, Optional<NftChains> chains) {
         this.host = host;
         this.bridge = bridge;
+        this.chains = chains;
     }
 
     /** Whether what VMs on the bridge send and are sent is tracked; {@code otherwise} is what it means if not. */
     Finding check(Severity otherwise) {
         Optional<String> raw = host.run("iptables", "-w", "1", "-t", "raw", "-S");
-        Optional<NftChains> chains = host.run("nft", "list", "chains").map(NftChains::parse);
         if (raw.isEmpty() && chains.isEmpty()) {
             return Finding.warning(
                     ID,

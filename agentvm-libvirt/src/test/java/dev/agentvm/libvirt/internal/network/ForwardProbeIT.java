@@ -13,7 +13,8 @@ class ForwardProbeIT {
     private static final LibvirtVersion VERSION = new LibvirtVersion(11, 3, 0);
 
     private static Finding policy() {
-        return new ForwardProbe(HostView.local(), VERSION, "agentvm0").policy(NetworkPolicy.agentDefault());
+        HostView host = HostView.local();
+        return new ForwardProbe(host, VERSION, "agentvm0", NftChains.of(host)).policy(NetworkPolicy.agentDefault());
     }
 
     private static void sh(String line) {

@@ -32,7 +32,7 @@ class ForwardProbeTest {
     private LibvirtVersion version = new LibvirtVersion(11, 3, 0);
 
     private ForwardProbe probe() {
-        return new ForwardProbe(host, version, "agentvm0");
+        return new ForwardProbe(host, version, "agentvm0", NftChains.of(host));
     }
 
     private Finding policy() {
@@ -227,7 +227,7 @@ class ForwardProbeTest {
     }
 
     private Finding bridged(boolean learnt) {
-        return new ForwardProbe(host, version, "br0").bridged(learnt);
+        return new ForwardProbe(host, version, "br0", NftChains.of(host)).bridged(learnt);
     }
 
     @Test

@@ -14,7 +14,7 @@ class TrackingProbeTest {
     private final PretendHost host = new PretendHost();
 
     private Finding check() {
-        return new TrackingProbe(host, "br0").check(Severity.FATAL);
+        return new TrackingProbe(host, "br0", NftChains.of(host)).check(Severity.FATAL);
     }
 
     private void raw(String rules) {
